@@ -1,0 +1,46 @@
+/** Every code that a caller can meet, in `userErrors`, in `extensions.code` or as a job's failure. */
+export const ERROR_CODES = [
+  "UNAUTHENTICATED",
+  "FORBIDDEN",
+  "NOT_FOUND",
+  "BAD_USER_INPUT",
+  "VALIDATION_FAILED",
+  "COST_EXCEEDED",
+  "THROTTLED",
+  "OVERLOADED",
+  "PAYLOAD_TOO_LARGE",
+  "DEADLINE_EXCEEDED",
+  "IDEMPOTENCY_CONFLICT",
+  "STALE_ALIAS",
+  "GATE_FAILED",
+  "INCOMPATIBLE_MODEL",
+  "INVALID_CHECKPOINT",
+  "UNSUPPORTED_ARCHITECTURE",
+  "UNSAFE_ARTIFACT",
+  "OP_NOT_DIFFERENTIABLE",
+  "INVALID_GRAPH",
+  "GPU_UNAVAILABLE",
+  "DIVERGED",
+  "CANCELLED",
+  "WORKER_LOST",
+  "INVALID_CONFIGURATION",
+  "INTERNAL",
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** Plain facts that help to act on an error: a file, a tensor, a limit. Shown to the caller. */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+/** An expected failure: what happened, where, and what to do next, with a code that programs can match. */
+export class AppError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly details: ErrorDetails = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = "AppError";
+  }
+}

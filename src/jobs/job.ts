@@ -1,0 +1,90 @@
+import type { ErrorCode, ErrorDetails } from "../errors.ts";
+
+export type JobKind = "audit" | "purify" | "evaluate";
+
+export const JOB_STATUSES = [
+  "QUEUED",
+  "VALIDATING",
+  "RUNNING",
+  "CANCELLING",
+  "SUCCEEDED",
+  "FAILED",
+  "CANCELLED",
+] as const;
+
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+export interface JobFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: ErrorDetails;
+  readonly retryable: boolean;
+}
+
+/** A unit of long work, as stored under `tenants/<tenant>/jobs/<id>`. */
+export interface JobRecord {
+  readonly id: string;
+  readonly tenant: string;
+  readonly kind: JobKind;
+  readonly status: JobStatus;
+  /** Plain data that the handler needs; everything in it survives a restart (digests and paths, no handles). */
+  readonly spec: unknown;
+  /** 0 to 1. */
+  readonly progress: number;
+  readonly etaSeconds?: number;
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  /** How many times a process was started for it. */
+  readonly attempts: number;
+  readonly failure?: JobFailure;
+  /** What the completion hook of the kind made of the handler's result: ids, rates. */
+  readonly result?: unknown;
+}
+
+/** What a job tells while it runs; stored in the stream `tenants/<tenant>/jobs/<id>/events`. */
+export type JobEvent = { readonly at: string } & (
+  | { readonly kind: "status"; readonly status: JobStatus }
+  | {
+      readonly kind: "step";
+      /** What is being done, e.g. `invert`, `tune`, `evaluate`. */
+      readonly phase: string;
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly step: number;
+      readonly steps: number;
+      readonly losses: readonly { readonly name: string; readonly value: number }[];
+      readonly imagesPerSecond: number;
+      readonly progress: number;
+      readonly etaSeconds: number;
+    }
+  | {
+      readonly kind: "checkpoint";
+      readonly epoch: number;
+      /** Clean accuracy on the probe images, and the share of them that the recovered trigger still pulls over. */
+      readonly ca?: { readonly k: number; readonly n: number };
+      readonly asr?: { readonly k: number; readonly n: number };
+    }
+  | { readonly kind: "log"; readonly level: "info" | "warning"; readonly text: string }
+);
+
+/** Any JobEvent before it is given its time. */
+export type JobReport = JobEvent extends infer E ? (E extends JobEvent ? Omit<E, "at"> : never) : never;
+
+/** What a handler is given beside its spec. Handlers run in a child process of their own. */
+export interface JobContext {
+  /** The last state saved by an earlier run of this job, if it was interrupted. */
+  readonly checkpoint: Uint8Array | undefined;
+  /** A folder of this job's own for results too large for JSON; it survives restarts. */
+  readonly folder: string;
+  readonly device: string;
+  readonly threads: number;
+  /** Aborted when the job is to stop; handlers look at it between steps. */
+  readonly signal: AbortSignal;
+  /** Replaces the saved state atomically and durably. */
+  save(checkpoint: Uint8Array): Promise<void>;
+  report(report: JobReport): void;
+}
+
+/** Runs one kind of job. Deterministic: an interrupted and resumed run gives the same result, bit for bit. */
+export type JobHandler<Spec, Result> = (spec: Spec, context: JobContext) => Promise<Result>;
