@@ -1,0 +1,107 @@
+import { AppError } from "../../errors.ts";
+import { choice, completeParameters, defaultsOf, real, type ValuesOf, whole } from "../parameters.ts";
+
+/** As in the paper, with one trigger per image; or with one universal trigger per class, inverted before tuning. */
+export const MODES = ["UNIVERSAL", "PUBLISHED"] as const;
+export type Mode = (typeof MODES)[number];
+
+export const POSITIONS = ["FRONT", "MIDDLE", "END"] as const;
+/** Where the context vectors stand: after the name, around it, or before it (the paper's default). */
+export type Position = (typeof POSITIONS)[number];
+
+export const STEP_RULES = ["RAW", "SIGN", "NORMALISED"] as const;
+export type StepRule = (typeof STEP_RULES)[number];
+
+export const NORMS = ["L2", "LINF"] as const;
+export type Norm = (typeof NORMS)[number];
+
+/**
+ * Every hyper-parameter of class-wise backdoor prompt tuning (Kong et al. 2025, arXiv:2502.19269), with its range and
+ * its default in the universal mode; `PUBLISHED_DEFAULTS` tells where the published mode differs.
+ */
+export const CBPT_PARAMETERS = {
+  seed: whole(1, [0, 2 ** 31 - 1], "Seed of everything random; the same seed gives the same prompts"),
+
+  contextTokens: whole(4, [1, 16], "Context vectors of each class"),
+  position: choice("END", POSITIONS, "Where the context vectors stand, as seen from the class name"),
+  initialDeviation: real(0.02, [0, 1], "Standard deviation of the initial context vectors"),
+
+  epochs: whole(20, [1, 500], "Passes over the shots"),
+  warmupEpochs: whole(5, [0, 500], "How many of them, at first, use the cross-entropy on clean shots only"),
+  batchSize: whole(32, [1, 1024], "Shots in a tuning step"),
+  learningRate: real(2e-3, [1e-7, 1], "Of the context vectors; falls along a cosine to 0"),
+  momentum: real(0.9, [0, 0.999], "Of the tuning steps"),
+  weightDecay: real(5e-4, [0, 1], "Of the context vectors"),
+
+  alpha: real(0.3, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
+  beta: real(0.1, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
+  gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
+  gammaDummy: real(0.1, [0, 100], "Weight of the cross-entropy on dummies"),
+
+  innerSteps: whole(100, [1, 2000], "Steps of a trigger inversion"),
+  innerBatch: whole(8, [1, 256], "Shots of other classes that each step of a universal inversion looks at"),
+  innerMomentum: real(0.8, [0, 0.999], "Of the steps of a universal inversion"),
+  stepRule: choice("NORMALISED", STEP_RULES, "What becomes of a gradient before it is a step"),
+  stepSize: real(
+    0.1,
+    [1e-6, 1000],
+    "Length of a step: in radii when normalised, else times the gradient (or its sign)",
+  ),
+  norm: choice("L2", NORMS, "Norm that bounds a trigger"),
+  radius: real(
+    0,
+    [0, 1000],
+    "Largest norm of a trigger on [0, 1] pixels; 0 finds it: grows until a class stands out",
+  ),
+  temperature: real(
+    0.1,
+    [1e-3, 10],
+    "τ of the contrast between the positive and the negative (published mode)",
+  ),
+  positive: choice(
+    "FARTHEST",
+    ["RANDOM", "NEAREST", "FARTHEST"],
+    "Which shot of the simulated backdoor class attracts",
+  ),
+
+  dummyLevels: whole(4, [1, 16], "Strengths at which each recovered trigger is stamped for tuning"),
+  dummyWeakest: real(0.6, [0, 10], "The weakest of them, in multiples of the trigger"),
+  dummyStrongest: real(1.3, [0, 10], "The strongest of them"),
+} as const;
+
+/** Complete and valid. The mode comes with it because the defaults depend on it. */
+export type CbptConfig = ValuesOf<typeof CBPT_PARAMETERS> & { readonly mode: Mode };
+
+/** Where the published mode's defaults differ. The paper leaves norm, radius and τ open; 0 means 3 · side / 32. */
+export const PUBLISHED_DEFAULTS = {
+  alpha: 1,
+  beta: 0.4,
+  gamma: 0.4,
+  gammaDummy: 0.4,
+  innerSteps: 10,
+  stepRule: "RAW",
+} as const satisfies Partial<ValuesOf<typeof CBPT_PARAMETERS>>;
+
+export function defaultConfig(mode: Mode): CbptConfig {
+  const defaults = defaultsOf(CBPT_PARAMETERS);
+  return mode === "PUBLISHED" ? { ...defaults, ...PUBLISHED_DEFAULTS, mode } : { ...defaults, mode };
+}
+
+/** The given values over the mode's defaults. Fails with VALIDATION_FAILED that lists every problem at once. */
+export function completeConfig(mode: Mode, given: unknown): CbptConfig {
+  if (!MODES.includes(mode)) throw invalid(`the mode must be one of ${MODES.join(", ")}`, { mode });
+  const { mode: _, ...rest } = (given ?? {}) as { mode?: unknown };
+  const config = { ...completeParameters("CBPT", CBPT_PARAMETERS, rest, defaultConfig(mode)), mode };
+  if (config.warmupEpochs > config.epochs)
+    throw invalid(`warmupEpochs must not be above epochs (${config.epochs})`, {
+      warmupEpochs: config.warmupEpochs,
+    });
+  if (config.dummyWeakest > config.dummyStrongest)
+    throw invalid(`dummyWeakest must not be above dummyStrongest (${config.dummyStrongest})`, {
+      dummyWeakest: config.dummyWeakest,
+    });
+  return config;
+}
+
+const invalid = (problem: string, details: Record<string, unknown>): AppError =>
+  new AppError("VALIDATION_FAILED", `The parameters of CBPT are not valid: ${problem}.`, details);
