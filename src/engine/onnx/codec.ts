@@ -1,0 +1,1 @@
+export { encodeModel, withDynamicBatch } from "./encode.ts";
