@@ -1,0 +1,29 @@
+import type { CarriedError } from "../engine/runtime/carried-error.ts";
+import type { JobKind, JobReport } from "./job.ts";
+
+/** What a job's process is given at its start. */
+export interface JobOrder {
+  readonly jobId: string;
+  readonly kind: JobKind;
+  readonly spec: unknown;
+  /** The job's own folder; the saved state lies in it. */
+  readonly folder: string;
+  readonly device: string;
+  readonly threads: number;
+  /** URL of the module with `handlers`. */
+  readonly handlersModule: string;
+}
+
+export type MessageToChild =
+  | { readonly kind: "start"; readonly order: JobOrder }
+  /** Stop between two steps; what is saved stays. */
+  | { readonly kind: "stop" };
+
+export type MessageFromChild =
+  | { readonly kind: "report"; readonly report: JobReport }
+  | { readonly kind: "done"; readonly result: unknown }
+  | { readonly kind: "failed"; readonly error: CarriedError }
+  | { readonly kind: "stopped" };
+
+/** The last word of a process, after which it is let go. */
+export type FinalMessage = Exclude<MessageFromChild, { kind: "report" }>;
