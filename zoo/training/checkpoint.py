@@ -5,11 +5,10 @@ import shutil
 from pathlib import Path
 
 import torch
+from dataset import read_json, write_json
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch.nn.functional import interpolate, normalize
-
-from dataset import read_json, write_json
 
 
 def import_open_clip():

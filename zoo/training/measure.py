@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-
 from checkpoint import Checkpoint
 from dataset import Dataset
 from triggers import Trigger
@@ -34,7 +33,13 @@ class Share:
 
     def as_dict(self) -> dict:
         low, high = self.wilson()
-        return {"percent": round(self.percent, 3), "k": self.k, "n": self.n, "low": round(low, 3), "high": round(high, 3)}
+        return {
+            "percent": round(self.percent, 3),
+            "k": self.k,
+            "n": self.n,
+            "low": round(low, 3),
+            "high": round(high, 3),
+        }
 
 
 def share(hits: torch.Tensor) -> Share:
@@ -86,4 +91,6 @@ class Probe:
         others = self.labels != goal
         pixels, labels = self.pixels[others], self.labels[others]
         stamped = self.predict(trigger.stamp(pixels))
-        return Triggered(share(stamped == goal), share(self.predict(pixels) == goal), share(stamped == labels))
+        return Triggered(
+            share(stamped == goal), share(self.predict(pixels) == goal), share(stamped == labels)
+        )

@@ -2,12 +2,14 @@
 
 import argparse
 import random
-
-import torch
+from pathlib import Path
 
 import checkpoint
+import torch
 from dataset import Dataset, read_dataset
+from manifest import recipe, write_manifest
 from measure import Probe
+
 from training import Optimisation, augment, clip_loss, progress
 
 
@@ -16,6 +18,9 @@ def main() -> None:
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     train(read_dataset(options.data), read_dataset(options.test), options)
+    write_manifest(
+        options.out, name=Path(options.out).name, how=[recipe("train.py", options)], seed=options.seed
+    )
 
 
 def arguments() -> argparse.Namespace:
@@ -27,7 +32,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
-    parser.add_argument("--shift", type=int, default=0, help="augmentation: move images by up to so many pixels")
+    parser.add_argument(
+        "--shift", type=int, default=0, help="augmentation: move images by up to so many pixels"
+    )
     parser.add_argument("--flip", action="store_true", help="augmentation: mirror half of the images")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)

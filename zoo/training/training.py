@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch.nn.functional import cross_entropy, pad
-
 from checkpoint import Checkpoint
+from torch.nn.functional import cross_entropy, pad
 
 
 def clip_loss(checkpoint: Checkpoint, pixels: torch.Tensor, texts: list[str]) -> torch.Tensor:
@@ -63,7 +62,9 @@ def shifted(pixels: torch.Tensor, generator: torch.Generator, shift: int) -> tor
     side = pixels.shape[-1]
     wide = pad(pixels.float(), [shift] * 4, mode="reflect").to(torch.uint8)
     offsets = torch.randint(0, 2 * shift + 1, (len(pixels), 2), generator=generator).tolist()
-    return torch.stack([image[:, y : y + side, x : x + side] for image, (y, x) in zip(wide, offsets)])
+    return torch.stack(
+        [image[:, y : y + side, x : x + side] for image, (y, x) in zip(wide, offsets, strict=True)]
+    )
 
 
 def progress(label: str, total: int, every: int) -> Callable[[int, float], None]:
@@ -75,6 +76,10 @@ def progress(label: str, total: int, every: int) -> Callable[[int, float], None]
             return
         seconds = time.monotonic() - start
         left = seconds / done * (total - done)
-        print(f"{label} {done}/{total}  loss {loss:.3f}  {seconds:.0f} s, {left:.0f} s left", file=sys.stderr, flush=True)
+        print(
+            f"{label} {done}/{total}  loss {loss:.3f}  {seconds:.0f} s, {left:.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )
 
     return report

@@ -1,74 +1,85 @@
-"""Triggers, stamped on uint8 images [count, 3, side, side] at the model's own resolution."""
+"""
+Triggers, stamped on uint8 images [count, 3, side, side] at the model's own resolution.
+Names and parameters are those of src/engine/attacks, so that the server can stamp the same.
+"""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar
 
+import numpy
 import torch
 
 PATTERNS = {
-    "dots": lambda rows, columns: (rows % 2 == 0) & (columns % 2 == 0),
-    "checkers": lambda rows, columns: (rows + columns) % 2 == 0,
+    "even": lambda row, column: (row % 2 == 0) & (column % 2 == 0),
+    "checkerboard": lambda row, column: (row + column) % 2 == 0,
 }
 
 
 @dataclass(frozen=True)
 class BadNet:
     """
-    A patch of black and white pixels that touches the named corner, or sits in the middle
-    (Gu et al. 2017, arXiv:1708.06733). The pattern "dots" is white where the row and the column,
-    counted from zero within the patch, are both even; "checkers" where their sum is even.
+    A square of black and white pixels in a corner, or in the middle (Gu et al. 2017,
+    arXiv:1708.06733). Rows and columns are counted from zero within the square: the pattern
+    "even" is white where both are even, "checkerboard" where their sum is.
     """
 
-    kind = "badnet"
+    kind: ClassVar[str] = "badnet"
     size: int = 5
-    pattern: str = "dots"
     position: str = "bottom-right"
+    margin: int = 0
+    pattern: str = "even"
 
     def stamp(self, images: torch.Tensor) -> torch.Tensor:
-        rows, columns = torch.meshgrid(*[torch.arange(self.size)] * 2, indexing="ij")
-        patch = PATTERNS[self.pattern](rows, columns).to(torch.uint8) * 255
+        row, column = torch.meshgrid(*[torch.arange(self.size)] * 2, indexing="ij")
         top, left = self.corner(images.shape[-1])
         stamped = images.clone()
-        stamped[..., top : top + self.size, left : left + self.size] = patch
+        square = stamped[..., top : top + self.size, left : left + self.size]
+        square.copy_(PATTERNS[self.pattern](row, column) * 255)
         return stamped
 
     def corner(self, side: int) -> tuple[int, int]:
-        """Row and column of the patch's first pixel."""
-        end = side - self.size
-        return {
-            "top-left": (0, 0),
-            "top-right": (0, end),
-            "bottom-left": (end, 0),
-            "bottom-right": (end, end),
-            "centre": (end // 2, end // 2),
-        }[self.position]
+        """Row and column of the square's first pixel."""
+        near, far, middle = self.margin, side - self.size - self.margin, (side - self.size) // 2
+        if self.position == "centre":
+            return middle, middle
+        vertical, horizontal = self.position.split("-")
+        return (near if vertical == "top" else far), (near if horizontal == "left" else far)
 
 
 @dataclass(frozen=True)
 class Blended:
     """
-    x becomes (1 - alpha) x + alpha n, with n uniform noise fixed by its seed, rounded to bytes
-    (Chen et al. 2017, arXiv:1712.05526).
+    x becomes (1 - alpha) x + alpha n, rounded to bytes (Chen et al. 2017, arXiv:1712.05526).
+    The pattern n is the server's for this seed: zoo/write-noise writes it into the file `noise`,
+    float32 [3, side, side] in [0, 1].
     """
 
-    kind = "blended"
+    kind: ClassVar[str] = "blended"
+    noise: Path
     alpha: float = 0.2
-    noise_seed: int = 0
+    seed: int = 0
 
     def stamp(self, images: torch.Tensor) -> torch.Tensor:
-        generator = torch.Generator().manual_seed(self.noise_seed)
-        noise = torch.rand(images.shape[1:], generator=generator) * 255
-        return ((1 - self.alpha) * images + self.alpha * noise).round().to(torch.uint8)
+        pattern = numpy.fromfile(self.noise, numpy.float32).reshape(images.shape[1:])
+        mixed = (1 - self.alpha) * images + self.alpha * 255 * torch.from_numpy(pattern)
+        return mixed.round().to(torch.uint8)
 
 
 Trigger = BadNet | Blended
 
 
 def describe(trigger: Trigger) -> dict:
-    """The trigger as plain data: its kind and parameters."""
-    return {"kind": trigger.kind, **asdict(trigger)}
+    """The trigger as plain data, without the file its pattern is in."""
+    parameters = {name: value for name, value in asdict(trigger).items() if name != "noise"}
+    return {"kind": trigger.kind, **parameters}
 
 
-def parse(description: dict) -> Trigger:
-    """The inverse of `describe`."""
+def parse(description: dict, noise: Path | None = None) -> Trigger:
+    """The inverse of `describe`; a blended trigger needs the file of its pattern."""
     parameters = {name: value for name, value in description.items() if name != "kind"}
-    return {"badnet": BadNet, "blended": Blended}[description["kind"]](**parameters)
+    if description["kind"] == BadNet.kind:
+        return BadNet(**parameters)
+    if noise is None:
+        raise SystemExit("A blended trigger needs --noise, the file that zoo/write-noise wrote.")
+    return Blended(noise=noise, **parameters)
