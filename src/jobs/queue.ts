@@ -1,7 +1,7 @@
 import { packError } from "../engine/runtime/carried-error.ts";
 import { entryPoint } from "../engine/runtime/entry-point.ts";
 import { AppError } from "../errors.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Write } from "../store/store.ts";
 import { jobFolder } from "./folder.ts";
 import type { JobKind, JobRecord } from "./job.ts";
 import { type JobEvents, type JobListOptions, JobRecords } from "./records.ts";
@@ -58,9 +58,17 @@ export class JobQueue {
     this.pump();
   }
 
-  /** Throws OVERLOADED, at once, when as many jobs wait as may. */
-  async enqueue(tenant: string, kind: JobKind, spec: unknown): Promise<JobRecord> {
-    return this.admit(() => this.records.create(tenant, kind, spec));
+  /**
+   * Throws OVERLOADED, at once, when as many jobs wait as may. What `alongside` gives is written in one commit with
+   * the job; when that commit fails, there is no job and it throws IDEMPOTENCY_CONFLICT.
+   */
+  async enqueue(
+    tenant: string,
+    kind: JobKind,
+    spec: unknown,
+    alongside: (job: JobRecord) => readonly Write[] = () => [],
+  ): Promise<JobRecord> {
+    return this.admit(() => this.records.create(tenant, kind, spec, alongside));
   }
 
   /** A waiting job is cancelled at once, a running one becomes CANCELLING; a finished one stays as it is. */

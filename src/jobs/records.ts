@@ -35,18 +35,28 @@ export class JobRecords {
     private readonly now: () => Date,
   ) {}
 
-  /** A new job in state QUEUED. */
-  async create(tenant: string, kind: JobKind, spec: unknown): Promise<JobRecord> {
+  /** A new job in state QUEUED. Throws IDEMPOTENCY_CONFLICT when a write `alongside` it was not possible. */
+  async create(
+    tenant: string,
+    kind: JobKind,
+    spec: unknown,
+    alongside: (job: JobRecord) => readonly Write[] = () => [],
+  ): Promise<JobRecord> {
     const now = this.now();
     const id = nextIdentifier(now);
     const createdAt = now.toISOString();
     const job: JobRecord = { id, tenant, kind, status: "QUEUED", spec, progress: 0, createdAt, attempts: 0 };
-    await this.store.commit([
+    const committed = await this.store.commit([
       { kind: "put", key: recordKey(tenant, id), value: job, expected: 0 },
       this.activate(job),
       this.append(job, { kind: "status", status: "QUEUED" }),
+      ...alongside(job),
     ]);
-    return job;
+    if (committed) return job;
+    throw new AppError(
+      "IDEMPOTENCY_CONFLICT",
+      "What was to be written with the new job has changed meanwhile. Try again.",
+    );
   }
 
   /** Throws NOT_FOUND for a job that the tenant does not have. */
