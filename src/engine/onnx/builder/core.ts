@@ -26,6 +26,8 @@ export class GraphCore {
   readonly opset: number;
   readonly float: "float32" | "float64";
   readonly provider: Provider;
+  /** Names of values that gradients do not pass. */
+  readonly detached = new Set<string>();
   private readonly graphInputs: Wire[] = [];
   private readonly graphOutputs: Wire[] = [];
   private readonly graphNodes: Node[] = [];

@@ -1,4 +1,4 @@
-import { float, int } from "../attributes.ts";
+import { int } from "../attributes.ts";
 import { ELEMENT_NUMBERS } from "../element-numbers.ts";
 import type { ElementType, Wire } from "../graph.ts";
 import { broadcast } from "../shapes.ts";
@@ -83,10 +83,6 @@ export class ElementwiseBuilder extends GraphCore {
     return this.one("Relu", [x], x.shape);
   }
 
-  leakyRelu(x: Wire, slope: number): Wire {
-    return this.one("LeakyRelu", [x], x.shape, { alpha: float(slope) });
-  }
-
   floor(x: Wire): Wire {
     return this.one("Floor", [x], x.shape);
   }
@@ -147,6 +143,13 @@ export class ElementwiseBuilder extends GraphCore {
 
   identity(x: Wire): Wire {
     return this.one("Identity", [x], x.shape);
+  }
+
+  /** x itself, which gradients take for a constant. */
+  detach(x: Wire): Wire {
+    const constant = this.identity(x);
+    this.detached.add(constant.name);
+    return constant;
   }
 
   private broadcasting(op: string, list: readonly Operand[], type?: ElementType): Wire {

@@ -31,6 +31,12 @@ export class ShapeBuilder extends ElementwiseBuilder {
     return this.one("Transpose", [x], transposeShape(x.shape, permutation), { perm: ints(permutation) });
   }
 
+  /** Swaps the last two axes. */
+  transposeMatrix(x: Wire): Wire {
+    const rank = x.shape.length;
+    return this.transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
+  }
+
   /** Python's x[start:end:step] on each of the axes (all leading ones by default); ends may exceed the size. */
   slice(
     x: Wire,

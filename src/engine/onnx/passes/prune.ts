@@ -11,8 +11,8 @@ export function readsOf(node: Node): string[] {
 }
 
 /**
- * Keeps what the outputs need. Before: any graph in topological order. After: every node, constant and value
- * description is an ancestor of an output; inputs and outputs are untouched.
+ * Keeps what the outputs need. Before: any graph in topological order. After: every node and constant is
+ * an ancestor of an output, and only what is there is described; inputs and outputs are untouched.
  */
 export function prune(graph: Graph): Graph {
   const needed = new Set(graph.outputs.map((wire) => wire.name));
@@ -25,7 +25,8 @@ export function prune(graph: Graph): Graph {
     })
     .toReversed()
     .map((node) => withoutUnreadOutputs(node, needed));
-  for (const wire of graph.inputs) needed.add(wire.name);
+  for (const name of [...graph.inputs.map((wire) => wire.name), ...nodes.flatMap((node) => node.outputs)])
+    needed.add(name);
   return {
     ...graph,
     nodes,
