@@ -1,0 +1,125 @@
+import type { Count } from "../evaluation/rate.ts";
+import { nearestClass, row } from "./features.ts";
+import { GRATINGS, type GratingSearch, gratingTrigger, startGratings, stepGratings } from "./gratings.ts";
+import type { Problem } from "./problem.ts";
+import { sampleOthers } from "./sampling.ts";
+import { stamp } from "./trigger.ts";
+import { startUniversal, stepUniversal, type Universal } from "./universal.ts";
+import { type Finding, suspectsAmong, type TriggerFamily } from "./verdict.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** A class that the model was caught on, with the universal trigger that pulls images to it, [3, S, S]. */
+export interface Suspect {
+  readonly label: number;
+  readonly family: TriggerFamily;
+  readonly trigger: Float32Array;
+}
+
+/**
+ * Where an audit stands. It inverts one dense trigger per class in a ball that grows until a class stands out, counts
+ * how many shots each pulls over, tries the gratings, and is done.
+ */
+export type Audit =
+  | { readonly stage: "invert"; readonly round: number; readonly universal: Universal }
+  | {
+      readonly stage: "count";
+      readonly round: number;
+      readonly universal: Universal;
+      readonly pulled: readonly Count[];
+    }
+  | {
+      readonly stage: "gratings";
+      readonly dense: readonly Finding[];
+      readonly universal: Universal;
+      readonly search: GratingSearch;
+    }
+  | { readonly stage: "done"; readonly findings: readonly Finding[]; readonly suspects: readonly Suspect[] };
+
+/** Radii of the rounds, in units of a thirty-second of the image's side: L2 norm 2 at 64 pixels is one unit. */
+const RADII = [1, 1.5, 2] as const;
+/** Most shots of other classes on which a trigger's pull is counted. */
+const COUNTED = 128;
+
+export const startAudit = (problem: Problem): Audit => ({
+  stage: "invert",
+  round: 0,
+  universal: startUniversal(problem),
+});
+
+/** One step: of every dense trigger, of counting one class, or of one grating. */
+export async function stepAudit(bench: Workbench, audit: Audit): Promise<Audit> {
+  switch (audit.stage) {
+    case "invert":
+      return invert(bench, audit);
+    case "count":
+      return countNext(bench, audit);
+    case "gratings":
+      return tryGrating(bench, audit);
+    case "done":
+      return audit;
+  }
+}
+
+/** The radii of the rounds: the one that was asked for, or those that are tried until a class stands out. */
+export const radiiOf = ({ config, side }: Problem): readonly number[] =>
+  config.radius > 0 ? [config.radius] : RADII.map((unit) => (unit * side) / 32);
+
+async function invert(bench: Workbench, audit: Audit & { stage: "invert" }): Promise<Audit> {
+  const { round } = audit;
+  const universal = await stepUniversal(bench, audit.universal, radiiOf(bench.problem)[round]!);
+  const finished = universal.step >= (round + 1) * bench.problem.config.innerSteps;
+  return finished ? { stage: "count", round, universal, pulled: [] } : { stage: "invert", round, universal };
+}
+
+async function countNext(bench: Workbench, audit: Audit & { stage: "count" }): Promise<Audit> {
+  const { problem } = bench;
+  const { round, universal } = audit;
+  const label = audit.pulled.length;
+  const pulled = [...audit.pulled, await pullOf(bench, label, denseTrigger(problem, universal, label))];
+  if (pulled.length < problem.labels.length) return { ...audit, pulled };
+  const dense = pulled.map((count, index): Finding => ({ label: index, family: "dense", pulled: count }));
+  const last = round + 1 === radiiOf(problem).length;
+  if (!last && suspectsAmong(dense).length === 0) return { stage: "invert", round: round + 1, universal };
+  return { stage: "gratings", dense, universal, search: startGratings(problem) };
+}
+
+async function tryGrating(bench: Workbench, audit: Audit & { stage: "gratings" }): Promise<Audit> {
+  const { problem } = bench;
+  const search = await stepGratings(bench, audit.search);
+  if (search.next < GRATINGS.length) return { ...audit, search };
+  const gratings = problem.labels.map(
+    (_, label): Finding => ({
+      label,
+      family: "grating",
+      pulled: { k: search.pulled[label]!, n: search.tried[label]! },
+    }),
+  );
+  const triggerOf = ({ label, family }: Finding): Float32Array =>
+    family === "dense"
+      ? denseTrigger(problem, audit.universal, label).slice()
+      : gratingTrigger(GRATINGS[search.best[label]!]!, problem.side);
+  const caught = [...suspectsAmong(audit.dense), ...suspectsAmong(gratings)];
+  return {
+    stage: "done",
+    findings: [...audit.dense, ...gratings],
+    suspects: caught.map((finding) => ({
+      label: finding.label,
+      family: finding.family,
+      trigger: triggerOf(finding),
+    })),
+  };
+}
+
+/** How many shots of other classes the undefended model gives the label once the trigger is on them. */
+async function pullOf(bench: Workbench, label: number, trigger: Float32Array): Promise<Count> {
+  const { problem } = bench;
+  const indices = sampleOthers(problem, label, COUNTED);
+  const features = await bench.encode(indices.map((index) => stamp(problem.shots[index]!.pixels, trigger)));
+  const hits = indices.filter(
+    (_, position) => nearestClass(row(features, problem.width, position), problem.matrix) === label,
+  );
+  return { k: hits.length, n: indices.length };
+}
+
+const denseTrigger = ({ side }: Problem, { triggers }: Universal, label: number): Float32Array =>
+  triggers.subarray(label * 3 * side * side, (label + 1) * 3 * side * side);

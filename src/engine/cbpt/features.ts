@@ -1,0 +1,59 @@
+/** Arithmetic on rows of features, row-major [n, D]. */
+
+/** Row `index` of a matrix, without a copy. */
+export const row = (matrix: Float32Array, width: number, index: number): Float32Array =>
+  matrix.subarray(index * width, (index + 1) * width);
+
+export function dot(a: Float32Array, b: Float32Array): number {
+  let total = 0;
+  for (let index = 0; index < a.length; index++) total += a[index]! * b[index]!;
+  return total;
+}
+
+/** The class whose text feature is most similar to the image feature; `except` is passed over. */
+export function nearestClass(feature: Float32Array, matrix: Float32Array, except = -1): number {
+  const width = feature.length;
+  const classes = matrix.length / width;
+  let best = -1;
+  let highest = Number.NEGATIVE_INFINITY;
+  for (let label = 0; label < classes; label++) {
+    if (label === except) continue;
+    const similarity = dot(feature, row(matrix, width, label));
+    if (similarity > highest) [best, highest] = [label, similarity];
+  }
+  return best;
+}
+
+/** The nearest class of each row of `features`. */
+export const predictions = (features: Float32Array, matrix: Float32Array, width: number): number[] =>
+  Array.from({ length: features.length / width }, (_, index) =>
+    nearestClass(row(features, width, index), matrix),
+  );
+
+/** Rows of a matrix, one after another, in the order of the indices. */
+export function gatherRows(matrix: Float32Array, width: number, indices: readonly number[]): Float32Array {
+  const rows = new Float32Array(indices.length * width);
+  indices.forEach((index, position) => {
+    rows.set(row(matrix, width, index), position * width);
+  });
+  return rows;
+}
+
+/** One-hot rows [n, classes]; a negative index gives a row of zeros. */
+export function oneHot(indices: readonly number[], classes: number): Float32Array {
+  const rows = new Float32Array(indices.length * classes);
+  indices.forEach((index, position) => {
+    if (index >= 0) rows[position * classes + index] = 1;
+  });
+  return rows;
+}
+
+/** Arrays of equal length as one. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
+  const length = parts[0]?.length ?? 0;
+  const whole = new Float32Array(parts.length * length);
+  parts.forEach((part, index) => {
+    whole.set(part, index * length);
+  });
+  return whole;
+}

@@ -1,0 +1,104 @@
+import { gradients } from "../autodiff/gradients.ts";
+import type { Checkpoint } from "../clip/checkpoint.ts";
+import { imageEmbedding, textEmbedding } from "../clip/towers.ts";
+import { GraphBuilder } from "../onnx/builder.ts";
+import type { Program } from "../runtime/program.ts";
+import { alignment, crossEntropy, similarityLogits, triggerContrast, unlearning } from "./losses.ts";
+
+/** The parts of the outer loss, in the order of the `weights` input and of the `losses` output. */
+export const LOSSES = ["unlearning", "alignment", "cleanEntropy", "dummyEntropy"] as const;
+
+/**
+ * The outer step for C classes, prompts of L tokens and B shots, each with its dummy: the losses and their gradient
+ * with respect to the prompts' token vectors.
+ *
+ * Inputs: `tokens` [C, L, d], `endOfText` [C, L, 1], `clean` and `dummy` [B, D] normalised image features, `labels`
+ * [B, C] one-hot, `suspects` [B, C] one-hot of the class to push the dummy away from (a row of zeros: none),
+ * `weights` [4] as in `LOSSES`. Outputs: `losses` [4] without their weights, `gradient` [C, L, d] of their weighted
+ * sum.
+ */
+export function tuningProgram(
+  checkpoint: Checkpoint,
+  size: { classes: number; length: number; batch: number; tokenWidth: number; embedding: number },
+): Program {
+  const { classes, length, batch, tokenWidth, embedding } = size;
+  const g = new GraphBuilder({ name: "tuning" });
+  const tokens = g.input("tokens", [classes, length, tokenWidth]);
+  const text = textEmbedding(g, checkpoint, tokens, g.input("endOfText", [classes, length, 1]));
+  const image = (name: string) =>
+    similarityLogits(g, g.input(name, [batch, embedding]), text, checkpoint.logitScale);
+  const clean = image("clean");
+  const dummy = image("dummy");
+  const labels = g.input("labels", [batch, classes]);
+  const suspects = g.input("suspects", [batch, classes]);
+
+  const losses = [
+    unlearning(g, dummy, labels, suspects),
+    alignment(g, clean, dummy, labels),
+    crossEntropy(g, clean, labels),
+    crossEntropy(g, dummy, labels),
+  ];
+  const each = g.concat(
+    losses.map((loss) => g.reshape(loss, [1])),
+    0,
+  );
+  const total = g.reduceSum(g.mul(each, g.input("weights", [LOSSES.length])));
+  const [gradient] = gradients(g, total, [tokens]);
+
+  g.output(each, "losses");
+  g.output(gradient!, "gradient");
+  return { graph: g.build(), folder: checkpoint.folder };
+}
+
+/**
+ * One step of the inversion of K universal triggers at once, each looking at m shots.
+ *
+ * Inputs: `pixels` [K·m, 3, S, S] (the m shots of each trigger together), `triggers` [K, 3, S, S], `text` [C, D]
+ * normalised, `targets` [K, C] one-hot. Outputs: `losses` [K], the mean over the m shots of CE(s·f(x+δ_k)·Tᵀ, k), and
+ * `gradient` [K, 3, S, S] of their sum. x + δ is kept in [0, 1].
+ */
+export function universalProgram(
+  checkpoint: Checkpoint,
+  size: { triggers: number; images: number; classes: number; side: number; embedding: number },
+): Program {
+  const { triggers: K, images: m, classes, side, embedding } = size;
+  const g = new GraphBuilder({ name: "universal inversion" });
+  const pixels = g.reshape(g.input("pixels", [K * m, 3, side, side]), [K, m, 3, side, side]);
+  const triggers = g.input("triggers", [K, 3, side, side]);
+  const stamped = g.clip(g.add(pixels, g.unsqueeze(triggers, [1])), 0, 1);
+  const feature = imageEmbedding(g, checkpoint, g.reshape(stamped, [K * m, 3, side, side]));
+  const logits = similarityLogits(g, feature, g.input("text", [classes, embedding]), checkpoint.logitScale);
+  const targets = g.unsqueeze(g.input("targets", [K, classes]), [1]);
+  const logProbabilities = g.reshape(g.logSoftmax(logits), [K, m, classes]);
+  const losses = g.div(g.neg(g.reduceSum(g.mul(logProbabilities, targets), [1, 2])), m);
+  const [gradient] = gradients(g, g.reduceSum(losses), [triggers]);
+
+  g.output(losses, "losses");
+  g.output(gradient!, "gradient");
+  return { graph: g.build(), folder: checkpoint.folder };
+}
+
+/**
+ * One inner step as published, B images at once, each with its own trigger.
+ *
+ * Inputs: `pixels` and `triggers` [B, 3, S, S], `positive` and `negative` [B, D] normalised. Outputs: `loss` (L_tri
+ * summed over the batch, scalar) and `gradient` [B, 3, S, S]. x + δ is kept in [0, 1] by the caller's projection, so
+ * that the gradient at δ = 0 does not vanish at black and white pixels.
+ */
+export function perImageProgram(
+  checkpoint: Checkpoint,
+  size: { batch: number; side: number; embedding: number; temperature: number },
+): Program {
+  const { batch, side, embedding, temperature } = size;
+  const g = new GraphBuilder({ name: "per-image inversion" });
+  const triggers = g.input("triggers", [batch, 3, side, side]);
+  const stamped = g.add(g.input("pixels", [batch, 3, side, side]), triggers);
+  const feature = imageEmbedding(g, checkpoint, stamped);
+  const pair = ["positive", "negative"].map((name) => g.input(name, [batch, embedding]));
+  const loss = triggerContrast(g, feature, pair[0]!, pair[1]!, temperature);
+  const [gradient] = gradients(g, loss, [triggers]);
+
+  g.output(loss, "loss");
+  g.output(gradient!, "gradient");
+  return { graph: g.build(), folder: checkpoint.folder };
+}

@@ -1,0 +1,29 @@
+import type { Checkpoint } from "../clip/checkpoint.ts";
+import type { Device } from "../runtime/device.ts";
+import type { CbptConfig } from "./config.ts";
+import type { PromptLayout } from "./prompts.ts";
+
+/** A clean labelled example: pixels [3, side, side] in [0, 1] as the model sees them. */
+export interface Shot {
+  readonly pixels: Float32Array;
+  readonly label: number;
+}
+
+/** What a run works on. It never changes, is not stored, and is computed anew after a restart. */
+export interface Problem {
+  readonly checkpoint: Checkpoint;
+  readonly config: CbptConfig;
+  readonly labels: readonly string[];
+  /** Side of the model's images in pixels. */
+  readonly side: number;
+  /** D: width of the shared embedding. */
+  readonly width: number;
+  readonly shots: readonly Shot[];
+  /** [N, D]: the shots' normalised embeddings. */
+  readonly features: Float32Array;
+  /** [C, D]: the undefended zero-shot text features, normalised. */
+  readonly matrix: Float32Array;
+  readonly layout: PromptLayout;
+  readonly device: Device;
+  readonly threads: number;
+}

@@ -1,0 +1,75 @@
+import type { Count } from "../evaluation/rate.ts";
+import { type Audit, type Suspect, startAudit, stepAudit } from "./audit.ts";
+import { cleanBatch, universalBatch } from "./dummies.ts";
+import { gatherRows, nearestClass, row } from "./features.ts";
+import { invertPerImage } from "./inversion.ts";
+import type { Problem } from "./problem.ts";
+import { batchIndices, isWarmingUp, lossWeights, startTuning, stepTuning, type Tuning } from "./tuning.ts";
+import type { Finding } from "./verdict.ts";
+import type { TuningBatch, Workbench } from "./workbench.ts";
+
+/**
+ * Where a purification stands, as plain data. The universal mode audits, then tunes on cached features; the published
+ * mode tunes at once, with an inner inversion in every step.
+ */
+export type Purification =
+  | { readonly phase: "audit"; readonly audit: Audit }
+  | {
+      readonly phase: "tune";
+      readonly findings: readonly Finding[];
+      readonly suspects: readonly Suspect[];
+      readonly tuning: Tuning;
+      /** Published mode: of this epoch's dummies, how many the prompts gave to their simulated class. */
+      readonly pulled: Count;
+    };
+
+export function startPurification(problem: Problem): Purification {
+  if (problem.config.mode === "UNIVERSAL") return { phase: "audit", audit: startAudit(problem) };
+  return startTune(problem, [], []);
+}
+
+export const isPurified = ({ config }: Problem, state: Purification): boolean =>
+  state.phase === "tune" && state.tuning.epoch >= config.epochs;
+
+/** One step; the same state gives the same next state, bit for bit, on the same machine with the same threads. */
+export async function stepPurification(bench: Workbench, state: Purification): Promise<Purification> {
+  if (state.phase === "audit") {
+    const audit = await stepAudit(bench, state.audit);
+    if (audit.stage !== "done") return { phase: "audit", audit };
+    return startTune(bench.problem, audit.findings, audit.suspects);
+  }
+  return bench.problem.config.mode === "UNIVERSAL"
+    ? tuneUniversal(bench, state)
+    : tunePublished(bench, state);
+}
+
+type TunePhase = Purification & { phase: "tune" };
+
+const startTune = (
+  problem: Problem,
+  findings: readonly Finding[],
+  suspects: readonly Suspect[],
+): TunePhase => ({ phase: "tune", findings, suspects, tuning: startTuning(problem), pulled: { k: 0, n: 0 } });
+
+async function tuneUniversal(bench: Workbench, state: TunePhase): Promise<TunePhase> {
+  const batch = await universalBatch(bench, state.tuning, state.suspects);
+  return { ...state, tuning: await stepTuning(bench, state.tuning, batch) };
+}
+
+async function tunePublished(bench: Workbench, state: TunePhase): Promise<TunePhase> {
+  const { problem } = bench;
+  const { tuning } = state;
+  const { features, shots, width, config } = problem;
+  const indices = batchIndices(problem, tuning);
+  const clean = gatherRows(features, width, indices);
+  const labels = indices.map((index) => shots[index]!.label);
+  if (isWarmingUp(problem, tuning))
+    return { ...state, tuning: await stepTuning(bench, tuning, cleanBatch(problem, clean, labels)) };
+  const text = await bench.textFeatures(tuning.contexts);
+  const { simulated, features: dummy } = await invertPerImage(bench, indices, text, tuning);
+  const batch: TuningBatch = { clean, dummy, labels, suspects: simulated, weights: lossWeights(config) };
+  const hits = simulated.filter((label, index) => nearestClass(row(dummy, width, index), text) === label);
+  const before = tuning.batch === 0 ? { k: 0, n: 0 } : state.pulled;
+  const pulled = { k: before.k + hits.length, n: before.n + simulated.length };
+  return { ...state, tuning: await stepTuning(bench, tuning, batch), pulled };
+}

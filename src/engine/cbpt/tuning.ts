@@ -1,0 +1,89 @@
+import { AppError } from "../../errors.ts";
+import { randomStream } from "../random.ts";
+import type { CbptConfig } from "./config.ts";
+import { LOSSES } from "./objective.ts";
+import type { Problem } from "./problem.ts";
+import { contextGradient, initialContexts } from "./prompts.ts";
+import type { TuningBatch, Workbench } from "./workbench.ts";
+
+/** Where prompt tuning stands: before batch `batch` of epoch `epoch`, both from 0. */
+export interface Tuning {
+  readonly epoch: number;
+  readonly batch: number;
+  /** [C, M, d] */
+  readonly contexts: Float32Array;
+  /** [C, M, d]: momentum. */
+  readonly velocity: Float32Array;
+  /** The losses of the last step, as in `LOSSES`. */
+  readonly losses: readonly number[];
+}
+
+export function startTuning({ layout, config }: Problem): Tuning {
+  const contexts = initialContexts(layout, config);
+  return {
+    epoch: 0,
+    batch: 0,
+    contexts,
+    velocity: new Float32Array(contexts.length),
+    losses: LOSSES.map(() => 0),
+  };
+}
+
+/** Steps in an epoch: whole batches only. */
+export const stepsPerEpoch = ({ shots, config }: Problem): number =>
+  Math.floor(shots.length / Math.min(config.batchSize, shots.length));
+
+/** The shots of one batch: every epoch has its own order, and what is left over waits for the next. */
+export function batchIndices({ shots, config }: Problem, { epoch, batch }: Tuning): number[] {
+  const size = Math.min(config.batchSize, shots.length);
+  const order = randomStream(config.seed, "order", epoch).permutation(shots.length);
+  return order.slice(batch * size, (batch + 1) * size);
+}
+
+/** During warm-up only the cross-entropy on clean shots counts. */
+export const isWarmingUp = ({ config }: Problem, { epoch }: Tuning): boolean => epoch < config.warmupEpochs;
+
+/** The weights of the losses, in the order of `LOSSES`. */
+export const lossWeights = (config: CbptConfig): number[] => [
+  config.alpha,
+  config.beta,
+  config.gamma,
+  config.gammaDummy,
+];
+
+/**
+ * One outer step: SGD with momentum and weight decay, v ← μv + g + λw, w ← w − ηv, where η falls from the learning
+ * rate to 0 along a cosine over all steps. Fails with DIVERGED when a loss is not finite.
+ */
+export async function stepTuning(bench: Workbench, tuning: Tuning, batch: TuningBatch): Promise<Tuning> {
+  const { problem } = bench;
+  const { config, layout } = problem;
+  const { losses, gradient } = await bench.tune(tuning.contexts, batch);
+  requireFinite(losses, tuning);
+  const slope = contextGradient(layout, gradient);
+  const perEpoch = stepsPerEpoch(problem);
+  const done = (tuning.epoch * perEpoch + tuning.batch) / (config.epochs * perEpoch);
+  const rate = 0.5 * config.learningRate * (1 + Math.cos(Math.PI * done));
+  const velocity = tuning.velocity.map(
+    (old, index) => config.momentum * old + slope[index]! + config.weightDecay * tuning.contexts[index]!,
+  );
+  const contexts = tuning.contexts.map((old, index) => old - rate * velocity[index]!);
+  const endsEpoch = tuning.batch + 1 === perEpoch;
+  return {
+    epoch: endsEpoch ? tuning.epoch + 1 : tuning.epoch,
+    batch: endsEpoch ? 0 : tuning.batch + 1,
+    contexts,
+    velocity,
+    losses,
+  };
+}
+
+export function requireFinite(losses: readonly number[], place: { epoch: number; batch: number }): void {
+  const index = losses.findIndex((loss) => !Number.isFinite(loss));
+  if (index < 0) return;
+  throw new AppError(
+    "DIVERGED",
+    `The loss "${LOSSES[index]}" is no longer a number in step ${place.batch + 1} of epoch ${place.epoch + 1}. Lower the learning rate.`,
+    { loss: LOSSES[index], epoch: place.epoch, batch: place.batch },
+  );
+}

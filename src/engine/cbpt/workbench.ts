@@ -1,0 +1,147 @@
+import { imageProgram, textProgram } from "../clip/programs.ts";
+import { encodeImages } from "../evaluation/encode.ts";
+import { float32, type Tensor } from "../onnx/tensor.ts";
+import type { Program } from "../runtime/program.ts";
+import { openSession, type Session } from "../runtime/session.ts";
+import { oneHot } from "./features.ts";
+import { perImageProgram, tuningProgram, universalProgram } from "./objective.ts";
+import type { Problem } from "./problem.ts";
+import { assembleTokens } from "./prompts.ts";
+
+/** Most images in one run of the image encoder; larger runs spill the processor's caches and are not faster. */
+export const IMAGES_PER_RUN = 64;
+
+/** What an outer step is given: B rows each. */
+export interface TuningBatch {
+  /** [B, D] */
+  readonly clean: Float32Array;
+  /** [B, D] */
+  readonly dummy: Float32Array;
+  readonly labels: readonly number[];
+  /** The class to push each dummy away from; negative for none. */
+  readonly suspects: readonly number[];
+  /** As in `LOSSES`. */
+  readonly weights: readonly number[];
+}
+
+/** The networks of one run, each compiled when it is first used. */
+export class Workbench {
+  private readonly sessions = new Map<string, Promise<Session>>();
+
+  private readonly remembered = new WeakMap<object, unknown>();
+
+  constructor(readonly problem: Problem) {}
+
+  /** What was made for the key before, or else is made now: for what follows from a state and need not be in it. */
+  remember<Made>(key: object, make: () => Promise<Made>): Promise<Made> {
+    const made = (this.remembered.get(key) as Promise<Made> | undefined) ?? make();
+    this.remembered.set(key, made);
+    return made;
+  }
+
+  /** Normalised embeddings [n, D] of images [3, side, side]. */
+  async encode(images: readonly Float32Array[]): Promise<Float32Array> {
+    const { checkpoint, side, width } = this.problem;
+    const session = await this.session("image", () => imageProgram(checkpoint, { batch: "dynamic" }));
+    return encodeImages({ session, side, width, batch: IMAGES_PER_RUN }, images);
+  }
+
+  /** The purified text features [C, D] of context vectors [C, M, d]. */
+  async textFeatures(contexts: Float32Array): Promise<Float32Array> {
+    const { checkpoint, layout } = this.problem;
+    const { classes, length } = layout;
+    const session = await this.session("text", () => textProgram(checkpoint, { classes, length }));
+    const { embedding } = await session.run(this.promptFeeds(contexts));
+    return (embedding!.data as Float32Array).slice();
+  }
+
+  /** Losses as in `LOSSES` and the gradient [C, L, d] of their weighted sum. */
+  async tune(contexts: Float32Array, batch: TuningBatch) {
+    const { checkpoint, layout, width } = this.problem;
+    const { classes, length, width: tokenWidth } = layout;
+    const rows = batch.labels.length;
+    const session = await this.session(`tuning of ${rows}`, () =>
+      tuningProgram(checkpoint, { classes, length, batch: rows, tokenWidth, embedding: width }),
+    );
+    const { losses, gradient } = await session.run({
+      ...this.promptFeeds(contexts),
+      clean: float32([rows, width], batch.clean),
+      dummy: float32([rows, width], batch.dummy),
+      labels: float32([rows, classes], oneHot(batch.labels, classes)),
+      suspects: float32([rows, classes], oneHot(batch.suspects, classes)),
+      weights: float32([batch.weights.length], batch.weights),
+    });
+    return { losses: Array.from(losses!.data as Float32Array), gradient: gradient!.data as Float32Array };
+  }
+
+  /**
+   * One step of K universal triggers [K, 3, S, S], each on the m images that stand together in `pixels`
+   * [K·m, 3, S, S], pulled to its target: losses [K] and their gradient [K, 3, S, S].
+   */
+  async invertUniversal(pixels: Float32Array, triggers: Float32Array, targets: readonly number[]) {
+    const { checkpoint, side, width, matrix, layout } = this.problem;
+    const size = 3 * side * side;
+    const [count, images] = [targets.length, pixels.length / size / targets.length];
+    const session = await this.session(`universal ${count}x${images}`, () =>
+      universalProgram(checkpoint, {
+        triggers: count,
+        images,
+        classes: layout.classes,
+        side,
+        embedding: width,
+      }),
+    );
+    const { losses, gradient } = await session.run({
+      pixels: float32([count * images, 3, side, side], pixels),
+      triggers: float32([count, 3, side, side], triggers),
+      text: float32([layout.classes, width], matrix),
+      targets: float32([count, layout.classes], oneHot(targets, layout.classes)),
+    });
+    return { losses: losses!.data as Float32Array, gradient: gradient!.data as Float32Array };
+  }
+
+  /** One published inner step of B triggers [B, 3, S, S], one per image: the summed loss and its gradient. */
+  async invertPerImage(feeds: {
+    pixels: Float32Array;
+    triggers: Float32Array;
+    positive: Float32Array;
+    negative: Float32Array;
+  }) {
+    const { checkpoint, side, width: embedding, config } = this.problem;
+    const batch = feeds.positive.length / embedding;
+    const session = await this.session(`per image ${batch}`, () =>
+      perImageProgram(checkpoint, { batch, side, embedding, temperature: config.temperature }),
+    );
+    const { loss, gradient } = await session.run({
+      pixels: float32([batch, 3, side, side], feeds.pixels),
+      triggers: float32([batch, 3, side, side], feeds.triggers),
+      positive: float32([batch, embedding], feeds.positive),
+      negative: float32([batch, embedding], feeds.negative),
+    });
+    return { loss: (loss!.data as Float32Array)[0]!, gradient: gradient!.data as Float32Array };
+  }
+
+  async close(): Promise<void> {
+    const opened = await Promise.allSettled(this.sessions.values());
+    this.sessions.clear();
+    for (const one of opened) if (one.status === "fulfilled") await one.value.close();
+  }
+
+  private promptFeeds(contexts: Float32Array): Record<string, Tensor> {
+    const { layout } = this.problem;
+    const { classes, length, width } = layout;
+    return {
+      tokens: float32([classes, length, width], assembleTokens(layout, contexts)),
+      endOfText: float32([classes, length, 1], layout.endOfText),
+    };
+  }
+
+  private session(name: string, program: () => Program): Promise<Session> {
+    const known = this.sessions.get(name);
+    if (known !== undefined) return known;
+    const { device, threads } = this.problem;
+    const opened = openSession(program(), { device, threads });
+    this.sessions.set(name, opened);
+    return opened;
+  }
+}
