@@ -1,0 +1,106 @@
+import { resolve } from "node:path";
+import * as onnxruntime from "onnxruntime-node";
+import { AppError } from "../../errors.ts";
+import type { ElementType } from "../onnx/graph.ts";
+import type { Tensor, TensorData } from "../onnx/tensor.ts";
+import type { Device } from "./device.ts";
+import { encodeProgram, type Program } from "./program.ts";
+
+export interface SessionOptions {
+  readonly device: Device;
+  /** Threads to compute one operator with. */
+  readonly threads: number;
+}
+
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** A compiled program. Runs of one session are made one after the other. */
+export interface Session {
+  /** Feeds every input by name; gives the outputs named in `fetches`, or all. The feeds stay the caller's. */
+  run(feeds: Tensors, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
+  /** Frees the memory, after the runs that are under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * Compiles a program in this thread. Compiling and running block its event loop, so servers use
+ * `openWorkerSession` instead. Throws INVALID_GRAPH when ONNX Runtime refuses the graph or a weight file.
+ */
+export async function openSession(program: Program, options: SessionOptions): Promise<Session> {
+  return loadSession(program.graph.name, encodeProgram(program), program.folder, options);
+}
+
+/** The same from a model's bytes. */
+export async function loadSession(
+  name: string,
+  model: Uint8Array,
+  folder: string,
+  { device, threads }: SessionOptions,
+): Promise<Session> {
+  try {
+    const session = await onnxruntime.InferenceSession.create(model, {
+      executionProviders: [device],
+      graphOptimizationLevel: "all",
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      // What it would print as an error, it also throws.
+      logSeverityLevel: 4,
+      // A model made of bytes has no place of its own to look for its weight files from.
+      extra: { session: { model_external_initializers_file_folder_path: resolve(folder) } },
+    });
+    return new DirectSession(name, session);
+  } catch (cause) {
+    throw new AppError(
+      "INVALID_GRAPH",
+      `ONNX Runtime cannot compile the program "${name}" for ${device}. The log has its reason; check the checkpoint's files.`,
+      { program: name, device },
+      { cause },
+    );
+  }
+}
+
+class DirectSession implements Session {
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly name: string,
+    private readonly session: onnxruntime.InferenceSession,
+  ) {}
+
+  run(feeds: Tensors, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
+    const run = this.perform(feeds, fetches);
+    this.last = run.catch(() => {});
+    return run;
+  }
+
+  async close(): Promise<void> {
+    await this.last;
+    await this.session.release();
+  }
+
+  private async perform(feeds: Tensors, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
+    const inputs = mapValues(feeds, toRuntime);
+    try {
+      const outputs = await (fetches ? this.session.run(inputs, fetches) : this.session.run(inputs));
+      return mapValues(outputs, fromRuntime);
+    } catch (cause) {
+      throw new Error(`The program "${this.name}" failed while it ran.`, { cause });
+    }
+  }
+}
+
+function toRuntime({ type, data, shape }: Tensor): onnxruntime.Tensor {
+  return new onnxruntime.Tensor(type as "float32", data as Float32Array, [...shape]);
+}
+
+function fromRuntime(value: onnxruntime.OnnxValue): Tensor {
+  const { type, dims, data } = value as onnxruntime.Tensor;
+  return { type: type as ElementType, shape: [...dims], data: data as TensorData };
+}
+
+function mapValues<In, Out>(
+  record: Readonly<Record<string, In>>,
+  map: (value: In) => Out,
+): Record<string, Out> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}

@@ -1,0 +1,116 @@
+import { AppError } from "../../errors.ts";
+import { entryPoint } from "./entry-point.ts";
+import { WorkerChannel } from "./worker-channel.ts";
+
+export interface PoolCall {
+  readonly name: string;
+  readonly input: unknown;
+}
+
+/** A module of tasks: each takes plain data and gives plain data, at once or later. */
+// biome-ignore lint/suspicious/noExplicitAny: the parameter of a function type must fit every task's.
+export type Tasks = Readonly<Record<string, (input: any) => unknown>>;
+
+export interface WorkerPoolOptions {
+  /** Number of threads; each performs one task at a time. */
+  readonly size: number;
+  /** How many tasks may wait; one more is refused. */
+  readonly capacity: number;
+}
+
+export interface TaskOptions {
+  /** Buffers of the input to hand over instead of copying; they are lost to the caller. */
+  readonly transfer?: readonly ArrayBuffer[];
+  /** Takes a waiting task out of the queue; one that is under way is finished and its result dropped. */
+  readonly signal?: AbortSignal;
+}
+
+interface WaitingTask {
+  perform(channel: WorkerChannel): Promise<void>;
+}
+
+const RETRY_AFTER_MILLISECONDS = 1_000;
+
+/**
+ * A few worker threads for short work such as decoding images, so that it does not hold up the event loop:
+ *
+ *     const pool = new WorkerPool<typeof import("./tasks.ts")>(entryPoint(import.meta.url, "tasks"), options);
+ *     const pixels = await pool.run("preprocess", { bytes });
+ *
+ * A task's errors arrive typed. A thread that dies fails its task with WORKER_LOST and is replaced.
+ */
+export class WorkerPool<T extends Tasks> {
+  private readonly idle: WorkerChannel[];
+  private readonly channels: readonly WorkerChannel[];
+  private readonly waiting = new Set<WaitingTask>();
+  private readonly underWay = new Set<Promise<void>>();
+  private closed = false;
+
+  /** @param module the compiled module of the tasks. */
+  constructor(
+    module: URL,
+    private readonly options: WorkerPoolOptions,
+  ) {
+    const entry = entryPoint(import.meta.url, "pool-worker");
+    this.channels = Array.from({ length: options.size }, () => new WorkerChannel(entry, module.href));
+    this.idle = [...this.channels];
+  }
+
+  /** Throws OVERLOADED, at once, when as many tasks wait as may. */
+  async run<Name extends keyof T & string>(
+    name: Name,
+    input: Parameters<T[Name]>[0],
+    { transfer, signal }: TaskOptions = {},
+  ): Promise<Awaited<ReturnType<T[Name]>>> {
+    signal?.throwIfAborted();
+    this.assertRoom();
+    return new Promise<Awaited<ReturnType<T[Name]>>>((resolve, reject) => {
+      const task: WaitingTask = {
+        perform: async (channel) => {
+          const call: PoolCall = { name, input };
+          await channel
+            .call(call, transfer)
+            .then((value) => resolve(value as Awaited<ReturnType<T[Name]>>), reject);
+          signal?.removeEventListener("abort", abort);
+        },
+      };
+      const abort = () => {
+        this.waiting.delete(task);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener("abort", abort, { once: true });
+      this.waiting.add(task);
+      this.dispatch();
+    });
+  }
+
+  /** Refuses new tasks, finishes those it has, and ends the threads. */
+  async close(): Promise<void> {
+    this.closed = true;
+    while (this.underWay.size > 0) await Promise.all(this.underWay);
+    await Promise.all(this.channels.map((channel) => channel.close()));
+  }
+
+  private dispatch(): void {
+    for (const task of this.waiting) {
+      const channel = this.idle.pop();
+      if (!channel) return;
+      this.waiting.delete(task);
+      const done = task.perform(channel).then(() => {
+        this.underWay.delete(done);
+        this.idle.push(channel);
+        this.dispatch();
+      });
+      this.underWay.add(done);
+    }
+  }
+
+  private assertRoom(): void {
+    const { capacity } = this.options;
+    if (!this.closed && (this.idle.length > 0 || this.waiting.size < capacity)) return;
+    const what = this.closed ? "The server is stopping" : `${capacity} tasks wait already`;
+    throw new AppError("OVERLOADED", `${what}. Send the request again later.`, {
+      retryAfterMs: RETRY_AFTER_MILLISECONDS,
+    });
+  }
+}

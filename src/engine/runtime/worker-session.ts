@@ -1,0 +1,62 @@
+import type { Tensor } from "../onnx/tensor.ts";
+import { entryPoint } from "./entry-point.ts";
+import { encodeProgram, type Program } from "./program.ts";
+import type { Session, SessionOptions, Tensors } from "./session.ts";
+import { WorkerChannel } from "./worker-channel.ts";
+
+export interface SessionWorkerData {
+  readonly name: string;
+  readonly model: Uint8Array;
+  readonly folder: string;
+  readonly options: SessionOptions;
+}
+
+export type SessionCall =
+  /** Compiles, if that was not done yet. */
+  | { readonly kind: "open" }
+  | { readonly kind: "run"; readonly feeds: Tensors; readonly fetches?: readonly string[] }
+  | { readonly kind: "close" };
+
+/**
+ * Compiles and runs a program in a worker thread of its own, so that the caller's event loop stays free. Feeds are
+ * copied to it (one gigabyte takes about a third of a second), results are handed over. When the thread dies, runs
+ * fail with WORKER_LOST, and the next run compiles again in another.
+ */
+export async function openWorkerSession(program: Program, options: SessionOptions): Promise<Session> {
+  const data: SessionWorkerData = {
+    name: program.graph.name,
+    model: encodeProgram(program),
+    folder: program.folder,
+    options,
+  };
+  const session = new WorkerSession(new WorkerChannel(entryPoint(import.meta.url, "session-worker"), data));
+  await session.open();
+  return session;
+}
+
+class WorkerSession implements Session {
+  constructor(private readonly channel: WorkerChannel) {}
+
+  async open(): Promise<void> {
+    try {
+      await this.call({ kind: "open" });
+    } catch (error) {
+      await this.channel.close();
+      throw error;
+    }
+  }
+
+  async run(feeds: Tensors, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
+    return (await this.call({ kind: "run", feeds, fetches })) as Record<string, Tensor>;
+  }
+
+  async close(): Promise<void> {
+    // A thread that is gone has nothing to free.
+    await this.call({ kind: "close" }).catch(() => {});
+    await this.channel.close();
+  }
+
+  private call(call: SessionCall): Promise<unknown> {
+    return this.channel.call(call);
+  }
+}
