@@ -1,0 +1,12 @@
+export type * from "./architecture.ts";
+export { parseArchitecture } from "./architecture.ts";
+export * from "./checkpoint.ts";
+export * from "./decoding.ts";
+export * from "./preprocessing.ts";
+export * from "./programs.ts";
+export * from "./safetensors.ts";
+export type { TensorEntry } from "./safetensors-header.ts";
+export * from "./token-embeddings.ts";
+export type { ClipTokenizer } from "./tokenizer.ts";
+export { imageEmbedding, textEmbedding } from "./towers.ts";
+export * from "./zero-shot.ts";

@@ -1,0 +1,156 @@
+import type { ImageSize } from "./architecture.ts";
+import type { RgbImage } from "./decoding.ts";
+
+/** A rectangle in the resized image, in its pixels. */
+export interface Window extends ImageSize {
+  readonly top: number;
+  readonly left: number;
+}
+
+export type Filter = "bicubic" | "bilinear";
+
+/** For each output position in a range: the first input position it reads, and a fixed-point weight for each. */
+interface Taps {
+  readonly first: Int32Array;
+  readonly count: Int32Array;
+  /** `stride` weights for each output position, the unused ones zero. */
+  readonly weights: Int32Array;
+  readonly stride: number;
+}
+
+const CHANNELS = 3;
+/** Weights are multiples of 2⁻²²: eight bits of pixel and two of overshoot fill the rest of a 32-bit word. */
+const PRECISION_BITS = 32 - 8 - 2;
+const HALF = 1 << (PRECISION_BITS - 1);
+
+const FILTERS: Readonly<Record<Filter, { support: number; value: (x: number) => number }>> = {
+  // The triangle: 1 − |x|.
+  bilinear: { support: 1, value: (x) => Math.max(0, 1 - Math.abs(x)) },
+  bicubic: { support: 2, value: cubic },
+};
+
+/**
+ * The part `window` of the image resized to `resized`, as interleaved bytes. The filter is widened by the scale when
+ * shrinking (antialiasing); rows are resampled first and rounded to bytes, then columns, with weights in fixed point:
+ * bit for bit what Pillow's resize gives for an RGB image.
+ */
+export function resampleWindow(
+  image: RgbImage,
+  resized: ImageSize,
+  window: Window,
+  filter: Filter,
+): Uint8Array {
+  const across = taps(image.width, resized.width, window.left, window.width, filter);
+  const down = taps(image.height, resized.height, window.top, window.height, filter);
+  const top = Math.min(...ends(down).tops);
+  const rows = Math.max(...ends(down).bottoms) - top;
+  const narrow = resampleRows(image, across, top, rows);
+  return resampleColumns(narrow, window.width, down, top);
+}
+
+function ends({ first, count }: Taps): { tops: number[]; bottoms: number[] } {
+  const tops = Array.from(first);
+  return { tops, bottoms: tops.map((start, index) => start + count[index]!) };
+}
+
+/** Keys' cubic convolution kernel with a = −1/2 (IEEE Trans. ASSP 29, 1981). */
+function cubic(x: number): number {
+  const a = -0.5;
+  const t = Math.abs(x);
+  if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
+  if (t < 2) return (((t - 5) * t + 8) * t - 4) * a;
+  return 0;
+}
+
+function taps(inputSize: number, outputSize: number, start: number, length: number, filter: Filter): Taps {
+  const { support, value } = FILTERS[filter];
+  const scale = inputSize / outputSize;
+  const stretch = Math.max(scale, 1);
+  const reach = support * stretch;
+  const stride = Math.min(Math.ceil(reach) * 2 + 1, inputSize);
+  const result = {
+    first: new Int32Array(length),
+    count: new Int32Array(length),
+    weights: new Int32Array(length * stride),
+    stride,
+  };
+  for (let index = 0; index < length; index++) {
+    const centre = (start + index + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(centre - reach + 0.5));
+    const count = Math.min(inputSize, Math.trunc(centre + reach + 0.5)) - first;
+    const weights = Array.from({ length: count }, (_, tap) =>
+      value((tap + first - centre + 0.5) * (1 / stretch)),
+    );
+    result.first[index] = first;
+    result.count[index] = count;
+    result.weights.set(fixedPoint(weights), index * stride);
+  }
+  return result;
+}
+
+/** Weights that add up to one, in fixed point, rounded half away from zero. */
+function fixedPoint(weights: readonly number[]): number[] {
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => {
+    const scaled = (sum === 0 ? weight : weight / sum) * (1 << PRECISION_BITS);
+    return Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+  });
+}
+
+/** Resamples the input rows from `top` on; the result has one pixel for each position of `across`. */
+function resampleRows(image: RgbImage, across: Taps, top: number, rows: number): Uint8Array {
+  const width = across.first.length;
+  const output = new Uint8Array(rows * width * CHANNELS);
+  for (let row = 0; row < rows; row++) {
+    const input = (top + row) * image.width * CHANNELS;
+    for (let column = 0; column < width; column++) {
+      const from = input + across.first[column]! * CHANNELS;
+      const to = (row * width + column) * CHANNELS;
+      blend(image.data, from, CHANNELS, across, column, output, to);
+    }
+  }
+  return output;
+}
+
+/** Resamples columns; row 0 of `input` is the image's row `top`. */
+function resampleColumns(input: Uint8Array, width: number, down: Taps, top: number): Uint8Array {
+  const height = down.first.length;
+  const output = new Uint8Array(height * width * CHANNELS);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const from = ((down.first[row]! - top) * width + column) * CHANNELS;
+      const to = (row * width + column) * CHANNELS;
+      blend(input, from, width * CHANNELS, down, row, output, to);
+    }
+  }
+  return output;
+}
+
+/** One output pixel: the weighted sum of `count` input pixels, `step` bytes apart, clipped to a byte. */
+function blend(
+  input: Uint8Array,
+  from: number,
+  step: number,
+  { count, weights, stride }: Taps,
+  index: number,
+  output: Uint8Array,
+  to: number,
+): void {
+  const firstWeight = index * stride;
+  const lastWeight = firstWeight + count[index]!;
+  let red = HALF;
+  let green = HALF;
+  let blue = HALF;
+  for (let weight = firstWeight, at = from; weight < lastWeight; weight++, at += step) {
+    red += input[at]! * weights[weight]!;
+    green += input[at + 1]! * weights[weight]!;
+    blue += input[at + 2]! * weights[weight]!;
+  }
+  output[to] = clip(red >> PRECISION_BITS);
+  output[to + 1] = clip(green >> PRECISION_BITS);
+  output[to + 2] = clip(blue >> PRECISION_BITS);
+}
+
+function clip(value: number): number {
+  return value < 0 ? 0 : value > 255 ? 255 : value;
+}

@@ -1,0 +1,148 @@
+import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Wire } from "../onnx/graph.ts";
+import type { ResNetTower } from "./architecture.ts";
+import { attention, linear } from "./layers.ts";
+import { type ExpectedTensor, linearTensors, named, normTensors, type Weights, within } from "./weights.ts";
+
+/** A bottleneck block gives four times as many channels as its 3×3 convolution has. */
+const EXPANSION = 4;
+
+/** A bottleneck block: `channels` in, `4 · width` out, the map made smaller by `stride`. */
+interface Block {
+  readonly name: string;
+  readonly channels: number;
+  readonly width: number;
+  readonly stride: number;
+}
+
+/** Images [N, 3, H, W], normalised by mean and deviation, to features [N, D]. */
+export function resNet(g: GraphBuilder, tower: ResNetTower, weights: Weights, images: Wire): Wire {
+  const map = blocksOf(tower).reduce(
+    (x, block) => bottleneck(g, block, within(weights, block.name), x),
+    stem(g, weights, images),
+  );
+  return attentionPool(g, tower.heads, within(weights, "attnpool"), map);
+}
+
+/** Three 3×3 convolutions in place of one 7×7, then a mean in place of a maximum. */
+function stem(g: GraphBuilder, weights: Weights, images: Wire): Wire {
+  const first = convolution(g, weights, 1, images, 1, [2, 2]);
+  const second = convolution(g, weights, 2, first, 1);
+  return averagePool(g, convolution(g, weights, 3, second, 1), 2);
+}
+
+// y = relu(bn3(conv3(pool(relu(bn2(conv2(relu(bn1(conv1 x)))))))) + shortcut x)
+// The stride is a mean over stride × stride pixels instead of skipping: it does not alias.
+function bottleneck(g: GraphBuilder, block: Block, weights: Weights, x: Wire): Wire {
+  const narrow = convolution(g, weights, 2, convolution(g, weights, 1, x, 0), 1);
+  const pooled = averagePool(g, narrow, block.stride);
+  const wide = batchNorm(g, within(weights, "bn3"), g.conv(pooled, weights("conv3.weight")));
+  return g.relu(g.add(wide, shortcut(g, block, weights, x)));
+}
+
+function shortcut(g: GraphBuilder, block: Block, weights: Weights, x: Wire): Wire {
+  if (!changesShape(block)) return x;
+  const projected = g.conv(averagePool(g, x, block.stride), weights("downsample.0.weight"));
+  return batchNorm(g, within(weights, "downsample.1"), projected);
+}
+
+/** relu(bn(conv x)) of the numbered pair. */
+function convolution(
+  g: GraphBuilder,
+  weights: Weights,
+  number: number,
+  x: Wire,
+  padding: number,
+  strides = [1, 1],
+): Wire {
+  const pads = [padding, padding, padding, padding];
+  const convolved = g.conv(x, weights(`conv${number}.weight`), undefined, { pads, strides });
+  return g.relu(batchNorm(g, within(weights, `bn${number}`), convolved));
+}
+
+function batchNorm(g: GraphBuilder, weights: Weights, x: Wire): Wire {
+  const [mean, variance] = [weights("running_mean"), weights("running_var")];
+  return g.batchNormalization(x, weights("weight"), weights("bias"), mean, variance);
+}
+
+function averagePool(g: GraphBuilder, x: Wire, size: number): Wire {
+  return size === 1 ? x : g.averagePool(x, { kernel: [size, size] });
+}
+
+/** Attention over the positions of the map, asked by their mean: [N, C, h, w] to [N, D]. */
+function attentionPool(g: GraphBuilder, heads: number, weights: Weights, map: Wire): Wire {
+  const [, channels, height, width] = map.shape;
+  const pixels = g.transpose(g.reshape(map, [0, channels, height * width]), [0, 2, 1]);
+  const mean = g.reduceMean(pixels, [1], { keepDimensions: true });
+  const positions = weights("positional_embedding");
+  const states = g.add(g.concat([mean, pixels], 1), positions);
+  const project = (name: string, x: Wire) => linear(g, x, weights(`${name}.weight`), weights(`${name}.bias`));
+  const query = project("q_proj", g.slice(states, [0], [1], [1]));
+  const attended = attention(g, heads, query, project("k_proj", states), project("v_proj", states));
+  return project("c_proj", g.reshape(attended, [0, channels]));
+}
+
+function blocksOf({ layers, width }: ResNetTower): Block[] {
+  const blocks: Block[] = [];
+  let channels = width;
+  layers.forEach((count, stage) => {
+    const stageWidth = width * 2 ** stage;
+    for (let index = 0; index < count; index++) {
+      const stride = stage > 0 && index === 0 ? 2 : 1;
+      blocks.push({ name: `layer${stage + 1}.${index}`, channels, width: stageWidth, stride });
+      channels = stageWidth * EXPANSION;
+    }
+  });
+  return blocks;
+}
+
+function changesShape({ channels, width, stride }: Block): boolean {
+  return stride > 1 || channels !== width * EXPANSION;
+}
+
+export function resNetTensors(tower: ResNetTower, embeddingWidth: number): ExpectedTensor[] {
+  const { width, grid } = tower;
+  const channels = width * 8 * EXPANSION;
+  return [
+    ...convolutionTensors(1, 3, width / 2, 3),
+    ...convolutionTensors(2, width / 2, width / 2, 3),
+    ...convolutionTensors(3, width / 2, width, 3),
+    ...blocksOf(tower).flatMap((block) => named(block.name, blockTensors(block))),
+    ["attnpool.positional_embedding", [grid * grid + 1, channels]],
+    ...["q_proj", "k_proj", "v_proj"].flatMap((name) =>
+      named(`attnpool.${name}`, linearTensors(channels, channels)),
+    ),
+    ...named("attnpool.c_proj", linearTensors(channels, embeddingWidth)),
+  ];
+}
+
+function blockTensors(block: Block): ExpectedTensor[] {
+  const { channels, width } = block;
+  const wide = width * EXPANSION;
+  const projection: ExpectedTensor[] = [
+    ["downsample.0.weight", [wide, channels, 1, 1]],
+    ...named("downsample.1", batchNormTensors(wide)),
+  ];
+  return [
+    ...convolutionTensors(1, channels, width, 1),
+    ...convolutionTensors(2, width, width, 3),
+    ...convolutionTensors(3, width, wide, 1),
+    ...(changesShape(block) ? projection : []),
+  ];
+}
+
+function convolutionTensors(
+  number: number,
+  channels: number,
+  outputs: number,
+  kernel: number,
+): ExpectedTensor[] {
+  return [
+    [`conv${number}.weight`, [outputs, channels, kernel, kernel]],
+    ...named(`bn${number}`, batchNormTensors(outputs)),
+  ];
+}
+
+function batchNormTensors(width: number): ExpectedTensor[] {
+  return [...normTensors(width), ["running_mean", [width]], ["running_var", [width]]];
+}

@@ -1,0 +1,67 @@
+import type { TextCleaning } from "./architecture.ts";
+
+/**
+ * Prepares a text for the tokenizer as open_clip does: repairs what can be repaired without guessing (entities,
+ * quotes, ligatures, full-width forms, control characters, composition), joins white space, and then by the way of
+ * cleaning lower-cases or also drops punctuation. Wrongly decoded text ("cafÃ©") is left as it is.
+ */
+export function cleanText(text: string, cleaning: TextCleaning): string {
+  const joined = joinWhitespace(unescapeEntities(unescapeEntities(repair(text))));
+  if (cleaning === "whitespace") return joined;
+  if (cleaning === "lower") return joined.toLowerCase();
+  const words = joined.replaceAll("_", " ").replace(/[!-/:-@[-`{-~]/g, "");
+  return joinWhitespace(words.toLowerCase());
+}
+
+function repair(text: string): string {
+  return text
+    .normalize("NFC")
+    .replace(/[\u2018-\u201b\u02bc]/g, "'")
+    .replace(/[\u201c-\u201f]/g, '"')
+    .replace(/[\ufb00-\ufb06\u0132\u0133\u01c4-\u01cc\u01f1-\u01f3\uff01-\uffee\u3000]/g, (character) =>
+      character.normalize("NFKC"),
+    )
+    .replace(CONTROL_CHARACTERS, "");
+}
+
+// Built from code points: these characters have no place in a source file. Tab, line feed, form feed and carriage
+// return stay, as white space.
+const CONTROL_CHARACTERS = new RegExp(
+  `[${[
+    [0x00, 0x08],
+    [0x0b, 0x0b],
+    [0x0e, 0x1f],
+    [0x7f, 0x7f],
+    [0x206a, 0x206f],
+    [0xfeff, 0xfeff],
+    [0xfff9, 0xfffc],
+  ]
+    .map(([first, last]) => `${String.fromCharCode(first)}-${String.fromCharCode(last)}`)
+    .join("")}]`,
+  "g",
+);
+
+function joinWhitespace(text: string): string {
+  return text.split(/\s+/).filter(Boolean).join(" ");
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+  nbsp: "\u00a0",
+};
+
+function unescapeEntities(text: string): string {
+  return text.replace(
+    /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos|nbsp));/gi,
+    (entity, decimal, hexadecimal, name) => {
+      if (name) return ENTITIES[name.toLowerCase()];
+      const code = decimal ? Number.parseInt(decimal, 10) : Number.parseInt(hexadecimal, 16);
+      const valid = code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
+      return valid ? String.fromCodePoint(code) : entity;
+    },
+  );
+}

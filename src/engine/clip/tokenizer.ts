@@ -1,0 +1,124 @@
+import { Tokenizer } from "@huggingface/tokenizers";
+import { AppError } from "../../errors.ts";
+import type { TextTower } from "./architecture.ts";
+import { cleanText } from "./text-cleaning.ts";
+
+const FILE = "tokenizer.json";
+
+/** Turns texts into the token ids that a text tower was trained on. */
+export interface ClipTokenizer {
+  readonly startToken: number;
+  readonly endToken: number;
+  /** Most ids of one text, start and end included. */
+  readonly contextLength: number;
+  /**
+   * The start token, the text, the end token; a text that is too long loses its last tokens, never the end. The last
+   * id is where the text tower pools. Special tokens that are written out in the text are dropped from it.
+   */
+  encode(text: string): number[];
+}
+
+/**
+ * A tokenizer from the parsed JSON of `tokenizer.json`, in Hugging Face's format. Throws INVALID_CHECKPOINT where it
+ * cannot be built, frames no text with a start and an end, or has ids that the tower lacks or would pool wrongly.
+ */
+export function createTokenizer(json: unknown, tower: TextTower): ClipTokenizer {
+  const tokenizer = build(json);
+  const { startToken, endToken } = readFrame(tokenizer);
+  const special = specialTokens(tokenizer);
+  checkIds(tokenizer, special, endToken, tower);
+  const forbidden = new Set([...special.values(), startToken, endToken]);
+  forbidden.delete(unknownToken(json, special, [startToken, endToken]));
+  return {
+    startToken,
+    endToken,
+    contextLength: tower.contextLength,
+    encode: (text) => {
+      const plain = withoutAll(cleanText(text, tower.cleaning), [...special.keys()]);
+      const ids: (number | undefined)[] = tokenizer.encode(plain, { add_special_tokens: false }).ids;
+      // A word outside a vocabulary without an unknown token has no id.
+      const body = ids.filter((id) => id !== undefined && !forbidden.has(id)) as number[];
+      return [startToken, ...body.slice(0, tower.contextLength - 2), endToken];
+    },
+  };
+}
+
+function build(json: unknown): Tokenizer {
+  try {
+    const model = (json as { model?: { unk_token?: unknown } }).model;
+    const unknown = typeof model?.unk_token === "string" ? { unk_token: model.unk_token } : {};
+    return new Tokenizer(json as object, unknown);
+  } catch (cause) {
+    const message = `${FILE} does not describe a tokenizer that the engine can build. Export it in Hugging Face's format.`;
+    throw new AppError("INVALID_CHECKPOINT", message, { file: FILE }, { cause });
+  }
+}
+
+/** What the tokenizer puts before and after a text. */
+function readFrame(tokenizer: Tokenizer): { startToken: number; endToken: number } {
+  const frame = attempt(() => tokenizer.encode("", { add_special_tokens: true }).ids);
+  if (frame?.length !== 2 || !frame.every((id: number) => Number.isInteger(id))) {
+    throw invalid("does not put one start token before a text and one end token after it");
+  }
+  return { startToken: frame[0], endToken: frame[1] };
+}
+
+function specialTokens(tokenizer: Tokenizer): Map<string, number> {
+  const added = [...tokenizer.get_added_tokens_decoder().values()];
+  return new Map(
+    added.filter((token) => token.special && token.content).map((token) => [token.content, token.id]),
+  );
+}
+
+function unknownToken(json: unknown, special: Map<string, number>, frame: number[]): number {
+  const { unk_token: content } = (json as { model: { unk_token?: string } }).model;
+  const id = special.get(content ?? "");
+  return id === undefined || frame.includes(id) ? -1 : id;
+}
+
+function checkIds(
+  tokenizer: Tokenizer,
+  special: Map<string, number>,
+  endToken: number,
+  tower: TextTower,
+): void {
+  let highest = 0;
+  for (const [token, id] of tokenizer.get_vocab(true)) {
+    if (!Number.isInteger(id) || id < 0) throw invalid(`gives "${token}" an id that is not a whole number`);
+    if (id >= tower.vocabulary && !special.has(token)) {
+      throw invalid(`gives "${token}" the id ${id}, but the model knows ${tower.vocabulary} tokens`);
+    }
+    if (!special.has(token)) highest = Math.max(highest, id);
+  }
+  if (endToken >= tower.vocabulary) {
+    throw invalid(`ends texts with the id ${endToken}, but the model knows ${tower.vocabulary} tokens`);
+  }
+  const { pooling } = tower;
+  if (pooling.kind === "argmax" && highest > endToken) {
+    throw invalid(
+      `ends texts with the id ${endToken}, but the model pools the highest id, and ${highest} exists`,
+    );
+  }
+  if (pooling.kind === "token" && pooling.token !== endToken) {
+    throw invalid(`ends texts with the id ${endToken}, but the model pools the id ${pooling.token}`);
+  }
+}
+
+/** The text without any of the words, in any case, also where dropping one would put another together. */
+function withoutAll(text: string, words: readonly string[]): string {
+  if (words.length === 0) return text;
+  const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return text.replace(new RegExp(escaped.join("|"), "giu"), " ");
+}
+
+function attempt<Result>(step: () => Result): Result | undefined {
+  try {
+    return step();
+  } catch {
+    return undefined;
+  }
+}
+
+function invalid(problem: string): AppError {
+  return new AppError("INVALID_CHECKPOINT", `${FILE} ${problem}.`, { file: FILE });
+}

@@ -1,0 +1,172 @@
+import { AppError } from "../../errors.ts";
+import { float32, type Tensor } from "../onnx/tensor.ts";
+import type { Program } from "../runtime/program.ts";
+import type { Session } from "../runtime/session.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { textProgram } from "./programs.ts";
+import { type TokenEmbeddings, tokenEmbeddings } from "./token-embeddings.ts";
+
+/** What stands for the label in a template. */
+const PLACEHOLDER = "{}";
+
+/** Sentences that label most photographs; their embeddings are averaged. */
+export const DEFAULT_TEMPLATES: readonly string[] = [
+  "a photo of a {}.",
+  "a picture of a {}.",
+  "an image of a {}.",
+  "a good photo of a {}.",
+  "a {}.",
+];
+
+/** Most prompts in one run of the text tower. */
+const PROMPTS_PER_RUN = 64;
+
+/** Prompts as the text tower takes them, cut to the longest end of text. */
+export interface EncodedPrompts {
+  readonly length: number;
+  /** [C, L, d] */
+  readonly tokens: Tensor;
+  /** [C, L, 1] */
+  readonly endOfText: Tensor;
+}
+
+/** Throws VALIDATION_FAILED for a template without the placeholder or with two. */
+export function fillTemplate(template: string, label: string): string {
+  const parts = template.split(PLACEHOLDER);
+  if (parts.length !== 2) {
+    const message = `The template ${JSON.stringify(template)} must contain {} exactly once, for the label.`;
+    throw new AppError("VALIDATION_FAILED", message, { template });
+  }
+  return parts.join(label);
+}
+
+/** Looks token ids up and pads them to `length`, by default the longest; what follows the end of text is not seen. */
+export function encodePrompts(
+  prompts: readonly (readonly number[])[],
+  embeddings: TokenEmbeddings,
+  length = Math.max(...prompts.map((ids) => ids.length)),
+): EncodedPrompts {
+  const { width } = embeddings;
+  const tokens = new Float32Array(prompts.length * length * width);
+  const endOfText = new Float32Array(prompts.length * length);
+  prompts.forEach((ids, prompt) => {
+    ids.forEach((id, position) => {
+      tokens.set(embeddings.row(id), (prompt * length + position) * width);
+    });
+    endOfText[prompt * length + ids.length - 1] = 1;
+  });
+  return {
+    length,
+    tokens: float32([prompts.length, length, width], tokens),
+    endOfText: float32([prompts.length, length, 1], endOfText),
+  };
+}
+
+/**
+ * The undefended classifier [C, D]: for every label the mean of its templates' normalised embeddings, normalised
+ * again. `open` compiles the text tower, for example `(program) => openSession(program, { device, threads })`.
+ */
+export async function zeroShotMatrix(
+  open: (program: Program) => Promise<Session>,
+  checkpoint: Checkpoint,
+  labels: readonly string[],
+  templates: readonly string[] = DEFAULT_TEMPLATES,
+): Promise<Float32Array> {
+  if (labels.length === 0 || templates.length === 0) {
+    throw new AppError("VALIDATION_FAILED", "A classifier needs at least one label and one template.");
+  }
+  const prompts = labels.flatMap((label) =>
+    templates.map((template) => checkpoint.tokenizer.encode(fillTemplate(template, label))),
+  );
+  const embeddings = await embedPrompts(open, checkpoint, prompts);
+  return averageGroups(embeddings, checkpoint.architecture.embeddingWidth, templates.length);
+}
+
+/** Normalised embeddings [n, D] of tokenized prompts; every run has the same shape, so one session does. */
+async function embedPrompts(
+  open: (program: Program) => Promise<Session>,
+  checkpoint: Checkpoint,
+  prompts: readonly (readonly number[])[],
+): Promise<Float32Array> {
+  const table = await tokenEmbeddings(checkpoint);
+  const width = checkpoint.architecture.embeddingWidth;
+  const classes = Math.min(prompts.length, PROMPTS_PER_RUN);
+  const length = Math.max(...prompts.map((ids) => ids.length));
+  const session = await open(textProgram(checkpoint, { classes, length }));
+  try {
+    const result = new Float32Array(prompts.length * width);
+    for (let start = 0; start < prompts.length; start += classes) {
+      const part = prompts.slice(start, start + classes);
+      const filled = [...part, ...Array.from({ length: classes - part.length }, () => part[0])];
+      const { tokens, endOfText } = encodePrompts(filled, table, length);
+      const { embedding } = await session.run({ tokens, endOfText });
+      result.set((embedding.data as Float32Array).subarray(0, part.length * width), start * width);
+    }
+    return result;
+  } finally {
+    await session.close();
+  }
+}
+
+/** Means of `count` consecutive rows, normalised: [C · count, D] to [C, D]. */
+function averageGroups(rows: Float32Array, width: number, count: number): Float32Array {
+  const groups = rows.length / (width * count);
+  const matrix = new Float32Array(groups * width);
+  for (let group = 0; group < groups; group++) {
+    const mean = new Float64Array(width);
+    for (let row = 0; row < count; row++) {
+      const from = (group * count + row) * width;
+      for (let index = 0; index < width; index++) mean[index] += rows[from + index];
+    }
+    const norm = Math.hypot(...mean);
+    matrix.set(
+      mean.map((value) => value / norm),
+      group * width,
+    );
+  }
+  return matrix;
+}
+
+export interface Scores {
+  /** [C]: the logit scale times the cosine. */
+  readonly logits: Float32Array;
+  /** [C]: their softmax. */
+  readonly probabilities: Float32Array;
+}
+
+/** Scores one normalised embedding [D] against a normalised matrix [C, D]. */
+export function score(embedding: Float32Array, matrix: Float32Array, logitScale: number): Scores {
+  const width = embedding.length;
+  const logits = Float32Array.from({ length: matrix.length / width }, (_, row) => {
+    let cosine = 0;
+    for (let index = 0; index < width; index++) cosine += embedding[index] * matrix[row * width + index];
+    return logitScale * cosine;
+  });
+  return { logits, probabilities: softmax(logits) };
+}
+
+/** e^(x − max x) over its sum: no logit overflows. */
+export function softmax(logits: Float32Array): Float32Array {
+  const highest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = Float64Array.from(logits, (logit) => Math.exp(logit - highest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return Float32Array.from(powers, (power) => power / sum);
+}
+
+export interface Ranked {
+  readonly index: number;
+  readonly probability: number;
+}
+
+/** The k most probable classes, best first; equal ones in their order. */
+export function topK(probabilities: Float32Array, k: number): Ranked[] {
+  return Array.from(probabilities, (probability, index) => ({ index, probability }))
+    .sort((a, b) => b.probability - a.probability || a.index - b.index)
+    .slice(0, Math.max(0, k));
+}
+
+/** How far the best class is ahead of the next, in probability; all of it where there is only one. */
+export function margin(probabilities: Float32Array): number {
+  const [best, next] = topK(probabilities, 2);
+  return (best?.probability ?? 0) - (next?.probability ?? 0);
+}

@@ -1,0 +1,58 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readFloats, readRange, readSafetensors } from "../../../src/engine/clip/safetensors.ts";
+
+export const FIXTURES = join(__dirname, "../../fixtures/clip");
+
+/** The small checkpoints that test/fixtures/clip/make.py makes. */
+export const MODELS = ["resnet", "vit", "vit-16-bit"] as const;
+
+/** What open_clip computes from one of them: values by name, floats or whole numbers. */
+export async function readGolden(model: string): Promise<Record<string, number[]>> {
+  const file = await readSafetensors(join(FIXTURES, model, "golden.safetensors"));
+  const values = async (name: string): Promise<number[]> => {
+    const entry = file.tensors.get(name)!;
+    if (entry.dtype !== "I64") return Array.from(await readFloats(file, name));
+    const bytes = await readRange(file.path, entry.offset, entry.length);
+    return Array.from(new BigInt64Array(bytes.buffer), Number);
+  };
+  const names = [...file.tensors.keys()];
+  const read = await Promise.all(names.map(values));
+  return Object.fromEntries(names.map((name, index) => [name, read[index]]));
+}
+
+/** A copy of a checkpoint that a test may damage; gone after it. */
+export async function withCopy<Result>(
+  model: string,
+  use: (folder: string) => Promise<Result>,
+): Promise<Result> {
+  return withFolder(async (folder) => {
+    await cp(join(FIXTURES, model), join(folder, model), { recursive: true });
+    return use(join(folder, model));
+  });
+}
+
+export async function withFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), "antidote-"));
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** ‖a − b‖ / ‖b‖ */
+export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const difference = Array.from(a, (value, index) => value - b[index]);
+  return norm(difference) / norm(b);
+}
+
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const product = Array.from(a, (value, index) => value * b[index]).reduce((sum, value) => sum + value, 0);
+  return product / norm(a) / norm(b);
+}
+
+function norm(values: ArrayLike<number>): number {
+  return Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
+}
