@@ -294,7 +294,7 @@ export const cases = {
     { shapes: [[2, 4, 3]], f: (g, x) => g.gather(x, indices(g, [2, 3], [3, 1, 1, 0, 3, 3]), 1) },
     { shapes: [[2, 4]], f: (g, x) => g.gather(x, indices(g, [], [-2]), 1) },
   ],
-  GatherND: [{ shapes: [[3, 4, 2]], f: (g, x) => g.gatherNd(x, indices(g, [3, 2], [0, 1, 2, 3, 0, 1])) }],
+  GatherND: [{ shapes: [[3, 4, 2]], f: (g, x) => g.gatherNd(x, indices(g, [3, 2], [0, 1, -1, 3, 0, 1])) }],
   ScatterND: [
     {
       shapes: [

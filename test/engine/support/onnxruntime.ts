@@ -4,9 +4,13 @@ import type { Graph } from "../../../src/engine/onnx/graph.ts";
 import type { Value } from "../reference/values.ts";
 
 /** Runs a float32 graph in ONNX Runtime on the CPU; results in the graph's order. */
-export async function runFloat32(graph: Graph, feeds: Readonly<Record<string, Value>>): Promise<Value[]> {
+export async function runFloat32(
+  graph: Graph,
+  feeds: Readonly<Record<string, Value>>,
+  threads = 1,
+): Promise<Value[]> {
   const session = await InferenceSession.create(encodeModel(graph), {
-    intraOpNumThreads: 1,
+    intraOpNumThreads: threads,
     logSeverityLevel: 3,
   });
   const tensors = Object.entries(feeds).map(([name, value]) => [

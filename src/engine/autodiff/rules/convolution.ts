@@ -103,11 +103,9 @@ function patchGradient(g: GraphBuilder, w: Wire, dy: Wire, block: number): Wire 
 
 /** w [O, I/group, …] as the weight [I, O/group, …] of the way back, its spatial axes reversed. */
 function flipped(g: GraphBuilder, w: Wire, group: number): Wire {
-  const [out, channels, ...kernel] = w.shape;
+  const [, , ...kernel] = w.shape;
   const spatial = kernel.flatMap((size, axis) => (size > 1 ? [axis] : []));
-  const grouped = g.reshape(w, [group, out / group, channels, ...kernel]);
-  const swapped = g.transpose(grouped, [0, 2, 1, ...kernel.map((_, axis) => axis + 3)]);
-  const back = g.reshape(swapped, [channels * group, out / group, ...kernel]);
+  const back = channelsSwapped(g, w, group);
   if (spatial.length === 0) return back;
   return g.slice(
     back,
@@ -116,6 +114,14 @@ function flipped(g: GraphBuilder, w: Wire, group: number): Wire {
     spatial.map((axis) => axis + 2),
     spatial.map(() => -1),
   );
+}
+
+function channelsSwapped(g: GraphBuilder, w: Wire, group: number): Wire {
+  const [out, channels, ...kernel] = w.shape;
+  if (group === 1) return g.transpose(w, [1, 0, ...kernel.map((_, axis) => axis + 2)]);
+  const grouped = g.reshape(w, [group, out / group, channels, ...kernel]);
+  const swapped = g.transpose(grouped, [0, 2, 1, ...kernel.map((_, axis) => axis + 3)]);
+  return g.reshape(swapped, [channels * group, out / group, ...kernel]);
 }
 
 function transposedConv(

@@ -1,7 +1,8 @@
 import { intOf, textOf } from "../../onnx/attributes.ts";
 import type { GraphBuilder } from "../../onnx/builder.ts";
-import type { Wire } from "../../onnx/graph.ts";
+import type { Shape, Wire } from "../../onnx/graph.ts";
 import { axisOf } from "../../onnx/shapes.ts";
+import { sizeOf } from "../../onnx/tensor.ts";
 import { type Rule, unsupported } from "../rule.ts";
 
 export const gather = {
@@ -15,7 +16,8 @@ export const gather = {
   // y = x[i] by leading axes     x̄[i] += ȳ
   GatherND: ({ g, node, in: [x, indices], grad: [dy] }) => {
     if (intOf(node, "batch_dims", 0) !== 0) unsupported(node, "with batch_dims");
-    return [g.scatterNdAdd(g.zeros(x.shape, x.type), indices, dy)];
+    const leading = x.shape.slice(0, indices.shape[indices.shape.length - 1]);
+    return [g.reshape(addedUp(g, sizeOf(leading), rowNumbers(g, leading, indices), dy), x.shape)];
   },
 
   // y = x, y[i] += u     x̄ = ȳ     ū = ȳ[i]
@@ -47,19 +49,38 @@ function single(g: GraphBuilder, x: Wire, axis: number, index: number, dy: Wire)
 
 /** Moves the gathered axis to the front, adds up there, and moves it back. */
 function scattered(g: GraphBuilder, x: Wire, axis: number, indices: Wire, dy: Wire): Wire {
-  const rank = x.shape.length;
-  const depth = indices.shape.length;
-  const outer = [...Array(rank).keys()].filter((candidate) => candidate !== axis);
-  const front = [...Array(depth).keys()].map((index) => index + axis);
-  const rest = [...Array(dy.shape.length).keys()].filter((candidate) => !front.includes(candidate));
-  const updates = axis === 0 ? dy : g.transpose(dy, [...front, ...rest]);
-  const zeros = g.zeros([x.shape[axis], ...outer.map((index) => x.shape[index])], x.type);
-  const sum = g.scatterNdAdd(zeros, g.unsqueeze(indices, [depth]), updates);
-  const order = [axis, ...outer];
+  const axes = [...x.shape.keys()];
+  const front = [axis, ...axes.filter((candidate) => candidate !== axis)];
+  const gathered = indices.shape.map((_, position) => position + axis);
+  const rest = [...dy.shape.keys()].filter((candidate) => !gathered.includes(candidate));
+  const updates = axis === 0 ? dy : g.transpose(dy, [...gathered, ...rest]);
+  const sum = g.reshape(
+    addedUp(g, x.shape[axis], indices, updates),
+    front.map((position) => x.shape[position]),
+  );
   return axis === 0
     ? sum
     : g.transpose(
         sum,
-        order.map((_, index) => order.indexOf(index)),
+        axes.map((position) => front.indexOf(position)),
       );
+}
+
+/**
+ * Rows of zeros with each update, one for every index, added to its row. As ScatterElements: ONNX Runtime runs
+ * ScatterND in parallel, and where an index repeats it then loses additions.
+ */
+function addedUp(g: GraphBuilder, rows: number, indices: Wire, updates: Wire): Wire {
+  const count = sizeOf(indices.shape);
+  const width = sizeOf(updates.shape) / count;
+  const repeated = g.expand(g.reshape(indices, [count, 1]), [count, width]);
+  const zeros = g.zeros([rows, width], updates.type);
+  return g.scatterElementsAdd(zeros, repeated, g.reshape(updates, [count, width]), 0);
+}
+
+/** Index vectors (last axis) as numbers of rows in row-major order. */
+function rowNumbers(g: GraphBuilder, sizes: Shape, indices: Wire): Wire {
+  const strides = sizes.map((_, axis) => sizeOf(sizes.slice(axis + 1)));
+  const wrapped = g.where(g.less(indices, 0), g.add(indices, g.integers(sizes)), indices);
+  return g.reduceSum(g.mul(wrapped, g.integers(strides)), [-1]);
 }

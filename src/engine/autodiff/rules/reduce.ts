@@ -63,7 +63,7 @@ function kept(context: RuleContext, wire: Wire): Wire {
 }
 
 function spread(context: RuleContext, wire: Wire): Wire {
-  return context.g.expand(kept(context, wire), context.in[0].shape);
+  return context.g.expand(wire.shape.length === 0 ? wire : kept(context, wire), context.in[0].shape);
 }
 
 function shareAmongEqual(context: RuleContext): Wire {

@@ -20,7 +20,8 @@ import { ElementwiseBuilder } from "./elementwise.ts";
 export class ShapeBuilder extends ElementwiseBuilder {
   /** 0 copies an axis and −1 takes the rest, so a leading batch axis can stay open. */
   reshape(x: Wire, shape: Shape): Wire {
-    return this.one("Reshape", [x, this.integers(shape)], reshapeShape(x.shape, shape));
+    const result = reshapeShape(x.shape, shape);
+    return sameShape(x.shape, result) ? x : this.one("Reshape", [x, this.integers(shape)], result);
   }
 
   /** Reverses the axes unless a permutation is given. */
