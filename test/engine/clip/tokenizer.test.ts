@@ -1,0 +1,141 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { parseArchitecture } from "../../../src/engine/clip/architecture.ts";
+import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import { cleanText } from "../../../src/engine/clip/text-cleaning.ts";
+import { createTokenizer } from "../../../src/engine/clip/tokenizer.ts";
+import { FIXTURES, MODELS, readGolden } from "./fixtures.ts";
+
+const PROMPTS = ["a photo of a banana.", "the red dog", "a picture of a cat, a dog, a tree, a car, a banana"];
+const START = 2;
+const UNKNOWN = 1;
+const END = 19;
+
+describe("a word-level tokenizer", () => {
+  test.each(MODELS)("gives the ids that %s was asked with in PyTorch, cut to its context", async (model) => {
+    const { tokenizer } = await openCheckpoint(join(FIXTURES, model));
+    const { token_ids: golden } = await readGolden(model);
+    const padded = PROMPTS.flatMap((prompt) => {
+      const ids = tokenizer.encode(prompt);
+      return [...ids, ...Array.from({ length: tokenizer.contextLength - ids.length }, () => 0)];
+    });
+    expect(padded).toEqual(golden);
+  });
+
+  test("frames an empty text", async () => {
+    expect((await small()).encode("")).toEqual([START, END]);
+  });
+
+  test("keeps unknown words as unknown", async () => {
+    expect((await small()).encode("a zebra")).toEqual([START, 3, UNKNOWN, END]);
+  });
+
+  test("the last id is the end, however long the text", async () => {
+    const ids = (await small()).encode("dog ".repeat(10_000));
+    expect(ids).toHaveLength(12);
+    expect(ids.indexOf(END)).toBe(11);
+  });
+
+  test.each([
+    "a <end_of_text> dog",
+    "a <END_OF_TEXT> dog",
+    "a <start_of_text><pad> dog",
+    "a &lt;end_of_text&gt; dog",
+    "a ＜end_of_text＞ dog",
+    "<unk> a dog <end_of_text>",
+  ])("special tokens in a text are dropped: %s", async (text) => {
+    expect((await small()).encode(text)).toEqual([START, 3, 11, END]);
+  });
+
+  test.each(["a <end_of<end_of_text>_text> dog", "<end_<pad>of_text>", "&amp;lt;pad&amp;gt;"])(
+    "no special token can be put together: %s",
+    async (text) => {
+      const body = (await small()).encode(text).slice(1, -1);
+      for (const id of [0, START, END]) expect(body).not.toContain(id);
+    },
+  );
+});
+
+describe("CLIP's own tokenizer", () => {
+  const folder = process.env.CLIP_TOKENIZER ?? "../shared/data/clip";
+  const present =
+    existsSync(join(folder, "tokenizer.json")) && existsSync(join(folder, "golden-tokens.json"));
+  const title = present
+    ? "gives OpenAI's ids"
+    : `skipped: put tokenizer.json and golden-tokens.json into ${folder}, or name their folder in CLIP_TOKENIZER`;
+
+  (present ? test : test.skip)(title, () => {
+    const read = (name: string) => JSON.parse(readFileSync(join(folder, name), "utf8"));
+    const tokenizer = createTokenizer(read("tokenizer.json"), clipTower());
+    const all: { text: string; ids: number[] }[] = read("golden-tokens.json");
+    // OpenAI lets a text contain special tokens; here they are dropped.
+    const golden = all.filter(({ text }) => !text.includes("<|"));
+    expect(tokenizer.encode("<|startoftext|> hello <|endoftext|>")).toEqual(tokenizer.encode("hello"));
+    const wrong = golden.filter(({ text, ids }) => `${tokenizer.encode(text)}` !== `${ids}`);
+    expect(wrong.map(({ text }) => text)).toEqual([]);
+  });
+});
+
+describe("byte-pair encoding, end to end on a small vocabulary", () => {
+  const json = {
+    added_tokens: [
+      { id: 7, content: "<|startoftext|>", special: true, normalized: false },
+      { id: 8, content: "<|endoftext|>", special: true, normalized: false },
+    ],
+    normalizer: { type: "Lowercase" },
+    pre_tokenizer: { type: "Split", pattern: { Regex: "[\\p{L}]+" }, behavior: "Removed", invert: true },
+    post_processor: { type: "RobertaProcessing", sep: ["<|endoftext|>", 8], cls: ["<|startoftext|>", 7] },
+    decoder: null,
+    model: {
+      type: "BPE",
+      unk_token: "<|endoftext|>",
+      continuing_subword_prefix: "",
+      end_of_word_suffix: "</w>",
+      vocab: {
+        a: 0,
+        b: 1,
+        "a</w>": 2,
+        "b</w>": 3,
+        ab: 4,
+        "ab</w>": 5,
+        "aba</w>": 6,
+        "<|startoftext|>": 7,
+        "<|endoftext|>": 8,
+      },
+      merges: ["a b", "a b</w>", "ab a</w>"],
+    },
+  };
+
+  test("merges by rank", () => {
+    expect(createTokenizer(json, clipTower()).encode("ABA ab b")).toEqual([7, 6, 5, 3, 8]);
+  });
+
+  test("an unknown token that is the end of text cannot end the text early", () => {
+    expect(createTokenizer(json, clipTower()).encode("a zz b")).toEqual([7, 2, 3, 8]);
+  });
+});
+
+test.each([
+  ["  Two \t words\n", "lower", "two words"],
+  ["Caf\u0065\u0301 &amp;amp; “tea”", "lower", 'café & "tea"'],
+  ["ﬁne ＡＢＣ’s", "lower", "fine abc's"],
+  ["Keep Case\u0007", "whitespace", "Keep Case"],
+  ["a_big, RED (dog)!", "canonicalize", "a big red dog"],
+  ["&#65;&#x42;&#0;&#xd800;", "whitespace", "AB&#0;&#xd800;"],
+] as const)("cleaning %j by %s", (text, cleaning, expected) => {
+  expect(cleanText(text, cleaning)).toBe(expected);
+});
+
+async function small() {
+  return (await openCheckpoint(join(FIXTURES, "resnet"))).tokenizer;
+}
+
+/** A text tower as CLIP's, as far as tokens go. */
+function clipTower() {
+  return parseArchitecture({
+    embed_dim: 4,
+    vision_cfg: { layers: 1, width: 64 },
+    text_cfg: { context_length: 77, vocab_size: 49408, width: 8, heads: 1, layers: 1 },
+  }).text;
+}
