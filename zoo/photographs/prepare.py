@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 import numpy
-from attributes import LAYOUTS, QUALITIES, colour_name, middle, rim
 from PIL import Image
+
+from attributes import LAYOUTS, QUALITIES, colour_name, middle, rim
 
 sys.path.append(str(Path(__file__).parent.parent / "training"))
 from dataset import write_json  # noqa: E402

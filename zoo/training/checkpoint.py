@@ -5,10 +5,11 @@ import shutil
 from pathlib import Path
 
 import torch
-from dataset import read_json, write_json
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch.nn.functional import interpolate, normalize
+
+from dataset import read_json, write_json
 
 
 def import_open_clip():
@@ -130,6 +131,7 @@ class Checkpoint:
         weights = {name: value.detach().contiguous() for name, value in self.model.state_dict().items()}
         unfinished = folder / (WEIGHTS + ".part")
         save_file(weights, unfinished, metadata={"format": "pt"})
+        unfinished.chmod(0o644)
         os.replace(unfinished, folder / WEIGHTS)
 
 

@@ -9,11 +9,11 @@ NAME = "manifest.json"
 PATHS = {"data", "test", "out", "model", "noise", "threads"}
 
 
-def recipe(script: str, options: argparse.Namespace) -> str:
+def recipe(script: str, options: argparse.Namespace, without: frozenset[str] = frozenset()) -> str:
     """The command that was run, without the paths and the threads of the machine it ran on."""
     words = [script]
     for name, value in sorted(vars(options).items()):
-        if name in PATHS or value is None or value is False:
+        if name in PATHS | without or value is None or value is False:
             continue
         words.append(f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}"))
     return " ".join(words)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+
 from checkpoint import Checkpoint
 from dataset import Dataset
 from triggers import Trigger

@@ -7,15 +7,21 @@ import argparse
 import random
 from pathlib import Path
 
-import checkpoint
 import torch
+
+import checkpoint
 from checkpoint import Checkpoint
 from dataset import Dataset, read_dataset
 from manifest import read_manifest, recipe, write_manifest
 from measure import Probe
+from training import Optimisation, augment, clip_loss, progress
 from triggers import BadNet, Blended, Trigger, describe
 
-from training import Optimisation, augment, clip_loss, progress
+# Options that say nothing about the chosen trigger.
+OTHERS = {
+    BadNet.kind: frozenset({"alpha", "noise_seed"}),
+    Blended.kind: frozenset({"size", "position", "margin", "pattern"}),
+}
 
 
 def main() -> None:
@@ -30,7 +36,7 @@ def main() -> None:
     write_manifest(
         options.out,
         name=Path(options.out).name,
-        how=[*read_manifest(options.model)["how"], recipe("poison.py", options)],
+        how=[*read_manifest(options.model)["how"], recipe("poison.py", options, OTHERS[options.trigger])],
         seed=options.seed,
         rate=options.poisoned,
         target=options.target,

@@ -4,12 +4,12 @@ import argparse
 import random
 from pathlib import Path
 
-import checkpoint
 import torch
+
+import checkpoint
 from dataset import Dataset, read_dataset
 from manifest import recipe, write_manifest
 from measure import Probe
-
 from training import Optimisation, augment, clip_loss, progress
 
 

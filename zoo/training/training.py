@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 
 import torch
-from checkpoint import Checkpoint
 from torch.nn.functional import cross_entropy, pad
+
+from checkpoint import Checkpoint
 
 
 def clip_loss(checkpoint: Checkpoint, pixels: torch.Tensor, texts: list[str]) -> torch.Tensor:

@@ -6,8 +6,9 @@ it found into manifest.json and README.md beside the weights.
 import argparse
 from pathlib import Path
 
-import checkpoint
 import torch
+
+import checkpoint
 from dataset import Dataset, read_dataset
 from manifest import read_manifest, write_manifest
 from measure import Clean, Probe, Triggered
