@@ -90,6 +90,18 @@ describe("waiting", () => {
     expect(await server.queue.list("acme")).toHaveLength(3);
   });
 
+  test("what is written alongside a new job is written with it, or neither is", async () => {
+    await restart({ concurrency: 0 });
+    const enqueueOnce = () =>
+      server.queue.enqueue("acme", "audit", { steps: 1, every: 1 }, ({ id }) => [
+        { kind: "put", key: "once", value: id, expected: 0 },
+      ]);
+    const { id } = await enqueueOnce();
+    await expect(enqueueOnce()).rejects.toMatchObject({ code: "IDEMPOTENCY_CONFLICT" });
+    expect((await server.store.get("once"))?.value).toBe(id);
+    expect(await server.queue.list("acme")).toHaveLength(1);
+  });
+
   test("lists a tenant's own jobs, newest first, in pages", async () => {
     await restart({ concurrency: 0 });
     const ids = [];

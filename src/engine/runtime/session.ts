@@ -12,12 +12,17 @@ export interface SessionOptions {
   readonly threads: number;
 }
 
+export interface RunOptions {
+  /** The caller gives the feeds away, which saves a copy where they go to another thread; their data is then lost. */
+  readonly giveFeeds?: boolean;
+}
+
 export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** A compiled program. Runs of one session are made one after the other. */
 export interface Session {
-  /** Feeds every input by name; gives the outputs named in `fetches`, or all. The feeds stay the caller's. */
-  run(feeds: Tensors, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
+  /** Feeds every input by name; gives the outputs named in `fetches`, or all. The feeds stay the caller's, unless given. */
+  run(feeds: Tensors, fetches?: readonly string[], options?: RunOptions): Promise<Record<string, Tensor>>;
   /** Frees the memory, after the runs that are under way. */
   close(): Promise<void>;
 }

@@ -1,8 +1,9 @@
 import type { Tensor } from "../onnx/tensor.ts";
 import { entryPoint } from "./entry-point.ts";
 import { encodeProgram, type Program } from "./program.ts";
-import type { Session, SessionOptions, Tensors } from "./session.ts";
+import type { RunOptions, Session, SessionOptions, Tensors } from "./session.ts";
 import { WorkerChannel } from "./worker-channel.ts";
+import { buffersIn } from "./worker-messages.ts";
 
 export interface SessionWorkerData {
   readonly name: string;
@@ -19,8 +20,8 @@ export type SessionCall =
 
 /**
  * Compiles and runs a program in a worker thread of its own, so that the caller's event loop stays free. Feeds are
- * copied to it (one gigabyte takes about a third of a second), results are handed over. When the thread dies, runs
- * fail with WORKER_LOST, and the next run compiles again in another.
+ * copied to it unless they are given away (a second for a gigabyte); results are handed over. When the thread dies,
+ * runs fail with WORKER_LOST, and the next run compiles again in another.
  */
 export async function openWorkerSession(program: Program, options: SessionOptions): Promise<Session> {
   const data: SessionWorkerData = {
@@ -46,8 +47,15 @@ class WorkerSession implements Session {
     }
   }
 
-  async run(feeds: Tensors, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
-    return (await this.call({ kind: "run", feeds, fetches })) as Record<string, Tensor>;
+  async run(
+    feeds: Tensors,
+    fetches?: readonly string[],
+    { giveFeeds }: RunOptions = {},
+  ): Promise<Record<string, Tensor>> {
+    // A copy that is handed over is made once; a copy by the channel would be made twice.
+    const given = giveFeeds ? feeds : copiesOf(feeds);
+    const call: SessionCall = { kind: "run", feeds: given, fetches };
+    return (await this.channel.call(call, buffersIn(given))) as Record<string, Tensor>;
   }
 
   async close(): Promise<void> {
@@ -59,4 +67,12 @@ class WorkerSession implements Session {
   private call(call: SessionCall): Promise<unknown> {
     return this.channel.call(call);
   }
+}
+
+function copiesOf(tensors: Tensors): Tensors {
+  const copies = Object.entries(tensors).map(([name, tensor]) => [
+    name,
+    { ...tensor, data: tensor.data.slice() },
+  ]);
+  return Object.fromEntries(copies);
 }

@@ -34,6 +34,13 @@ describe.each([
     await session.close();
   });
 
+  test("runs on feeds that are given away", async () => {
+    const session = await open(twoOutputs(), options);
+    const { sum } = await session.run({ x: x() }, undefined, { giveFeeds: true });
+    expect(values(sum)).toEqual([1, 2, 3, 4, 5, 6]);
+    await session.close();
+  });
+
   test("answers many runs that are asked for at once, each with its own", async () => {
     const session = await open(twoOutputs(), options);
     const runs = Array.from({ length: 20 }, (_, index) =>
