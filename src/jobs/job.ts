@@ -37,7 +37,7 @@ export interface JobRecord {
   readonly finishedAt?: string;
   /** How many times a process was started for it. */
   readonly attempts: number;
-  /** How many of those processes died without a word; the job fails at the third. */
+  /** How many of those processes died without a word since the last checkpoint; the job fails at the third. */
   readonly losses?: number;
   readonly failure?: JobFailure;
   /** What the completion hook of the kind made of the handler's result: ids, rates. */

@@ -35,7 +35,7 @@ export type CompleteJob = (
   folder: string,
 ) => Promise<{ result: unknown; writes: readonly Write[] }>;
 
-/** A job's process is replaced this often, all in all, before the job fails. */
+/** So many processes lost without a new checkpoint in between, and the job fails. */
 const MOST_LOSSES = 3;
 
 /** One attempt at one job: a process, what it tells, and what becomes of the job at its end. */
@@ -103,8 +103,7 @@ export class JobRun {
       .then(() =>
         this.change((job) => ({
           status: job.status === "VALIDATING" ? "RUNNING" : undefined,
-          record:
-            report.kind === "step" ? { progress: report.progress, etaSeconds: report.etaSeconds } : undefined,
+          record: recordOf(report),
           reports: [report],
         })),
       )
@@ -172,6 +171,12 @@ export class JobRun {
   private logError(error: unknown, message: string): void {
     this.options.logger.error({ job: this.id, stack: packError(error).stack }, message);
   }
+}
+
+/** What the record keeps of a report. A checkpoint is headway: losses before it do not count any more. */
+function recordOf(report: JobReport): JobChange["record"] {
+  if (report.kind === "step") return { progress: report.progress, etaSeconds: report.etaSeconds };
+  return report.kind === "checkpoint" ? { losses: 0 } : undefined;
 }
 
 /** Whoever cancels while a job comes to another end gets what they asked for. */

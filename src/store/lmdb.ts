@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import * as lmdb from "lmdb";
 import { AppError } from "../errors.ts";
+import { claimFolder, releaseFolder } from "./owner.ts";
 import type { Entry, ListOptions, Store, StreamEntry, Write } from "./store.ts";
 
 /** LMDB's own limit is 1978 bytes; the rest is room for a stream's sequence number. */
@@ -23,17 +24,19 @@ export class LmdbStore implements Store {
   private readonly watchers = new Map<string, Set<() => void>>();
 
   private constructor(
+    private readonly folder: string,
     private readonly root: lmdb.RootDatabase<string, Buffer>,
     private readonly entries: lmdb.Database<string, Buffer>,
     private readonly streams: lmdb.Database<string, Buffer>,
   ) {}
 
-  /** Opens the store in a folder, which is made when it is missing. */
+  /** Opens the store in a folder, made when missing. INVALID_CONFIGURATION while another process has it open. */
   static async open(folder: string): Promise<LmdbStore> {
     await mkdir(folder, { recursive: true });
+    await claimFolder(folder);
     const encodings = { encoding: "string", keyEncoding: "binary" } as const;
     const root = lmdb.open<string, Buffer>({ path: folder, overlappingSync: false, maxDbs: 4, ...encodings });
-    return new LmdbStore(root, root.openDB("entries", encodings), root.openDB("streams", encodings));
+    return new LmdbStore(folder, root, root.openDB("entries", encodings), root.openDB("streams", encodings));
   }
 
   async get<T>(key: string): Promise<Entry<T> | undefined> {
@@ -83,6 +86,7 @@ export class LmdbStore implements Store {
     this.watchers.clear();
     await this.root.flushed;
     await this.root.close();
+    await releaseFolder(this.folder);
   }
 
   private meetsExpectation(write: EncodedWrite): boolean {

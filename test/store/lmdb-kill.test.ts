@@ -29,8 +29,10 @@ async function commitUntilKilled(folder: string, commits: number): Promise<numbe
 
 test("a writer killed at any moment loses no acknowledged commit and leaves no half of one", async () => {
   const folder = temporaryFolder();
+  let before = 0;
   for (const commits of [1, 7, 60, 33, 150]) {
     const acknowledged = await commitUntilKilled(folder, commits);
+    expect(acknowledged).toBeGreaterThanOrEqual(before + commits);
     const store = await LmdbStore.open(folder);
     const count = (await store.get<number>("count"))?.value ?? 0;
     // The last commit may have been durable before its number was printed.
@@ -40,5 +42,6 @@ test("a writer killed at any moment loses no acknowledged commit and leaves no h
     );
     expect(await store.list("numbers/")).toHaveLength(count);
     await store.close();
+    before = count;
   }
 });
