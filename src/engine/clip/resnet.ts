@@ -1,4 +1,4 @@
-import type { GraphBuilder } from "../onnx/builder.ts";
+import type { ConvOptions, GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
 import type { ResNetTower } from "./architecture.ts";
 import { attention, linear } from "./layers.ts";
@@ -6,6 +6,8 @@ import { type ExpectedTensor, linearTensors, named, normTensors, type Weights, w
 
 /** A bottleneck block gives four times as many channels as its 3×3 convolution has. */
 const EXPANSION = 4;
+
+const BATCH_NORM_EPSILON = 1e-5;
 
 /** A bottleneck block: `channels` in, `4 · width` out, the map made smaller by `stride`. */
 interface Block {
@@ -36,14 +38,14 @@ function stem(g: GraphBuilder, weights: Weights, images: Wire): Wire {
 function bottleneck(g: GraphBuilder, block: Block, weights: Weights, x: Wire): Wire {
   const narrow = convolution(g, weights, 2, convolution(g, weights, 1, x, 0), 1);
   const pooled = averagePool(g, narrow, block.stride);
-  const wide = batchNorm(g, within(weights, "bn3"), g.conv(pooled, weights("conv3.weight")));
+  const wide = normalisedConv(g, weights("conv3.weight"), within(weights, "bn3"), pooled);
   return g.relu(g.add(wide, shortcut(g, block, weights, x)));
 }
 
 function shortcut(g: GraphBuilder, block: Block, weights: Weights, x: Wire): Wire {
   if (!changesShape(block)) return x;
-  const projected = g.conv(averagePool(g, x, block.stride), weights("downsample.0.weight"));
-  return batchNorm(g, within(weights, "downsample.1"), projected);
+  const pooled = averagePool(g, x, block.stride);
+  return normalisedConv(g, weights("downsample.0.weight"), within(weights, "downsample.1"), pooled);
 }
 
 /** relu(bn(conv x)) of the numbered pair. */
@@ -56,13 +58,16 @@ function convolution(
   strides = [1, 1],
 ): Wire {
   const pads = [padding, padding, padding, padding];
-  const convolved = g.conv(x, weights(`conv${number}.weight`), undefined, { pads, strides });
-  return g.relu(batchNorm(g, within(weights, `bn${number}`), convolved));
+  const norm = within(weights, `bn${number}`);
+  return g.relu(normalisedConv(g, weights(`conv${number}.weight`), norm, x, { pads, strides }));
 }
 
-function batchNorm(g: GraphBuilder, weights: Weights, x: Wire): Wire {
-  const [mean, variance] = [weights("running_mean"), weights("running_var")];
-  return g.batchNormalization(x, weights("weight"), weights("bias"), mean, variance);
+// bn(conv x) with running statistics is one convolution: s = γ/√(σ² + ε), weight w·s, bias β − μ·s.
+// The constants are folded when the program is compiled, and the way back has nothing to normalise.
+function normalisedConv(g: GraphBuilder, weight: Wire, norm: Weights, x: Wire, options?: ConvOptions): Wire {
+  const scale = g.div(norm("weight"), g.sqrt(g.add(norm("running_var"), BATCH_NORM_EPSILON)));
+  const bias = g.sub(norm("bias"), g.mul(norm("running_mean"), scale));
+  return g.conv(x, g.mul(weight, g.reshape(scale, [-1, 1, 1, 1])), bias, options);
 }
 
 function averagePool(g: GraphBuilder, x: Wire, size: number): Wire {
