@@ -1,1 +1,2 @@
+export { decodeModel } from "./decode.ts";
 export { encodeModel, withDynamicBatch } from "./encode.ts";

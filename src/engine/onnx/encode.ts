@@ -10,6 +10,7 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from "./schema.ts";
+import { isUnknown } from "./shapes.ts";
 
 /** Name of every open batch dimension: runtimes then know that they are equal. */
 const BATCH_SYMBOL = "N";
@@ -28,7 +29,8 @@ export function encodeModel(graph: Graph): Uint8Array {
   });
 }
 
-function encodeGraph(graph: Graph): GraphProto {
+/** The results of a nested graph are left to the runtime's inference: what they are depends on the outer one. */
+function encodeGraph(graph: Graph, nested = false): GraphProto {
   const declared = new Set([...graph.inputs, ...graph.outputs].map((wire) => wire.name));
   const inner = [...graph.values.values()].filter(
     (wire) => !declared.has(wire.name) && !graph.initializers.has(wire.name),
@@ -38,7 +40,9 @@ function encodeGraph(graph: Graph): GraphProto {
     nodes: graph.nodes.map(encodeNode),
     initializers: [...graph.initializers.values()].map(encodeTensor),
     inputs: graph.inputs.map(encodeValue),
-    outputs: graph.outputs.map(encodeValue),
+    outputs: nested
+      ? graph.outputs.map(({ name }) => ({ name, type: undefined }))
+      : graph.outputs.map(encodeValue),
     values: inner.map(encodeValue),
   };
 }
@@ -82,7 +86,7 @@ function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
     case "tensor":
       return { ...base, tensor: encodeTensor(attribute.value) };
     case "graph":
-      return { ...base, graph: encodeGraph(attribute.value) };
+      return { ...base, graph: encodeGraph(attribute.value, true) };
   }
 }
 
@@ -108,15 +112,13 @@ function encodeTensor(initializer: Initializer): TensorProto {
   return { ...base, raw: undefined, externalData, dataLocation: 1 };
 }
 
-function encodeValue(wire: Wire): ValueInfoProto {
-  const dimensions = wire.shape.map((size, axis) => ({
+function encodeValue({ name, type, shape }: Wire): ValueInfoProto {
+  const dimensions = shape.map((size, axis) => ({
     value: size < 0 ? undefined : size,
     symbol: size < 0 && axis === 0 ? BATCH_SYMBOL : undefined,
   }));
-  return {
-    name: wire.name,
-    type: { tensor: { elementType: ELEMENT_NUMBERS[wire.type], shape: { dimensions } } },
-  };
+  const known = isUnknown(shape) ? undefined : { dimensions };
+  return { name, type: { tensor: { elementType: ELEMENT_NUMBERS[type], shape: known } } };
 }
 
 /**

@@ -97,8 +97,17 @@ export function many<T>(number: number, kind: Kind<T>): Field<readonly T[]> {
   };
 }
 
+/** A message can also stand alone, without the length that nested ones have. */
+export interface MessageKind<T> extends Kind<T> {
+  readFields(reader: BinaryReader, end: number): T;
+}
+
 /** A message is a table of its fields. Unknown fields are skipped, as protobuf asks. */
-export function message<T extends object>(fields: { readonly [Name in keyof T]-?: Field<T[Name]> }): Kind<T> {
+export function message<T extends object>(
+  fields: {
+    readonly [Name in keyof T]-?: Field<T[Name]>;
+  },
+): MessageKind<T> {
   const names = Object.keys(fields) as (keyof T)[];
   const byNumber = new Map(names.map((name) => [fields[name].number, name]));
   return {
@@ -109,6 +118,7 @@ export function message<T extends object>(fields: { readonly [Name in keyof T]-?
       writer.join();
     },
     read: (reader) => readFields(reader, reader.uint32() + reader.pos),
+    readFields,
   };
 
   function readFields(reader: BinaryReader, end: number): T {
@@ -134,7 +144,12 @@ export function lazy<T>(kind: () => Kind<T>): Kind<T> {
   };
 }
 
-/** The bytes of a message that stands alone, without the length that nested ones have. */
+/** A message that stands alone and fills its reader. Throws a plain Error where the bytes are damaged. */
+export function decodeMessage<T>(kind: MessageKind<T>, reader: BinaryReader): T {
+  return kind.readFields(reader, reader.len);
+}
+
+/** The bytes of a message that stands alone. */
 export function encodeMessage<T>(kind: Kind<T>, value: T): Uint8Array {
   const writer = new BinaryWriter();
   kind.write(writer, value);

@@ -8,6 +8,13 @@ function invalid(message: string): never {
   throw new AppError("INVALID_GRAPH", message);
 }
 
+/** The shape of a value about which nothing is known, not even its rank; only imported graphs have such values. */
+export const UNKNOWN_SHAPE: Shape = [Number.NaN];
+
+export function isUnknown(shape: Shape): boolean {
+  return shape.some(Number.isNaN);
+}
+
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dimension, axis) => dimension === b[axis]);
 }

@@ -101,7 +101,8 @@ export function fromBytes(type: ElementType, shape: Shape, bytes: Uint8Array): T
       "INVALID_GRAPH",
       `A ${type} tensor of shape [${shape}] needs ${size * sizeOf(shape)} bytes, but has ${bytes.byteLength}.`,
     );
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // A Buffer's own slice would be a view as unaligned as it is.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const Values = CONSTRUCTORS[type as keyof typeof CONSTRUCTORS];
   const data = new Values(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / size);
   return { type, shape: [...shape], data };

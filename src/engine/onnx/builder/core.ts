@@ -75,11 +75,10 @@ export class GraphCore {
   /** A constant whose bytes lie elsewhere, such as a weight in a safetensors file; asking twice gives one value. */
   initializer(name: string, type: ElementType, shape: Shape, storage: Storage): Wire {
     const known = this.initializers.get(name);
-    if (known && sameStorage(known.storage, storage)) return known;
-    const initializer = { name, type, shape: [...shape], storage };
-    this.declare(initializer);
-    this.initializers.set(name, initializer);
-    return initializer;
+    if (known && sameStorage(known.storage, storage)) return this.wire(name);
+    const wire = this.declare({ name, type, shape: [...shape] });
+    this.initializers.set(name, { ...wire, storage });
+    return wire;
   }
 
   /** Appends one node and declares its outputs; an absent optional input is undefined. */
@@ -118,6 +117,11 @@ export class GraphCore {
     type: ElementType = inputs[0]?.type ?? this.float,
   ): Wire {
     return this.node(op, inputs, attributes, [{ type, shape }])[0];
+  }
+
+  /** The name itself if no value has it, or one like it. */
+  freeName(name: string): string {
+    return this.values.has(name) ? this.fresh(name) : name;
   }
 
   /** The value of that name. Throws INVALID_GRAPH where there is none. */

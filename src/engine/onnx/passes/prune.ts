@@ -1,13 +1,17 @@
 import type { Graph, Node } from "../graph.ts";
 
-/** Names that a node reads, those of the subgraphs in its attributes included. */
-export function readsOf(node: Node): string[] {
-  const nested = Object.values(node.attributes).flatMap((attribute) =>
+/** Names that the subgraphs in a node's attributes read, their own values included. */
+export function nestedReads(node: Node): string[] {
+  return Object.values(node.attributes).flatMap((attribute) =>
     attribute.kind === "graph"
       ? [...attribute.value.nodes.flatMap(readsOf), ...attribute.value.outputs.map((wire) => wire.name)]
       : [],
   );
-  return [...node.inputs.filter((name) => name !== ""), ...nested];
+}
+
+/** Names that a node reads, by itself or in a subgraph. */
+export function readsOf(node: Node): string[] {
+  return [...node.inputs.filter((name) => name !== ""), ...nestedReads(node)];
 }
 
 /**
