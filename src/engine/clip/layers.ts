@@ -2,9 +2,13 @@ import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
 import type { Weights } from "./weights.ts";
 
-/** x·Wᵀ + b on the last axis; PyTorch keeps W as [outputs, inputs]. */
+/** x·Wᵀ + b on the last axis of [N, d] or [N, L, d], with W as PyTorch keeps it: [outputs, inputs]. */
 export function linear(g: GraphBuilder, x: Wire, weight: Wire, bias: Wire): Wire {
-  return g.add(g.matmul(x, g.transpose(weight)), bias);
+  // As one matrix product W is read as it lies; MatMul would need a transposed copy, and its gradient another.
+  const product = (rows: Wire) => g.gemm(rows, weight, bias, { transB: true });
+  if (x.shape.length === 2) return product(x);
+  const [, length, inputs] = x.shape;
+  return g.reshape(product(g.reshape(x, [-1, inputs])), [-1, length, weight.shape[0]]);
 }
 
 export function layerNorm(g: GraphBuilder, x: Wire, weights: Weights): Wire {
