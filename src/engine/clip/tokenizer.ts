@@ -5,6 +5,9 @@ import { cleanText } from "./text-cleaning.ts";
 
 const FILE = "tokenizer.json";
 
+/** Some mistakes in a tokenizer show only when it is used. */
+const SAMPLE = "A photo of 2 cats, isn't it?";
+
 /** Turns texts into the token ids that a text tower was trained on. */
 export interface ClipTokenizer {
   readonly startToken: number;
@@ -26,6 +29,7 @@ export function createTokenizer(json: unknown, tower: TextTower): ClipTokenizer 
   const tokenizer = build(json);
   const { startToken, endToken } = readFrame(tokenizer);
   const special = specialTokens(tokenizer);
+  if (!attempt(() => tokenizer.encode(SAMPLE))) throw invalid("cannot tokenize a simple sentence");
   checkIds(tokenizer, special, endToken, tower);
   const forbidden = new Set([...special.values(), startToken, endToken]);
   forbidden.delete(unknownToken(json, special, [startToken, endToken]));

@@ -6,6 +6,8 @@ import { describe, expect, test } from "@jest/globals";
 import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
 import { readSafetensors } from "../../../src/engine/clip/safetensors.ts";
 import { tokenEmbeddings } from "../../../src/engine/clip/token-embeddings.ts";
+import { type Random, randomStream } from "../../../src/engine/random.ts";
+import { AppError } from "../../../src/errors.ts";
 import { FIXTURES, MODELS, withCopy } from "./fixtures.ts";
 
 const CONFIG = "open_clip_config.json";
@@ -136,6 +138,18 @@ describe("a damaged checkpoint is a typed error that names what is wrong", () =>
     });
   });
 
+  test.each([CONFIG, WEIGHTS, TOKENIZER])("random changes in %s", async (file) => {
+    await withCopy("vit-16-bit", async (folder) => {
+      const path = join(folder, file);
+      const whole = await readFile(path);
+      for (let round = 0; round < 60; round++) {
+        await writeFile(path, randomlyDamaged(whole, randomStream(round, file)));
+        const result = await openCheckpoint(folder).catch((reason: unknown) => reason);
+        expect(result instanceof AppError || "digest" in (result as object)).toBe(true);
+      }
+    });
+  });
+
   test("a scale that is no number", async () => {
     await withCopy("resnet", async (folder) => {
       const { offset } = (await readSafetensors(join(folder, WEIGHTS))).tensors.get("logit_scale")!;
@@ -149,6 +163,16 @@ describe("a damaged checkpoint is a typed error that names what is wrong", () =>
     });
   });
 });
+
+/** Some bytes near the start, where the headers are, replaced by others that keep much of the syntax whole. */
+function randomlyDamaged(whole: Buffer, random: Random): Buffer {
+  const copy = Buffer.from(whole);
+  const alphabet = Buffer.from('019-.e"{}[],:ntrFIUx \u0000');
+  for (let change = 0; change <= random.below(4); change++) {
+    copy[random.below(Math.min(copy.length, 6000))] = alphabet[random.below(alphabet.length)];
+  }
+  return random.uniform() < 0.2 ? copy.subarray(0, random.below(copy.length)) : copy;
+}
 
 function write(file: string, content: string) {
   return (folder: string) => writeFile(join(folder, file), content);

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { open, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import {
@@ -50,6 +50,24 @@ test("values of 16 and 64 bits are read as float32", async () => {
       expect(await readFloats(file, "double")).toEqual(Float32Array.of(0.1));
     },
   );
+});
+
+test("tensors beyond 2 GiB are found and read", async () => {
+  const far = 3 * 2 ** 30;
+  const header = {
+    huge: { dtype: "U8", shape: [far], data_offsets: [0, far] },
+    last: { dtype: "F32", shape: [2], data_offsets: [far, far + 8] },
+  };
+  // A sparse file: it takes no room on the disk.
+  await withFile(assemble(JSON.stringify(header), new Uint8Array(0)), async (path) => {
+    const handle = await open(path, "r+");
+    const end = (await handle.stat()).size + far;
+    await truncate(path, end);
+    await handle.write(bytesOf(Float32Array.of(2.5, -1)), 0, 8, end);
+    await handle.close();
+    const file = await readSafetensors(path);
+    expect(await readFloats(file, "last")).toEqual(Float32Array.of(2.5, -1));
+  });
 });
 
 describe("damaged files", () => {
