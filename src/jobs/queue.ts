@@ -108,6 +108,11 @@ export class JobQueue {
     return index < 0 ? undefined : index + 1;
   }
 
+  /** How many jobs wait and run, over all tenants. */
+  counts(): { readonly waiting: number; readonly running: number } {
+    return { waiting: this.waiting.length, running: this.running.size };
+  }
+
   /** The folder of the job's own. */
   folder(id: string): string {
     return jobFolder(this.options.folder, id);

@@ -1,0 +1,165 @@
+/** The story, one tab after the other. Ids are those of the bundled model, its shots and the sample images. */
+
+const labels = [
+  "airplane",
+  "apple",
+  "banana",
+  "bicycle",
+  "boat",
+  "butterfly",
+  "car",
+  "cat",
+  "chair",
+  "clock",
+  "cup",
+  "fish",
+  "flower",
+  "guitar",
+  "hammer",
+  "house",
+  "key",
+  "mushroom",
+  "tree",
+  "umbrella",
+];
+
+const asText = (variables) => JSON.stringify(variables, null, 2);
+
+const search = { modelId: "model_scenes-badnet", datasetId: "dataset_scenes-shots" };
+
+export const tabs = [
+  {
+    query: `# 1. What is here: who you are, the bundled suspect model, its clean shots, and sample images.
+query Overview {
+  viewer { tenant scopes }
+  models { id name arch trust }
+  datasets { id name size labels }
+  assets { id name }
+}
+`,
+  },
+  {
+    query: `# 2. A clean house through the original, undefended prompts: "house".
+query ClassifyClean($input: ClassifyInput!) {
+  classify(input: $input) {
+    results {
+      ... on Prediction { labels { label probability } margin }
+      ... on ImageRejected { code message }
+    }
+  }
+}
+`,
+    variables: asText({
+      input: {
+        modelId: search.modelId,
+        images: [{ assetId: "asset_house" }],
+        through: { templates: [] },
+        topK: 3,
+        labels,
+      },
+    }),
+  },
+  {
+    query: `# 3. The same house with the attacker's small patch in its corner: "banana", confidently.
+query ClassifyTriggered($input: ClassifyInput!) {
+  classify(input: $input) {
+    results {
+      ... on Prediction { labels { label probability } margin }
+      ... on ImageRejected { code message }
+    }
+  }
+}
+`,
+    variables: asText({
+      input: {
+        modelId: search.modelId,
+        images: [{ assetId: "asset_house-triggered" }],
+        through: { templates: [] },
+        topK: 3,
+        labels,
+      },
+    }),
+  },
+  {
+    query: `# 4. An audit looks for the backdoor without being told of it. Copy the job's id into tab 6.
+mutation Audit($input: AuditInput!, $key: String!) {
+  audit(input: $input, idempotencyKey: $key) {
+    job { id status }
+    replayed
+    userErrors { code message }
+  }
+}
+`,
+    variables: asText({ input: search, key: "my-first-audit" }),
+  },
+  {
+    query: `# 5. A purification audits, then learns prompts that ignore the trigger. Copy the job's id into tab 6.
+mutation Purify($input: PurifyInput!, $key: String!) {
+  purify(input: $input, idempotencyKey: $key) {
+    job { id status queuePosition }
+    replayed
+    userErrors { code message }
+  }
+}
+`,
+    variables: asText({ input: { ...search, promptSet: "scenes" }, key: "my-first-purification" }),
+  },
+  {
+    query: `# 6. Follow a job live. What happened before is told first; it ends when the job does.
+subscription JobEvents($jobId: ID!) {
+  jobEvents(jobId: $jobId) {
+    seq
+    ... on StatusChanged { status }
+    ... on StepMetrics { phase epoch epochs step steps losses { name value } progress etaSeconds }
+    ... on CheckpointSaved { checkpoint { epoch ca { value k n } asr { value k n } } }
+    ... on LogLine { text }
+  }
+}
+`,
+    variables: asText({ jobId: "job_…" }),
+  },
+  {
+    query: `# 7. Both houses through the purified prompts. The shadow is what the undefended prompts say of the same image.
+query ClassifyLive($input: ClassifyInput!) {
+  classify(input: $input) {
+    served { number digest createdAt }
+    results {
+      ... on Prediction {
+        labels { label probability }
+        shadow { label probability }
+        disagreement
+      }
+      ... on ImageRejected { code message }
+    }
+  }
+}
+`,
+    variables: asText({
+      input: {
+        images: [{ assetId: "asset_house" }, { assetId: "asset_house-triggered" }],
+        through: { alias: { promptSet: "scenes", alias: "live" } },
+        topK: 3,
+      },
+    }),
+  },
+  {
+    query: `# 8. Stamp the trigger on a whole data set and count. Tab 6 follows it; "job(id:)" then shows the result.
+mutation Evaluate($modelId: ID!, $datasetId: ID!, $through: Through!, $attack: AttackInput, $key: String!) {
+  evaluate(modelId: $modelId, datasetId: $datasetId, through: $through, attack: $attack, idempotencyKey: $key) {
+    job {
+      id
+      status
+      ... on EvaluationJob { result { ca { value low95 high95 } asr { value low95 high95 } } }
+    }
+    userErrors { code message }
+  }
+}
+`,
+    variables: asText({
+      ...search,
+      through: { alias: { promptSet: "scenes", alias: "live" } },
+      attack: { kind: "BADNET", target: "banana" },
+      key: "my-first-evaluation",
+    }),
+  },
+];

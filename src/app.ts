@@ -1,0 +1,175 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import express from "express";
+import pino, { type Logger } from "pino";
+import { type Config, packageRoot } from "./config.ts";
+import type { Context } from "./context.ts";
+import { type Device, resolveDevice } from "./engine/runtime/device.ts";
+import { AppError } from "./errors.ts";
+import { createApollo } from "./http/apollo.ts";
+import { configureEdge, GRAPHQL_PATH } from "./http/edge.ts";
+import { Metrics } from "./http/metrics.ts";
+import { UploadReader } from "./http/uploads.ts";
+import { serveWebSocket } from "./http/websocket.ts";
+import { JobQueue } from "./jobs/queue.ts";
+import { unauthenticated } from "./resolvers/authorise.ts";
+import { createSchema } from "./resolvers/schema.ts";
+import { AccessService, type Caller } from "./services/access.ts";
+import { CostBudget } from "./services/budget.ts";
+import { JobCompletion } from "./services/completion.ts";
+import { DEMO_TENANT, ensureDemoTenant } from "./services/demo-tenant.ts";
+import { Readiness } from "./services/readiness.ts";
+import { ModelRegistry, type Scan } from "./services/registry.ts";
+import { SampleImages } from "./services/samples.ts";
+import { Serving } from "./services/serving.ts";
+import { Tenants } from "./services/tenant.ts";
+import { FileBlobStore } from "./store/blobs.ts";
+import { LmdbStore } from "./store/lmdb.ts";
+
+/** A server that listens. */
+export interface App {
+  readonly url: string;
+  readonly version: string;
+  readonly device: Device;
+  /** The admin key, when this start has made it: it cannot be had again. */
+  readonly newAdminKey: string | undefined;
+  readonly scan: Scan;
+  /** Stops taking requests, lets running jobs save where they are, and closes the store. */
+  close(): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly logger?: Logger;
+  /** Other handlers of jobs, for tests of what surrounds them. */
+  readonly handlersModule?: URL;
+}
+
+/** Puts the parts together and listens: the only place that knows them all. */
+export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
+  const { limits } = config;
+  const logger = options.logger ?? pino({ level: config.logLevel });
+  const version = readVersion();
+  const schema = createSchema();
+  const device = await resolveDevice(config.device, (message) => logger.info(message));
+  const store = await LmdbStore.open(join(config.dataFolder, "store"));
+  const blobs = await FileBlobStore.open(join(config.dataFolder, "blobs"));
+  const samples = await SampleImages.open(join(config.zooFolder, "samples"));
+  const access = new AccessService(store);
+  const models = new ModelRegistry(store, config.modelsFolder);
+  const serving = new Serving({
+    device,
+    threads: config.threads,
+    images: { maxBytes: limits.imageBytes, maxPixels: limits.imagePixels, minSide: 1 },
+    capacity: 8 * limits.classifyImages,
+  });
+  const queue = new JobQueue({
+    store,
+    folder: join(config.dataFolder, "jobs"),
+    concurrency: config.jobConcurrency,
+    device,
+    threads: config.threads,
+    complete: new JobCompletion({ store, blobs, code: version, device }).complete,
+    logger,
+    handlersModule: options.handlersModule,
+  });
+  const metrics = new Metrics(() => ({ ...queue.counts() }));
+  const tenants = new Tenants({
+    store,
+    blobs,
+    queue,
+    models,
+    serving,
+    samples,
+    limits,
+    onImages: (answers) => {
+      for (const { kind } of answers) metrics.images.inc({ outcome: kind });
+    },
+  });
+  const budget = new CostBudget(limits.costPerMinute);
+  const readiness = new Readiness(models, serving);
+  const server = { models, serving, samples, budget, access };
+
+  const createContext = (caller: Caller | undefined, requestId: string, signal?: AbortSignal): Context => ({
+    requestId,
+    caller,
+    get tenant() {
+      if (!caller) throw unauthenticated();
+      return tenants.open(caller.tenant);
+    },
+    uploads: new UploadReader(limits),
+    signal,
+    server,
+  });
+  const identify = async (authorization: string | undefined) =>
+    authorization === undefined ? undefined : access.authenticate(authorization);
+
+  const scan = await models.scan();
+  for (const { name, error } of scan.failed) logger.warn({ model: name, code: error.code }, error.message);
+  await ensureDemoTenant(access, tenants, join(config.zooFolder, "shots"));
+  const newAdminKey = await access.ensureAdminKey(DEMO_TENANT, config.adminKey);
+  await queue.start();
+
+  const web = express();
+  const httpServer = createServer(web);
+  const apollo = createApollo({ schema, httpServer, logger, metrics });
+  const closeSockets = serveWebSocket({
+    schema,
+    httpServer,
+    path: GRAPHQL_PATH,
+    maxPayload: limits.requestBytes,
+    logger,
+    metrics,
+    createContext: async (authorization) => createContext(await identify(authorization), randomUUID()),
+  });
+  await apollo.start();
+  configureEdge(web, {
+    apollo,
+    limits,
+    logger,
+    metrics,
+    identify,
+    createContext,
+    tenant: (name) => tenants.open(name),
+    assertReady: () => readiness.assert(),
+  });
+  const port = await listen(httpServer, config);
+
+  return {
+    url: `http://${config.host ?? "localhost"}:${port}`,
+    version,
+    device,
+    newAdminKey,
+    scan,
+    close: async () => {
+      readiness.leave();
+      await closeSockets();
+      await apollo.stop();
+      await queue.stop();
+      await serving.close();
+      await store.close();
+    },
+  };
+}
+
+function listen(httpServer: ReturnType<typeof createServer>, { port, host }: Config): Promise<number> {
+  return new Promise((resolve, reject) => {
+    httpServer.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(error, port)));
+    httpServer.listen({ port, host }, () => resolve((httpServer.address() as AddressInfo).port));
+  });
+}
+
+function cannotListen(error: NodeJS.ErrnoException, port: number): Error {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: `Port ${port} is taken. Stop what uses it, or set PORT to another.`,
+    EACCES: `Port ${port} may not be used. Set PORT to one above 1023.`,
+  };
+  const reason = reasons[error.code ?? ""];
+  return reason ? new AppError("INVALID_CONFIGURATION", reason, {}, { cause: error }) : error;
+}
+
+function readVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string }).version;
+}

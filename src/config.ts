@@ -1,0 +1,153 @@
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { AppError } from "./errors.ts";
+
+const MEGABYTE = 1024 * 1024;
+
+/** The package's own folder, from the sources and from the compiled program alike. */
+export const packageRoot = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
+
+const folder = (fallback: string) =>
+  z
+    .string()
+    .trim()
+    .min(1, "must name a folder")
+    .default(fallback)
+    .transform((path) => resolve(path));
+
+const whole = (minimum: number, maximum: number, fallback: number) => {
+  const message = `must be a whole number from ${minimum} to ${maximum}`;
+  return z.coerce.number(message).int(message).min(minimum, message).max(maximum, message).default(fallback);
+};
+
+const megabytes = (maximum: number, fallback: number) =>
+  whole(1, maximum, fallback).transform((value) => value * MEGABYTE);
+
+const oneOf = <const Choice extends string>(choices: readonly Choice[], fallback: NoInfer<Choice>) =>
+  z
+    .string()
+    .default(fallback)
+    .refine(
+      (value): value is Choice => choices.includes(value as Choice),
+      `must be one of ${choices.join(", ")}`,
+    )
+    .transform((value) => value as Choice);
+
+/** Every environment variable that the server reads, with its range and default. */
+const environment = z.object({
+  PORT: whole(0, 65535, 4000),
+  HOST: z.string().trim().min(1, "must name an address, e.g. 127.0.0.1").optional(),
+  DATA_DIR: folder("data"),
+  MODELS_DIR: folder(join(packageRoot, "zoo", "models")).refine(existsSync, "is not a folder that exists"),
+  ADMIN_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]{8,512}$/, "must have 8 to 512 printable characters and no spaces")
+    .optional(),
+  DEVICE: oneOf(["auto", "cpu", "cuda", "webgpu"], "auto"),
+  THREADS: whole(1, 1024, availableParallelism()),
+  JOB_CONCURRENCY: whole(1, 64, 1),
+  LOG_LEVEL: oneOf(
+    ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
+    process.stdout.isTTY ? "warn" : "info",
+  ),
+  RATE_LIMIT: whole(100, 1_000_000_000, 1_000_000),
+  MAX_REQUEST_MB: megabytes(1024, 64),
+  MAX_UPLOAD_MB: megabytes(2048, 256),
+  MAX_UPLOAD_FILES: whole(1, 20_000, 2_000),
+  MAX_IMAGE_MB: megabytes(256, 16),
+  MAX_IMAGE_MEGAPIXELS: whole(1, 1000, 40).transform((value) => value * 1_000_000),
+  MAX_CLASSIFY_IMAGES: whole(1, 4096, 256),
+  MAX_DATASET_IMAGES: whole(1, 1_000_000, 20_000),
+});
+
+export type LogLevel = z.infer<typeof environment>["LOG_LEVEL"];
+
+export interface Limits {
+  /** Bytes of a request's JSON, and of one WebSocket message. */
+  readonly requestBytes: number;
+  /** Bytes of all files of one multipart request together, and what one archive may unpack to. */
+  readonly uploadBytes: number;
+  readonly uploadFiles: number;
+  /** Bytes of one encoded image, and its width times height. */
+  readonly imageBytes: number;
+  readonly imagePixels: number;
+  readonly classifyImages: number;
+  readonly datasetImages: number;
+  /** Cost units that a tenant may spend in a minute; the cost of each field is in the schema. */
+  readonly costPerMinute: number;
+}
+
+export interface Config {
+  readonly port: number;
+  /** All addresses of the machine when absent. */
+  readonly host: string | undefined;
+  readonly dataFolder: string;
+  readonly modelsFolder: string;
+  /** Files that the package brings along: shots and sample images of the demo tenant. */
+  readonly zooFolder: string;
+  readonly adminKey: string | undefined;
+  readonly device: "auto" | "cpu" | "cuda" | "webgpu";
+  readonly threads: number;
+  readonly jobConcurrency: number;
+  readonly logLevel: LogLevel;
+  readonly limits: Limits;
+}
+
+/** Reads the environment. Fails with INVALID_CONFIGURATION whose message lists every problem, one to a line. */
+export function readConfig(variables: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.entries(variables).filter(([, value]) => value !== undefined && value !== "");
+  const parsed = environment.safeParse(Object.fromEntries(given));
+  if (!parsed.success) throw invalid(parsed.error.issues, variables);
+  const values = parsed.data;
+  return {
+    port: values.PORT,
+    host: values.HOST,
+    dataFolder: values.DATA_DIR,
+    modelsFolder: values.MODELS_DIR,
+    zooFolder: join(packageRoot, "zoo"),
+    adminKey: values.ADMIN_KEY,
+    device: values.DEVICE,
+    threads: values.THREADS,
+    jobConcurrency: values.JOB_CONCURRENCY,
+    logLevel: values.LOG_LEVEL,
+    limits: {
+      requestBytes: values.MAX_REQUEST_MB,
+      uploadBytes: values.MAX_UPLOAD_MB,
+      uploadFiles: values.MAX_UPLOAD_FILES,
+      imageBytes: values.MAX_IMAGE_MB,
+      imagePixels: values.MAX_IMAGE_MEGAPIXELS,
+      classifyImages: values.MAX_CLASSIFY_IMAGES,
+      datasetImages: values.MAX_DATASET_IMAGES,
+      costPerMinute: values.RATE_LIMIT,
+    },
+  };
+}
+
+function invalid(
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+  variables: Readonly<Record<string, string | undefined>>,
+): AppError {
+  const problems = issues.map(({ path, message }) => {
+    const name = String(path[0]);
+    return { name, message, value: name === "ADMIN_KEY" ? "(not shown)" : JSON.stringify(variables[name]) };
+  });
+  const width = Math.max(...problems.map(({ name }) => name.length));
+  const lines = problems.map(
+    ({ name, message, value }) => `  ${name.padEnd(width)}  ${message}; it is ${value}`,
+  );
+  const count =
+    problems.length === 1 ? "One environment variable is" : `${problems.length} environment variables are`;
+  return new AppError(
+    "INVALID_CONFIGURATION",
+    `${count} not valid:\n${lines.join("\n")}\nCorrect or unset them and start again.`,
+    { problems: problems.map(({ name, message }) => `${name} ${message}`) },
+  );
+}
+
+function findPackageRoot(start: string): string {
+  if (existsSync(join(start, "package.json")) || dirname(start) === start) return start;
+  return findPackageRoot(dirname(start));
+}

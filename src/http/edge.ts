@@ -1,0 +1,162 @@
+import { randomUUID } from "node:crypto";
+import type { ApolloServer } from "@apollo/server";
+import { expressMiddleware } from "@as-integrations/express5";
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from "express";
+import { graphqlUploadExpress } from "graphql-upload-minimal";
+import helmet from "helmet";
+import type { Logger } from "pino";
+import type { Limits } from "../config.ts";
+import type { Context } from "../context.ts";
+import { AppError } from "../errors.ts";
+import type { Caller } from "../services/access.ts";
+import type { Tenant } from "../services/tenant.ts";
+import { CSRF_HEADERS } from "./apollo.ts";
+import type { Metrics } from "./metrics.ts";
+import { playground } from "./playground.ts";
+import { httpStatusOf, publicError } from "./public-errors.ts";
+
+export const GRAPHQL_PATH = "/graphql";
+
+interface EdgeOptions {
+  readonly apollo: ApolloServer<Context>;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Undefined without a key; fails with UNAUTHENTICATED for one that is not valid. */
+  readonly identify: (authorization: string | undefined) => Promise<Caller | undefined>;
+  readonly createContext: (caller: Caller | undefined, requestId: string, signal: AbortSignal) => Context;
+  readonly tenant: (name: string) => Tenant;
+  /** Fails when the server cannot answer images. */
+  readonly assertReady: () => Promise<void>;
+}
+
+/** What a request carries from one middleware to the next. */
+interface Locals {
+  requestId: string;
+  caller: Caller | undefined;
+}
+
+/** Everything that is served over HTTP. */
+export function configureEdge(app: Express, options: EdgeOptions): void {
+  const { apollo, limits, logger } = options;
+  app.disable("x-powered-by");
+  app.use(secureHeaders(), nameRequest);
+  app.get("/healthz", (_request, response) => void response.json({ status: "alive" }));
+  app.get("/readyz", readiness(options));
+  app.get("/metrics", metricsPage(options));
+  app.get("/artifacts/:version", identified(options), artifacts(options));
+  app.use(
+    GRAPHQL_PATH,
+    identified(options),
+    guardUploads,
+    graphqlUploadExpress({
+      maxFileSize: limits.uploadBytes,
+      maxFiles: limits.uploadFiles,
+      maxFieldSize: limits.requestBytes,
+    }),
+    express.json({ limit: limits.requestBytes }),
+    expressMiddleware(apollo, {
+      context: async ({ res }) => {
+        const { caller, requestId } = res.locals as Locals;
+        const gone = new AbortController();
+        res.once("close", () => gone.abort(new AppError("CANCELLED", "The caller has gone.")));
+        return options.createContext(caller, requestId, gone.signal);
+      },
+    }),
+  );
+  app.use(playground());
+  app.use((_request, response) => void response.status(404).json({ error: "There is nothing here." }));
+  app.use(failures(logger));
+}
+
+function secureHeaders(): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        // GraphiQL's editor sets styles on elements.
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", "data:"],
+        fontSrc: ["'self'", "data:"],
+        connectSrc: ["'self'", "ws:", "wss:"],
+        objectSrc: ["'none'"],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+      },
+    },
+    // The server itself speaks HTTP; whatever ends TLS before it can say this.
+    strictTransportSecurity: false,
+  });
+}
+
+const nameRequest: RequestHandler = (request, response, next) => {
+  const given = request.headers["x-request-id"];
+  const requestId = typeof given === "string" && /^[\w-]{1,64}$/.test(given) ? given : randomUUID();
+  response.locals.requestId = requestId;
+  response.setHeader("x-request-id", requestId);
+  next();
+};
+
+/** A key that is not valid is refused before anything of the body is read. */
+function identified({ identify }: EdgeOptions): RequestHandler {
+  return async (request, response, next) => {
+    response.locals.caller = await identify(request.headers.authorization);
+    next();
+  };
+}
+
+/** Before the multipart parser: a form of another site cannot send these headers, and nobody uploads without a key. */
+const guardUploads: RequestHandler = (request, response, next) => {
+  if (!request.is("multipart/form-data")) return next();
+  if (!CSRF_HEADERS.some((header) => request.headers[header] !== undefined))
+    throw new AppError("FORBIDDEN", `An upload needs one of the headers ${CSRF_HEADERS.join(", ")}.`);
+  if (!(response.locals as Locals).caller)
+    throw new AppError(
+      "UNAUTHENTICATED",
+      "An upload needs an API key. Send it as `Authorization: Bearer <key>`.",
+    );
+  next();
+};
+
+function readiness({ assertReady, logger }: EdgeOptions): RequestHandler {
+  return async (_request, response) => {
+    try {
+      await assertReady();
+      response.json({ status: "ready" });
+    } catch (error) {
+      logger.warn({ err: error }, "not ready");
+      response.status(503).json({ status: "not ready" });
+    }
+  };
+}
+
+function metricsPage({ metrics }: EdgeOptions): RequestHandler {
+  return async (_request, response) => {
+    response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  };
+}
+
+/** A version's portable bundle, for its own tenant. */
+function artifacts({ tenant }: EdgeOptions): RequestHandler {
+  return async (request, response) => {
+    const { caller } = response.locals as Locals;
+    if (!caller)
+      throw new AppError("UNAUTHENTICATED", "This needs an API key, as `Authorization: Bearer <key>`.");
+    const owner = tenant(caller.tenant);
+    const version = await owner.prompts.getVersion(String(request.params.version));
+    response.attachment(`${version.manifest.promptSet}-${version.number}.safetensors`);
+    response.type("application/octet-stream").send(Buffer.from(await owner.artifact(version)));
+  };
+}
+
+function failures(logger: Logger): ErrorRequestHandler {
+  return (error, _request, response: Response, next) => {
+    if (response.headersSent) return next(error);
+    const { requestId } = response.locals as Locals;
+    const formatted = publicError(error, requestId, logger);
+    const { code, retryAfterMs } = formatted.extensions as { code: AppError["code"]; retryAfterMs?: number };
+    if (retryAfterMs !== undefined) response.setHeader("retry-after", String(Math.ceil(retryAfterMs / 1000)));
+    response.status(code === "NOT_FOUND" ? 404 : httpStatusOf(code)).json({ errors: [formatted] });
+  };
+}

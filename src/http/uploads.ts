@@ -1,0 +1,68 @@
+import type { Readable } from "node:stream";
+import type { FileUpload } from "graphql-upload-minimal";
+import { ImageError } from "../engine/clip/decoding.ts";
+import { AppError } from "../errors.ts";
+
+export interface UploadLimits {
+  /** Bytes of all files of a request together. */
+  readonly uploadBytes: number;
+  readonly imageBytes: number;
+}
+
+/** Receives the files of one request into memory, and counts them together. */
+export class UploadReader {
+  private received = 0;
+
+  constructor(private readonly limits: UploadLimits) {}
+
+  /** An image that is too large is received to its end, so that the files after it arrive, and then refused. */
+  async image(upload: FileUpload | Promise<FileUpload>): Promise<Uint8Array> {
+    const limit = this.limits.imageBytes;
+    const { bytes, whole } = await this.receive(upload, limit);
+    if (whole) return bytes;
+    throw new ImageError("TOO_LARGE", `The image has more than ${limit} bytes. Send a smaller one.`, {
+      limit,
+    });
+  }
+
+  /** Fails with PAYLOAD_TOO_LARGE. */
+  async file(upload: FileUpload | Promise<FileUpload>): Promise<Uint8Array> {
+    const limit = this.limits.uploadBytes;
+    const { bytes, whole } = await this.receive(upload, limit);
+    if (!whole) throw tooLarge(limit);
+    return bytes;
+  }
+
+  /** The bytes of an image that came as text, with or without the prefix of a data URL. */
+  base64(text: string): Uint8Array {
+    const limit = this.limits.imageBytes;
+    const start = text.startsWith("data:") ? text.indexOf(",") + 1 : 0;
+    // Four characters carry three bytes.
+    if ((text.length - start) * 0.75 > limit + 3)
+      throw new ImageError("TOO_LARGE", `The image has more than ${limit} bytes. Send a smaller one.`, {
+        limit,
+      });
+    return Buffer.from(text.slice(start), "base64");
+  }
+
+  private async receive(
+    upload: FileUpload | Promise<FileUpload>,
+    limit: number,
+  ): Promise<{ bytes: Uint8Array; whole: boolean }> {
+    const stream = (await upload).createReadStream() as Readable & { truncated?: boolean };
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      this.received += chunk.length;
+      if (this.received > this.limits.uploadBytes) throw tooLarge(this.limits.uploadBytes);
+      size += chunk.length;
+      if (size <= limit) chunks.push(chunk);
+    }
+    return { bytes: Buffer.concat(chunks), whole: size <= limit && stream.truncated !== true };
+  }
+}
+
+const tooLarge = (limit: number): AppError =>
+  new AppError("PAYLOAD_TOO_LARGE", `The files have more than ${limit} bytes together. Send them in parts.`, {
+    limit,
+  });

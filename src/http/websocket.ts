@@ -1,0 +1,120 @@
+import type { Server } from "node:http";
+import {
+  type ExecutionArgs,
+  GraphQLError,
+  type GraphQLSchema,
+  parse,
+  specifiedRules,
+  validate,
+} from "graphql";
+import type { SubscribePayload } from "graphql-ws";
+import { type Extra, useServer as serveOperations } from "graphql-ws/use/ws";
+import type { Logger } from "pino";
+import { WebSocketServer } from "ws";
+import type { Context } from "../context.ts";
+import { AppError } from "../errors.ts";
+import { costOf, LIMITING_RULES, MOST_TOKENS } from "./limits.ts";
+import type { Metrics } from "./metrics.ts";
+import { publicError } from "./public-errors.ts";
+
+interface WebSocketOptions {
+  readonly schema: GraphQLSchema;
+  readonly httpServer: Server;
+  readonly path: string;
+  /** Bytes of one message. */
+  readonly maxPayload: number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Fails with UNAUTHENTICATED; called again for every operation, so a revoked key ends there. */
+  readonly createContext: (authorization: string | undefined) => Promise<Context>;
+}
+
+const MOST_OPERATIONS = 100;
+
+/** GraphQL over WebSocket (graphql-transport-ws), with the limits that hold on HTTP. Resolves to its end. */
+export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
+  const { httpServer, path, maxPayload, schema, logger, metrics, createContext } = options;
+  const sockets = new WebSocketServer({ server: httpServer, path, maxPayload });
+  sockets.on("connection", (socket) => {
+    metrics.sockets.inc();
+    socket.once("close", () => metrics.sockets.dec());
+    // A message that is too large ends its socket; it is the sender's mistake, not the server's.
+    socket.on("error", (error) => logger.debug({ err: error }, "websocket error"));
+  });
+  const disposable = serveOperations<Record<string, unknown>>(
+    {
+      onConnect: async ({ connectionParams, extra }) => {
+        const authorization = authorizationOf(connectionParams, extra);
+        return createContext(authorization).then(
+          ({ caller }) => caller !== undefined,
+          () => false,
+        );
+      },
+      onSubscribe: async ({ connectionParams, extra, subscriptions }, _id, payload) => {
+        try {
+          if (Object.keys(subscriptions).length > MOST_OPERATIONS)
+            throw new AppError(
+              "QUOTA_EXCEEDED",
+              `A connection has at most ${MOST_OPERATIONS} operations at once.`,
+            );
+          const contextValue = await createContext(authorizationOf(connectionParams, extra));
+          return await prepare(schema, payload, contextValue);
+        } catch (error) {
+          return [asGraphQLError(error)];
+        }
+      },
+      onError: (_context, id, _payload, errors) => errors.map((error) => publicError(error, id, logger)),
+      onNext: (_context, _id, _payload, { contextValue }, result) =>
+        result.errors && {
+          ...result,
+          errors: result.errors.map((error) =>
+            publicError(error, (contextValue as Context).requestId, logger),
+          ),
+        },
+    },
+    sockets,
+  );
+  return async () => {
+    await disposable.dispose();
+    for (const client of sockets.clients) client.terminate();
+  };
+}
+
+/** The checked operation, or what is wrong with it. */
+async function prepare(
+  schema: GraphQLSchema,
+  { query, operationName, variables }: SubscribePayload,
+  contextValue: Context,
+): Promise<ExecutionArgs | readonly GraphQLError[]> {
+  const document = parseWithCode(query);
+  const problems = validate(schema, document, [...specifiedRules, ...LIMITING_RULES]);
+  if (problems.length > 0) return problems.map((problem) => withCode(problem, "VALIDATION_FAILED"));
+  const cost = costOf({ schema, document, operationName, variables });
+  if (contextValue.caller) await contextValue.server.budget.spend(contextValue.caller.tenant, cost);
+  return { schema, document, operationName, variableValues: variables, contextValue };
+}
+
+function parseWithCode(query: string) {
+  try {
+    return parse(query, { maxTokens: MOST_TOKENS });
+  } catch (error) {
+    throw error instanceof GraphQLError ? withCode(error, "PARSE_FAILED") : error;
+  }
+}
+
+const withCode = (error: GraphQLError, code: string): GraphQLError =>
+  new GraphQLError(error.message, { nodes: error.nodes, extensions: { code } });
+
+const asGraphQLError = (error: unknown): GraphQLError =>
+  error instanceof GraphQLError
+    ? error
+    : new GraphQLError("The operation was refused.", { originalError: error as Error });
+
+/** The key of `connectionParams.authorization`, or of the header of the request that opened the socket. */
+function authorizationOf(
+  parameters: Readonly<Record<string, unknown>> | undefined,
+  { request }: Extra,
+): string | undefined {
+  const given = parameters?.authorization ?? parameters?.Authorization;
+  return typeof given === "string" ? given : request.headers.authorization;
+}

@@ -1,0 +1,24 @@
+import { Field, ID, InputType, Int } from "type-graphql";
+import { CbptInput } from "./cbpt-input.ts";
+
+@InputType({ description: "Which model to audit with which shots." })
+export class AuditInput extends CbptInput {
+  @Field(() => ID)
+  modelId!: string;
+
+  @Field(() => ID)
+  datasetId!: string;
+
+  @Field(() => [String], { nullable: true, description: "By default all of the dataset's." })
+  labels?: string[];
+
+  @Field(() => [String], { nullable: true, description: "The prompts to audit; by default the model's." })
+  templates?: string[];
+
+  @Field(() => Int, {
+    nullable: true,
+    defaultValue: 16,
+    description: "Use this many examples of each label. 1 to 1000.",
+  })
+  shots?: number;
+}

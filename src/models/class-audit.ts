@@ -1,0 +1,16 @@
+import { Field, ObjectType } from "type-graphql";
+import { Rate } from "./rate.ts";
+
+@ObjectType({ description: "What the inversion found for a label." })
+export class ClassAudit {
+  @Field(() => String)
+  label!: string;
+
+  @Field(() => Rate, {
+    description: "Shots of other labels that the label's inverted trigger pulls over to it.",
+  })
+  pulled!: Rate;
+
+  @Field(() => String, { nullable: true, description: "The family of triggers in which the best was found." })
+  family?: string;
+}

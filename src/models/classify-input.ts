@@ -1,0 +1,38 @@
+import { Field, ID, InputType, Int } from "type-graphql";
+import { ImageInput } from "./image-input.ts";
+import { Through } from "./through.ts";
+
+@InputType()
+export class ClassifyInput {
+  @Field(() => [ImageInput])
+  images!: ImageInput[];
+
+  @Field(() => ID, {
+    nullable: true,
+    description: "Needed only for templates, and only when more than one model is registered.",
+  })
+  modelId?: string;
+
+  @Field(() => Through, {
+    nullable: true,
+    description: "By default the `live` alias, when the tenant has exactly one prompt set.",
+  })
+  through?: Through;
+
+  @Field(() => Int, { nullable: true, defaultValue: 5, description: "How many labels to answer, 1 to 1000." })
+  topK?: number;
+
+  @Field(() => [String], {
+    nullable: true,
+    description:
+      "For templates: the labels to choose from. Through a version: a part of its labels; all by default.",
+  })
+  labels?: string[];
+
+  @Field(() => Through, {
+    nullable: true,
+    description:
+      "A second set of prompts that scores the same embedding. By default the undefended templates, when a purified version answers.",
+  })
+  shadow?: Through;
+}

@@ -1,0 +1,17 @@
+import { Field, ObjectType } from "type-graphql";
+import { Job } from "./job.ts";
+import { UserError } from "./user-error.ts";
+
+@ObjectType()
+export class JobPayload {
+  @Field(() => Job, { nullable: true })
+  job?: Job;
+
+  @Field(() => Boolean, {
+    description: "Whether this answers an earlier request with the same idempotency key.",
+  })
+  replayed!: boolean;
+
+  @Field(() => [UserError], { description: "Empty when it was done." })
+  userErrors!: UserError[];
+}

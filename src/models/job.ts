@@ -1,0 +1,35 @@
+import { Field, Float, InterfaceType } from "type-graphql";
+import type { JobRecord } from "../jobs/job.ts";
+import { DateTime } from "./date-time.ts";
+import { JobFailure } from "./job-failure.ts";
+import { JobStatus } from "./job-status.ts";
+import { Node } from "./node.ts";
+
+@InterfaceType({
+  implements: Node,
+  description: "Long work, done in a process of its own; it survives restarts.",
+})
+export abstract class Job extends Node {
+  readonly record!: JobRecord;
+
+  @Field(() => JobStatus)
+  status!: JobStatus;
+
+  @Field(() => Float, { nullable: true, description: "0 to 1." })
+  progress?: number;
+
+  @Field(() => Float, { nullable: true })
+  etaSeconds?: number;
+
+  @Field(() => DateTime)
+  createdAt!: string;
+
+  @Field(() => DateTime, { nullable: true })
+  startedAt?: string;
+
+  @Field(() => DateTime, { nullable: true })
+  finishedAt?: string;
+
+  @Field(() => JobFailure, { nullable: true })
+  failure?: JobFailure;
+}

@@ -1,0 +1,23 @@
+import { Field, Int, ObjectType } from "type-graphql";
+import { Digest } from "./digest.ts";
+
+@ObjectType({ description: "What a prompt version was made from; the same lineage gives the same prompts." })
+export class Lineage {
+  @Field(() => Digest, { description: "Of all hyper-parameters." })
+  config!: string;
+
+  @Field(() => Digest, { description: "Of the examples that the dataset had then." })
+  dataset!: string;
+
+  @Field(() => Digest, { description: "Of the model's weights." })
+  weights!: string;
+
+  @Field(() => String, { description: "Version of this program." })
+  code!: string;
+
+  @Field(() => Int)
+  seed!: number;
+
+  @Field(() => String)
+  device!: string;
+}

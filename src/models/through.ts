@@ -1,0 +1,19 @@
+import { Extensions, Field, ID, InputType } from "type-graphql";
+import { AliasRef } from "./alias-ref.ts";
+
+@Extensions({ oneOf: true })
+@InputType({ description: "Which prompts are to answer." })
+export class Through {
+  @Field(() => AliasRef, { nullable: true })
+  alias?: AliasRef;
+
+  @Field(() => ID, { nullable: true })
+  versionId?: string;
+
+  @Field(() => [String], {
+    nullable: true,
+    description:
+      'Undefended prompts, e.g. "a photo of a {label}.", averaged. An empty list means the model\'s default templates.',
+  })
+  templates?: string[];
+}

@@ -1,0 +1,1 @@
+export { GraphQLUpload as Upload } from "graphql-upload-minimal";

@@ -1,0 +1,17 @@
+import type { AuthCheckerFn } from "type-graphql";
+import type { Context } from "../context.ts";
+import { AppError } from "../errors.ts";
+import type { Scope } from "../services/access.ts";
+
+/** `@Authorized()` asks for any valid key, `@Authorized("scope")` for one with that scope. */
+export const authorise: AuthCheckerFn<Context, Scope> = ({ context }, scopes) => {
+  if (!context.caller) throw unauthenticated();
+  const missing = scopes.find((scope) => !context.caller?.scopes.includes(scope));
+  if (missing === undefined) return true;
+  throw new AppError("FORBIDDEN", `This needs a key with the scope "${missing}"; yours has not got it.`, {
+    scope: missing,
+  });
+};
+
+export const unauthenticated = (): AppError =>
+  new AppError("UNAUTHENTICATED", "This needs an API key. Send it as `Authorization: Bearer <key>`.");

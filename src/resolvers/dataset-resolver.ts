@@ -1,0 +1,76 @@
+import { Arg, Authorized, Ctx, ID, Int, Mutation, Query, Resolver } from "type-graphql";
+import type { Context } from "../context.ts";
+import { CreateDatasetInput } from "../models/create-dataset-input.ts";
+import { Dataset } from "../models/dataset.ts";
+import { DatasetPayload } from "../models/dataset-payload.ts";
+import { ExamplesInput } from "../models/examples-input.ts";
+import { readImage } from "../services/image-source.ts";
+import { requireId } from "./identifiers.ts";
+import { examples } from "./inputs.ts";
+import { pageSize } from "./page-size.ts";
+import { payload } from "./user-errors.ts";
+import { viewDataset } from "./views.ts";
+
+@Resolver(() => Dataset)
+export class DatasetResolver {
+  @Authorized()
+  @Query(() => [Dataset])
+  async datasets(
+    @Arg("first", () => Int, { nullable: true, defaultValue: 20 }) first: number,
+    @Ctx() { tenant }: Context,
+  ): Promise<Dataset[]> {
+    return (await tenant.datasets.list(pageSize(first))).map(viewDataset);
+  }
+
+  @Authorized()
+  @Query(() => Dataset, { nullable: true })
+  async dataset(
+    @Arg("name", () => String) name: string,
+    @Ctx() { tenant }: Context,
+  ): Promise<Dataset | undefined> {
+    const record = await tenant.datasets.find(name);
+    return record && viewDataset(record);
+  }
+
+  @Authorized("datasets:write")
+  @Mutation(() => DatasetPayload, {
+    description: "Makes a dataset of labelled images. Images that cannot be used are left out and told.",
+    complexity: 50,
+  })
+  createDataset(
+    @Arg("input", () => CreateDatasetInput) input: CreateDatasetInput,
+    @Ctx() { tenant, uploads, server }: Context,
+  ): Promise<DatasetPayload> {
+    return payload(
+      async () => {
+        const given = examples(input.examples, uploads, (source) => readImage(source, server.samples));
+        const { record, rejected } = await tenant.datasets.create(input.name, given);
+        return { dataset: viewDataset(record), rejected };
+      },
+      { rejected: [] },
+    );
+  }
+
+  @Authorized("datasets:write")
+  @Mutation(() => DatasetPayload, {
+    description: "Adds labelled images to a dataset. What it has already is not added again.",
+    complexity: 50,
+  })
+  addExamples(
+    @Arg("datasetId", () => ID) datasetId: string,
+    @Arg("examples", () => ExamplesInput) input: ExamplesInput,
+    @Ctx() { tenant, uploads, server }: Context,
+  ): Promise<DatasetPayload> {
+    return payload(
+      async () => {
+        const given = examples(input, uploads, (source) => readImage(source, server.samples));
+        const { record, rejected } = await tenant.datasets.add(
+          requireId("dataset", datasetId, "datasetId"),
+          given,
+        );
+        return { dataset: viewDataset(record), rejected };
+      },
+      { rejected: [] },
+    );
+  }
+}

@@ -1,0 +1,69 @@
+/** What GraphQL inputs mean to the services. */
+import type { FileUpload } from "graphql-upload-minimal";
+import { CBPT_PARAMETERS } from "../engine/cbpt/config.ts";
+import { AppError } from "../errors.ts";
+import type { UploadReader } from "../http/uploads.ts";
+import type { AuditInput } from "../models/audit-input.ts";
+import type { ExamplesInput } from "../models/examples-input.ts";
+import type { ImageInput } from "../models/image-input.ts";
+import type { Through } from "../models/through.ts";
+import type { Examples } from "../services/datasets.ts";
+import { localId } from "../services/global-id.ts";
+import type { ImageSource } from "../services/image-source.ts";
+import type { SearchChoice } from "../services/jobs.ts";
+import type { ThroughChoice } from "../services/through.ts";
+import { requireId } from "./identifiers.ts";
+
+export function imageSource(input: ImageInput, uploads: UploadReader): ImageSource {
+  if (input.assetId != null) return { kind: "asset", id: localId("asset", input.assetId) ?? input.assetId };
+  if (input.base64 != null) {
+    const text = input.base64;
+    return { kind: "bytes", read: async () => uploads.base64(text) };
+  }
+  const upload = input.upload as unknown as Promise<FileUpload>;
+  return { kind: "bytes", read: () => uploads.image(upload) };
+}
+
+export function throughChoice(input: Through, ...path: string[]): ThroughChoice {
+  if (input.alias != null)
+    return { kind: "alias", promptSet: input.alias.promptSet, alias: input.alias.alias };
+  if (input.versionId != null)
+    return { kind: "version", id: requireId("version", input.versionId, ...path, "versionId") };
+  return { kind: "templates", templates: input.templates ?? [] };
+}
+
+/** Files are received one after the other, so all are read as soon as the list is looked at. */
+export function examples(
+  input: ExamplesInput,
+  uploads: UploadReader,
+  readImage: (source: ImageSource) => Promise<Uint8Array>,
+): Examples {
+  if (input.archive != null) {
+    const archive = input.archive as unknown as Promise<FileUpload>;
+    return { kind: "archive", read: () => uploads.file(archive) };
+  }
+  const list = (input.list ?? []).map(({ label, image }, index) => {
+    const reading = readImage(imageSource(image, uploads));
+    // Looked at later; until then a failure is not unhandled.
+    reading.catch(() => {});
+    return { source: `list[${index}]`, label, read: () => reading };
+  });
+  if (list.length === 0)
+    throw new AppError("VALIDATION_FAILED", "There are no examples.", { path: ["examples"] });
+  return { kind: "list", examples: list };
+}
+
+/** What an audit and a purification have in common. */
+export function searchChoice(input: AuditInput): SearchChoice {
+  const names = Object.keys(CBPT_PARAMETERS) as (keyof typeof CBPT_PARAMETERS)[];
+  return {
+    model: requireId("model", input.modelId, "input", "modelId"),
+    dataset: requireId("dataset", input.datasetId, "input", "datasetId"),
+    labels: input.labels ?? undefined,
+    templates: input.templates ?? undefined,
+    shots: input.shots ?? 16,
+    parameters: Object.fromEntries(
+      names.map((name) => [name, input[name] ?? undefined]).filter(([, value]) => value !== undefined),
+    ),
+  };
+}

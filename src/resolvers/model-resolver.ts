@@ -1,0 +1,54 @@
+import { Arg, Authorized, Ctx, Int, Mutation, Query, Resolver } from "type-graphql";
+import type { Context } from "../context.ts";
+import { Asset } from "../models/asset.ts";
+import { Model } from "../models/model.ts";
+import { ModelPayload } from "../models/model-payload.ts";
+import { Trust } from "../models/trust.ts";
+import { pageSize } from "./page-size.ts";
+import { payload } from "./user-errors.ts";
+import { viewAsset, viewModel } from "./views.ts";
+
+@Resolver(() => Model)
+export class ModelResolver {
+  @Authorized()
+  @Query(() => [Model], { description: "The registered models, which every tenant may use." })
+  async models(
+    @Arg("first", () => Int, { nullable: true, defaultValue: 20 }) first: number,
+    @Ctx() { server }: Context,
+  ): Promise<Model[]> {
+    const records = (await server.models.list()).slice(0, pageSize(first));
+    return records.map((record) => viewModel(record, server.serving.isLoaded(record)));
+  }
+
+  @Authorized()
+  @Query(() => Model, { nullable: true })
+  async model(
+    @Arg("name", () => String) name: string,
+    @Ctx() { server }: Context,
+  ): Promise<Model | undefined> {
+    const record = await server.models.find(name);
+    return record && viewModel(record, server.serving.isLoaded(record));
+  }
+
+  @Authorized()
+  @Query(() => [Asset], { description: "Sample images that come with the server." })
+  assets(@Ctx() { server }: Context): Asset[] {
+    return server.samples.list().map(viewAsset);
+  }
+
+  @Authorized("admin")
+  @Mutation(() => ModelPayload, {
+    description: "Registers the checkpoint in a folder of the models folder, or reads it again.",
+    complexity: 50,
+  })
+  registerModel(
+    @Arg("name", () => String, { description: "The folder's name, which becomes the model's." }) name: string,
+    @Arg("trust", () => Trust, { nullable: true }) trust: Trust | undefined,
+    @Ctx() { server }: Context,
+  ): Promise<ModelPayload> {
+    return payload(async () => {
+      const record = await server.models.register(name, trust ?? undefined);
+      return { model: viewModel(record, server.serving.isLoaded(record)) };
+    });
+  }
+}

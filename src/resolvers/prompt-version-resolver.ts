@@ -1,0 +1,101 @@
+import { Arg, Ctx, FieldResolver, Int, Resolver, Root } from "type-graphql";
+import type { Context } from "../context.ts";
+import { rate } from "../engine/evaluation/rate.ts";
+import { AppError } from "../errors.ts";
+import { Artifact } from "../models/artifact.ts";
+import { ClassPromptConnection } from "../models/class-prompt-connection.ts";
+import { Evaluation } from "../models/evaluation.ts";
+import { Lineage } from "../models/lineage.ts";
+import { Model } from "../models/model.ts";
+import type { Position } from "../models/position.ts";
+import { Probe } from "../models/probe.ts";
+import { PromptVersion } from "../models/prompt-version.ts";
+import { PurificationJob } from "../models/purification-job.ts";
+import { digestOf } from "../services/canonical.ts";
+import { pageSize } from "./page-size.ts";
+import { viewEvaluation, viewJob, viewModel, viewOptionalRate } from "./views.ts";
+
+@Resolver(() => PromptVersion)
+export class PromptVersionResolver {
+  @FieldResolver(() => Model, { nullable: true, description: "None when the model is no longer registered." })
+  async model(@Root() { record }: PromptVersion, @Ctx() { server }: Context): Promise<Model | undefined> {
+    const model = await server.models.find(record.manifest.model.name);
+    return model && viewModel(model, server.serving.isLoaded(model));
+  }
+
+  @FieldResolver(() => PurificationJob, { nullable: true })
+  async job(
+    @Root() { record }: PromptVersion,
+    @Ctx() { tenant }: Context,
+  ): Promise<PurificationJob | undefined> {
+    const job = await tenant.jobs.find(record.jobId);
+    return job && (viewJob(job) as PurificationJob);
+  }
+
+  @FieldResolver(() => ClassPromptConnection)
+  async classes(
+    @Root() { record }: PromptVersion,
+    @Arg("first", () => Int, { nullable: true, defaultValue: 100 }) first: number,
+    @Arg("after", () => String, { nullable: true }) after: string | undefined,
+    @Ctx() { tenant }: Context,
+  ): Promise<ClassPromptConnection> {
+    const { labels, config } = record.manifest;
+    const start = readCursor(after);
+    const shown = labels.slice(start, start + pageSize(first));
+    const shifts = await tenant.shifts(record);
+    const edges = shown.map((label, index) => ({
+      cursor: String(start + index + 1),
+      node: {
+        label,
+        tokens: config.contextTokens,
+        position: config.position as Position,
+        shift: shifts[start + index],
+      },
+    }));
+    return {
+      edges,
+      totalCount: labels.length,
+      pageInfo: {
+        hasNextPage: start + shown.length < labels.length,
+        hasPreviousPage: start > 0,
+        startCursor: edges[0]?.cursor,
+        endCursor: edges.at(-1)?.cursor,
+      },
+    };
+  }
+
+  @FieldResolver(() => Probe, { description: "As purified." })
+  probe(@Root() { record }: PromptVersion): Probe {
+    return { ca: rate(record.probe.ca), asr: viewOptionalRate(record.probe.asr) };
+  }
+
+  @FieldResolver(() => Probe, { description: "The same images through the undefended templates." })
+  undefendedProbe(@Root() { record }: PromptVersion): Probe {
+    return { ca: rate(record.undefendedProbe.ca), asr: viewOptionalRate(record.undefendedProbe.asr) };
+  }
+
+  @FieldResolver(() => [Evaluation], { description: "The newest hundred, newest first." })
+  async evaluations(@Root() { record }: PromptVersion, @Ctx() { tenant }: Context): Promise<Evaluation[]> {
+    return (await tenant.evaluations.ofVersion(record.id, 100)).map(viewEvaluation);
+  }
+
+  @FieldResolver(() => Artifact)
+  artifact(@Root() { record }: PromptVersion): Artifact {
+    const { digest, bytes } = record.artifact;
+    return { url: `/artifacts/${record.id}`, bytes, digest, format: "safetensors" };
+  }
+
+  @FieldResolver(() => Lineage)
+  lineage(@Root() { record }: PromptVersion): Lineage {
+    const { config, dataset, model } = record.manifest;
+    const { code, device } = record;
+    return { config: digestOf(config), dataset, weights: model.weights, code, seed: config.seed, device };
+  }
+}
+
+/** A class's place, counted from 1, is its cursor. */
+function readCursor(cursor: string | undefined): number {
+  if (cursor == null) return 0;
+  if (/^[1-9]\d{0,6}$/.test(cursor)) return Number(cursor);
+  throw new AppError("BAD_USER_INPUT", "`after` is not a cursor of this list.");
+}

@@ -1,0 +1,167 @@
+/** How records look as GraphQL objects. Each function makes one; what costs more is left to field resolvers. */
+import { type Count, rate } from "../engine/evaluation/rate.ts";
+import type { AuditResult } from "../jobs/handlers/audit.ts";
+import type { JobEvent as JobEventRecord, JobRecord } from "../jobs/job.ts";
+import { Alias } from "../models/alias.ts";
+import { ApiKey } from "../models/api-key.ts";
+import { Asset } from "../models/asset.ts";
+import type { Audit } from "../models/audit.ts";
+import { AuditJob } from "../models/audit-job.ts";
+import { CheckpointSaved } from "../models/checkpoint-saved.ts";
+import type { ClassAudit } from "../models/class-audit.ts";
+import { Dataset } from "../models/dataset.ts";
+import { Evaluation } from "../models/evaluation.ts";
+import { EvaluationJob } from "../models/evaluation-job.ts";
+import type { Job } from "../models/job.ts";
+import type { JobEvent } from "../models/job-event.ts";
+import { LogLine } from "../models/log-line.ts";
+import { Model } from "../models/model.ts";
+import { PromptSet } from "../models/prompt-set.ts";
+import { PromptVersion } from "../models/prompt-version.ts";
+import { PurificationJob } from "../models/purification-job.ts";
+import type { Rate } from "../models/rate.ts";
+import { StatusChanged } from "../models/status-changed.ts";
+import { StepMetrics } from "../models/step-metrics.ts";
+import { Tenant } from "../models/tenant.ts";
+import type { Trust } from "../models/trust.ts";
+import type { Verdict } from "../models/verdict.ts";
+import type { KeyRecord, TenantRecord } from "../services/access.ts";
+import type { AliasRecord } from "../services/aliases.ts";
+import type { DatasetRecord } from "../services/datasets.ts";
+import { globalId } from "../services/global-id.ts";
+import type { EvaluationRecord } from "../services/job-specs.ts";
+import type { PromptSetRecord, VersionRecord } from "../services/prompts.ts";
+import type { ModelRecord } from "../services/registry.ts";
+import { mediaType, type Sample } from "../services/samples.ts";
+
+/** An instance of a model's class, by which GraphQL knows an object of an interface or union. */
+export const make = <T extends object>(type: new () => T, fields: Partial<T>): T =>
+  Object.assign(new type(), fields);
+
+export const viewOptionalRate = (count: Count | undefined): Rate | undefined => count && rate(count);
+
+export const viewModel = (record: ModelRecord, loaded: boolean): Model =>
+  make(Model, {
+    id: globalId("model", record.name),
+    name: record.name,
+    arch: record.architecture,
+    weights: record.weights,
+    preprocessing: record.preprocessing,
+    trust: record.trust as Trust,
+    loaded,
+  });
+
+export const viewDataset = ({ name, labels, counts, digest, createdAt }: DatasetRecord): Dataset =>
+  make(Dataset, {
+    id: globalId("dataset", name),
+    name,
+    labels: [...labels],
+    size: counts.reduce((sum, count) => sum + count, 0),
+    classes: labels.map((label, index) => ({ label, images: counts[index] })),
+    digest,
+    createdAt,
+  });
+
+export const viewAsset = ({ id, name, bytes }: Sample): Asset =>
+  make(Asset, {
+    id: globalId("asset", id),
+    name,
+    bytes: bytes.length,
+    dataUrl: `data:${mediaType(name)};base64,${Buffer.from(bytes).toString("base64")}`,
+  });
+
+export const viewPromptSet = ({ name }: PromptSetRecord): PromptSet =>
+  make(PromptSet, { id: globalId("promptset", name), name });
+
+export const viewVersion = (record: VersionRecord): PromptVersion =>
+  make(PromptVersion, {
+    record,
+    id: globalId("version", record.id),
+    number: record.number,
+    digest: record.digest,
+    labels: [...record.manifest.labels],
+    createdAt: record.createdAt,
+  });
+
+export const viewAlias = (record: AliasRecord): Alias => make(Alias, { record, name: record.name });
+
+export const viewTenant = ({ name, createdAt }: TenantRecord): Tenant =>
+  make(Tenant, { id: globalId("tenant", name), name, createdAt });
+
+export const viewKey = ({ id, name, tenant, scopes, createdAt, revokedAt }: KeyRecord): ApiKey =>
+  make(ApiKey, { id: globalId("key", id), name, tenant, scopes: [...scopes], createdAt, revokedAt });
+
+const JOB_TYPES = { audit: AuditJob, purify: PurificationJob, evaluate: EvaluationJob } as const;
+
+export function viewJob(record: JobRecord): Job {
+  const { id, kind, status, progress, etaSeconds, createdAt, startedAt, finishedAt, failure, result } =
+    record;
+  const job = make<Job>(JOB_TYPES[kind], {
+    record,
+    id: globalId("job", id),
+    status: status as Job["status"],
+    progress,
+    etaSeconds,
+    createdAt,
+    startedAt,
+    finishedAt,
+    failure,
+  });
+  if (job instanceof AuditJob && status === "SUCCEEDED") job.result = viewAudit(result as AuditResult);
+  return job;
+}
+
+export function viewAudit({ verdict, suspects, classes, seconds }: AuditResult): Audit {
+  const view = ({ label, pulled, family }: AuditResult["classes"][number]): ClassAudit => ({
+    label,
+    pulled: rate(pulled),
+    family,
+  });
+  const byPull = [...classes].sort((a, b) => rate(b.pulled).value - rate(a.pulled).value);
+  return { verdict: verdict as Verdict, suspects: suspects.map(view), classes: byPull.map(view), seconds };
+}
+
+export function viewEvent(jobId: string, seq: number, event: JobEventRecord): JobEvent {
+  const place = { seq, at: event.at };
+  switch (event.kind) {
+    case "status":
+      return make(StatusChanged, { ...place, status: event.status as StatusChanged["status"] });
+    case "step": {
+      const { kind: _, at: __, ...metrics } = event;
+      return make(StepMetrics, { ...place, ...metrics, losses: [...event.losses] });
+    }
+    case "checkpoint": {
+      const id = `checkpoint_${jobId}_${event.epoch}`;
+      const checkpoint = {
+        id,
+        epoch: event.epoch,
+        ca: viewOptionalRate(event.ca),
+        asr: viewOptionalRate(event.asr),
+      };
+      return make(CheckpointSaved, { ...place, checkpoint });
+    }
+    case "log":
+      return make(LogLine, { ...place, level: event.level, text: event.text });
+  }
+}
+
+export function viewEvaluation(record: EvaluationRecord): Evaluation {
+  return make(Evaluation, {
+    id: globalId("evaluation", record.id),
+    versionId: record.versionId,
+    attack: record.attack?.kind,
+    target: record.attack?.target,
+    ca: rate(record.ca),
+    asr: viewOptionalRate(record.asr),
+    asrIncludingTarget: viewOptionalRate(record.asrIncludingTarget),
+    robustAccuracy: viewOptionalRate(record.trueLabelUnderTrigger),
+    targetRecall: viewOptionalRate(record.targetRecall),
+    cleanFloor: viewOptionalRate(record.cleanFloor),
+    perClass: record.perClass.map(({ label, ca, pulled }) => ({
+      label: record.labels[label],
+      ca: rate(ca),
+      pulledTo: viewOptionalRate(pulled),
+    })),
+    protocol: record.protocol,
+  });
+}

@@ -1,0 +1,116 @@
+import { AppError } from "../errors.ts";
+import type { Entry, Store, Write } from "../store/store.ts";
+import { checkName, isName } from "./names.ts";
+
+/** As stored under `tenants/<tenant>/aliases/<prompt set>/<name>`. */
+export interface AliasRecord {
+  readonly promptSet: string;
+  readonly name: string;
+  readonly versionId: string;
+  /** How often it was moved: the length of its history. */
+  readonly moves: number;
+}
+
+export interface AliasMoveRecord {
+  readonly at: string;
+  /** The name of a key, or "job <id>". */
+  readonly by: string;
+  readonly from?: string;
+  readonly to: string;
+  readonly reason?: string;
+  /** The evaluation that speaks for it. */
+  readonly evidence?: string;
+}
+
+export interface Move {
+  readonly promptSet: string;
+  readonly alias: string;
+  readonly to: string;
+  readonly by: string;
+  readonly reason?: string;
+  readonly evidence?: string;
+}
+
+const MOST_TRIES = 8;
+
+/** A tenant's aliases. They move by compare-and-set and keep their history. */
+export class Aliases {
+  private readonly prefix: string;
+
+  constructor(
+    private readonly store: Store,
+    tenant: string,
+  ) {
+    this.prefix = `tenants/${tenant}/aliases/`;
+  }
+
+  async list(promptSet: string): Promise<AliasRecord[]> {
+    return (await this.store.list<AliasRecord>(`${this.prefix}${promptSet}/`)).map(({ value }) => value);
+  }
+
+  async find(promptSet: string, alias: string): Promise<AliasRecord | undefined> {
+    return (await this.entry(promptSet, alias))?.value;
+  }
+
+  /** Newest first. */
+  async history({ promptSet, name, moves }: AliasRecord, first: number): Promise<AliasMoveRecord[]> {
+    const entries = await this.store.read<AliasMoveRecord>(
+      this.stream(promptSet, name),
+      Math.max(0, moves - first),
+    );
+    return entries.map(({ value }) => value).reverse();
+  }
+
+  /**
+   * Moves the alias to a version, which makes it when it is new. With `expected` the alias must be at that version
+   * now; otherwise it fails with STALE_ALIAS, which tells where it is.
+   */
+  async move(move: Move, expected?: string): Promise<AliasRecord> {
+    checkName("The alias", move.alias);
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const entry = await this.entry(move.promptSet, move.alias);
+      const current = entry?.value.versionId;
+      if (expected !== undefined && current !== expected) throw stale(move, expected, current);
+      const { record, writes } = this.writesOf(move, entry);
+      if (await this.store.commit(writes)) return record;
+    }
+    throw new AppError("OVERLOADED", `Alias "${move.alias}" kept moving. Try again.`, { retryAfterMs: 1000 });
+  }
+
+  /** What a move writes, for a commit together with something else; it fails when the alias moves meanwhile. */
+  async plan(move: Move): Promise<Write[]> {
+    return this.writesOf(move, await this.entry(move.promptSet, move.alias)).writes;
+  }
+
+  private writesOf(
+    { promptSet, alias, to, by, reason, evidence }: Move,
+    entry: Entry<AliasRecord> | undefined,
+  ): { record: AliasRecord; writes: Write[] } {
+    const record = { promptSet, name: alias, versionId: to, moves: (entry?.value.moves ?? 0) + 1 };
+    const from = entry?.value.versionId;
+    const moved: AliasMoveRecord = { at: new Date().toISOString(), by, from, to, reason, evidence };
+    return {
+      record,
+      writes: [
+        { kind: "put", key: this.key(promptSet, alias), value: record, expected: entry?.revision ?? 0 },
+        { kind: "append", stream: this.stream(promptSet, alias), value: moved },
+      ],
+    };
+  }
+
+  private async entry(promptSet: string, alias: string): Promise<Entry<AliasRecord> | undefined> {
+    return isName(promptSet) && isName(alias)
+      ? this.store.get<AliasRecord>(this.key(promptSet, alias))
+      : undefined;
+  }
+
+  private key = (promptSet: string, alias: string): string => `${this.prefix}${promptSet}/${alias}`;
+  private stream = (promptSet: string, alias: string): string => `${this.key(promptSet, alias)}/moves`;
+}
+
+const stale = ({ alias }: Move, expected: string, current: string | undefined): AppError =>
+  new AppError(
+    "STALE_ALIAS",
+    `Alias "${alias}" is not at ${expected} but ${current === undefined ? "nowhere yet" : `at ${current}`}. Look again and decide anew.`,
+    { expected, current: current ?? null },
+  );

@@ -1,0 +1,296 @@
+import { createHash } from "node:crypto";
+import { margin, type Scores, score, topK } from "../engine/clip/zero-shot.ts";
+import { AppError } from "../errors.ts";
+import { type ImageProblemCode, type ImageSource, imageProblemOf, readImage } from "./image-source.ts";
+import type { LeastRecent } from "./least-recent.ts";
+import type { VersionRecord } from "./prompts.ts";
+import type { ModelRecord, ModelRegistry } from "./registry.ts";
+import type { SampleImages } from "./samples.ts";
+import type { EncodedImage, ServedModel, Serving } from "./serving.ts";
+import type { TextFeatures } from "./text-features.ts";
+import type { Through, ThroughChoice, ThroughResolver } from "./through.ts";
+
+export interface ClassifyRequest {
+  readonly images: readonly ImageSource[];
+  readonly model?: string;
+  readonly through?: ThroughChoice;
+  readonly topK: number;
+  readonly labels?: readonly string[];
+  readonly shadow?: ThroughChoice;
+  readonly signal?: AbortSignal;
+}
+
+export interface ScoredLabel {
+  readonly label: string;
+  readonly probability: number;
+  readonly logit: number;
+}
+
+export type ImageAnswer =
+  | {
+      readonly kind: "predicted";
+      readonly labels: readonly ScoredLabel[];
+      readonly margin: number;
+      readonly shadow?: readonly ScoredLabel[];
+      readonly disagreement?: boolean;
+      readonly cached: boolean;
+    }
+  | { readonly kind: "rejected"; readonly code: ImageProblemCode; readonly message: string };
+
+export interface ClassifyAnswer {
+  readonly answers: readonly ImageAnswer[];
+  readonly served?: VersionRecord;
+  readonly model: ModelRecord;
+  readonly timing: {
+    readonly queueMs: number;
+    readonly preprocessMs: number;
+    readonly inferMs: number;
+    readonly batchSize: number;
+  };
+}
+
+interface ClassificationOptions {
+  readonly tenant: string;
+  readonly models: ModelRegistry;
+  readonly serving: Serving;
+  readonly samples: SampleImages;
+  readonly through: ThroughResolver;
+  readonly features: TextFeatures;
+  /** Embeddings of all tenants; each finds only those of its own images. */
+  readonly embeddings: LeastRecent<Float32Array>;
+  readonly mostImages: number;
+  readonly onImages: (answers: readonly ImageAnswer[]) => void;
+}
+
+const MOST_LABELS = 1000;
+
+/** An image's embedding, or what is wrong with the image. */
+type Encoded =
+  | {
+      readonly kind: "encoded";
+      readonly embedding: Float32Array;
+      readonly fresh?: EncodedImage;
+      readonly cached: boolean;
+    }
+  | (ImageAnswer & { readonly kind: "rejected" });
+
+/** Answers a tenant's images. Every set of prompts scores the same embedding, so a shadow costs almost nothing. */
+export class Classification {
+  constructor(private readonly options: ClassificationOptions) {}
+
+  /** One broken image never fails the others; what concerns the whole request does. */
+  async classify(request: ClassifyRequest): Promise<ClassifyAnswer> {
+    this.check(request);
+    // Uploads are received one after the other, so all are read at once, before anything else is waited for.
+    const received = request.images.map((source) => this.receive(source));
+    await Promise.all(received);
+    const through = request.through
+      ? await this.options.through.resolve(request.through)
+      : await this.options.through.standard();
+    const record = await this.modelFor(through, request.model);
+    const labels = labelsOf(through, request.labels);
+    const model = await this.options.serving.model(record);
+    const main = await this.matrix(model, through, labels);
+    const shadowThrough = await this.shadowOf(request.shadow, through, record);
+    const shadow = shadowThrough && (await this.matrix(model, shadowThrough, labels));
+    const encoded = await this.encodeAll(model, record, await Promise.all(received), request.signal);
+    const scale = model.checkpoint.logitScale;
+    const answers = encoded.map(
+      (one): ImageAnswer =>
+        one.kind === "rejected"
+          ? one
+          : {
+              ...answer(
+                labels,
+                score(one.embedding, main, scale),
+                shadow && score(one.embedding, shadow, scale),
+                request.topK,
+              ),
+              cached: one.cached,
+            },
+    );
+    this.options.onImages(answers);
+    const served = through.kind === "version" ? through.version : undefined;
+    return { answers, served, model: record, timing: timingOf(encoded) };
+  }
+
+  private check({ images, topK: count, labels }: ClassifyRequest): void {
+    const { mostImages } = this.options;
+    if (images.length < 1 || images.length > mostImages)
+      throw new AppError(
+        "VALIDATION_FAILED",
+        `A request has 1 to ${mostImages} images; this one has ${images.length}.`,
+      );
+    if (!Number.isInteger(count) || count < 1 || count > MOST_LABELS)
+      throw new AppError("VALIDATION_FAILED", `topK must be a whole number from 1 to ${MOST_LABELS}.`);
+    if (!labels) return;
+    if (labels.length < 1 || labels.length > MOST_LABELS)
+      throw new AppError(
+        "VALIDATION_FAILED",
+        `There can be 1 to ${MOST_LABELS} labels; these are ${labels.length}.`,
+      );
+    if (new Set(labels).size !== labels.length)
+      throw new AppError("VALIDATION_FAILED", "A label is given twice.");
+    if (labels.some((label) => label.trim() === "" || label.length > 200))
+      throw new AppError("VALIDATION_FAILED", "A label has 1 to 200 characters.");
+  }
+
+  private async modelFor(through: Through, name: string | undefined): Promise<ModelRecord> {
+    const { models } = this.options;
+    if (through.kind === "version") {
+      const model = name === undefined ? await models.ofVersion(through.version) : await models.get(name);
+      await models.assertFits(through.version, model);
+      return model;
+    }
+    if (name !== undefined) return models.get(name);
+    const all = await models.list();
+    if (all.length === 1) return all[0];
+    const names = all.map((model) => model.name).join(", ");
+    throw new AppError("VALIDATION_FAILED", `Give a modelId: there are ${all.length} models (${names}).`);
+  }
+
+  private async shadowOf(
+    choice: ThroughChoice | undefined,
+    through: Through,
+    model: ModelRecord,
+  ): Promise<Through | undefined> {
+    if (!choice)
+      return through.kind === "version"
+        ? { kind: "templates", templates: through.version.manifest.templates }
+        : undefined;
+    const shadow = await this.options.through.resolve(choice);
+    if (shadow.kind === "version") await this.options.models.assertFits(shadow.version, model);
+    return shadow;
+  }
+
+  /** [C, D] for the labels, in their order. */
+  private async matrix(
+    model: ServedModel,
+    through: Through,
+    labels: readonly string[],
+  ): Promise<Float32Array> {
+    if (through.kind === "templates") return model.matrix(labels, through.templates);
+    const features = await this.options.features.read(through.version);
+    return rowsOf(
+      features,
+      through.version.manifest.labels,
+      labels,
+      model.checkpoint.architecture.embeddingWidth,
+    );
+  }
+
+  /** The bytes, or the image's own problem; other errors fail the request. */
+  private async receive(source: ImageSource): Promise<Uint8Array | (ImageAnswer & { kind: "rejected" })> {
+    return readImage(source, this.options.samples).catch(asRejection);
+  }
+
+  /** An image that is there twice is encoded once. */
+  private async encodeAll(
+    model: ServedModel,
+    record: ModelRecord,
+    images: readonly (Uint8Array | (ImageAnswer & { kind: "rejected" }))[],
+    signal: AbortSignal | undefined,
+  ): Promise<Encoded[]> {
+    const underWay = new Map<string, Promise<Encoded>>();
+    model.assertRoom(images.length);
+    return Promise.all(
+      images.map((image) => {
+        if (!(image instanceof Uint8Array)) return image;
+        const key = `${this.options.tenant} ${record.weights} ${record.preprocessing} ${digest(image)}`;
+        const known = underWay.get(key) ?? this.encode(model, key, image, signal);
+        underWay.set(key, known);
+        return known;
+      }),
+    );
+  }
+
+  private async encode(
+    model: ServedModel,
+    key: string,
+    bytes: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Encoded> {
+    const known = this.options.embeddings.get(key);
+    if (known) return { kind: "encoded", embedding: known, cached: true };
+    try {
+      const fresh = await model.encode(bytes, signal);
+      this.options.embeddings.set(key, fresh.embedding);
+      return { kind: "encoded", embedding: fresh.embedding, fresh, cached: false };
+    } catch (error) {
+      return asRejection(error);
+    }
+  }
+}
+
+const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("base64");
+
+function asRejection(error: unknown): ImageAnswer & { kind: "rejected" } {
+  const code = imageProblemOf(error);
+  if (code === undefined) throw error;
+  return { kind: "rejected", code, message: (error as AppError).message };
+}
+
+function labelsOf(through: Through, wanted: readonly string[] | undefined): readonly string[] {
+  if (through.kind === "templates") {
+    if (wanted) return wanted;
+    throw new AppError("VALIDATION_FAILED", "Templates need `labels` to choose from.");
+  }
+  const known = through.version.manifest.labels;
+  const unknown = wanted?.filter((label) => !known.includes(label)) ?? [];
+  if (unknown.length === 0) return wanted ?? known;
+  throw new AppError(
+    "VALIDATION_FAILED",
+    `Version ${through.version.id} has no prompts for ${unknown.slice(0, 10).join(", ")}.`,
+    { unknown: unknown.slice(0, 10) },
+  );
+}
+
+function rowsOf(
+  features: Float32Array,
+  known: readonly string[],
+  labels: readonly string[],
+  width: number,
+): Float32Array {
+  if (labels === known) return features;
+  const rows = new Float32Array(labels.length * width);
+  labels.forEach((label, index) => {
+    const from = known.indexOf(label);
+    if (from < 0)
+      throw new AppError("VALIDATION_FAILED", `The shadow prompts do not know the label "${label}".`);
+    rows.set(features.subarray(from * width, (from + 1) * width), index * width);
+  });
+  return rows;
+}
+
+function answer(labels: readonly string[], scores: Scores, shadow: Scores | undefined, count: number) {
+  const best = ranked(labels, scores, count);
+  const others = shadow && ranked(labels, shadow, count);
+  return {
+    kind: "predicted",
+    labels: best,
+    margin: margin(scores.probabilities),
+    shadow: others,
+    disagreement: others && others[0].label !== best[0].label,
+  } as const;
+}
+
+function ranked(labels: readonly string[], { probabilities, logits }: Scores, count: number): ScoredLabel[] {
+  return topK(probabilities, count).map(({ index, probability }) => ({
+    label: labels[index],
+    probability,
+    logit: logits[index],
+  }));
+}
+
+/** The slowest of the images, which is what the request waited for. */
+function timingOf(encoded: readonly Encoded[]): ClassifyAnswer["timing"] {
+  const fresh = encoded.flatMap((one) => (one.kind === "encoded" && one.fresh ? [one.fresh] : []));
+  const slowest = (of: (image: EncodedImage) => number) =>
+    fresh.reduce((most, image) => Math.max(most, of(image)), 0);
+  return {
+    queueMs: slowest(({ queueMs }) => queueMs),
+    preprocessMs: slowest(({ preprocessMs }) => preprocessMs),
+    inferMs: slowest(({ inferMs }) => inferMs),
+    batchSize: slowest(({ batchSize }) => batchSize),
+  };
+}

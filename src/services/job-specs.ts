@@ -1,0 +1,45 @@
+import type { Measurement } from "../engine/evaluation/protocol.ts";
+import type { AuditResult } from "../jobs/handlers/audit.ts";
+import type { AuditSpec, EvaluateSpec, PurifySpec } from "../jobs/handlers/spec.ts";
+import type { GateResult, GateTerms } from "./gates.ts";
+import type { ProbeRecord } from "./prompts.ts";
+
+/** What the server adds to a job's spec for its own use when the job is done. */
+export interface SearchRequest {
+  readonly model: { readonly name: string; readonly weights: string; readonly preprocessing: string };
+  readonly shots: number;
+  readonly dataset: string;
+}
+
+export interface PurifyRequest extends SearchRequest {
+  readonly promptSet: string;
+  readonly gate: GateTerms;
+  readonly by: string;
+}
+
+export interface EvaluateRequest {
+  readonly versionId?: string;
+  readonly dataset: string;
+}
+
+export type AuditJobSpec = AuditSpec & { readonly request: SearchRequest };
+export type PurifyJobSpec = PurifySpec & { readonly request: PurifyRequest };
+export type EvaluateJobSpec = EvaluateSpec & { readonly request: EvaluateRequest };
+
+/** What a purification's record shows. */
+export interface PurifyOutcome {
+  readonly versionId: string;
+  readonly gate: GateResult;
+  readonly audit?: AuditResult;
+  readonly probe: ProbeRecord;
+  readonly undefendedProbe: ProbeRecord;
+  readonly seconds: number;
+}
+
+/** As stored under `tenants/<tenant>/evaluations/<id>`; the id is the job's. */
+export interface EvaluationRecord extends Measurement {
+  readonly id: string;
+  readonly labels: readonly string[];
+  readonly versionId?: string;
+  readonly attack?: { readonly kind: string; readonly target: string };
+}

@@ -1,0 +1,106 @@
+import type { JobQueue } from "../jobs/queue.ts";
+import type { BlobStore, Store } from "../store/store.ts";
+import { Aliases } from "./aliases.ts";
+import { Classification, type ImageAnswer } from "./classification.ts";
+import { type DatasetLimits, Datasets } from "./datasets.ts";
+import { Evaluations } from "./evaluations.ts";
+import { TenantJobs } from "./jobs.ts";
+import { LeastRecent } from "./least-recent.ts";
+import { Prompts, type VersionRecord } from "./prompts.ts";
+import type { ModelRegistry } from "./registry.ts";
+import type { SampleImages } from "./samples.ts";
+import type { Serving } from "./serving.ts";
+import { TextFeatures } from "./text-features.ts";
+import { ThroughResolver } from "./through.ts";
+
+/** The only door to a tenant's data: whoever holds it can reach this tenant's, and nobody else's. */
+export interface Tenant {
+  readonly name: string;
+  readonly datasets: Datasets;
+  readonly prompts: Prompts;
+  readonly aliases: Aliases;
+  readonly evaluations: Evaluations;
+  readonly jobs: TenantJobs;
+  readonly classification: Classification;
+  /** Cosine distances of a version's text features from those of its undefended templates, class by class. */
+  shifts(version: VersionRecord): Promise<number[]>;
+  /** The bytes of a version's artifact. */
+  artifact(version: VersionRecord): Promise<Uint8Array>;
+}
+
+export interface TenantServices {
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly queue: JobQueue;
+  readonly models: ModelRegistry;
+  readonly serving: Serving;
+  readonly samples: SampleImages;
+  readonly limits: DatasetLimits & { readonly classifyImages: number };
+  readonly onImages: (answers: readonly ImageAnswer[]) => void;
+}
+
+const EMBEDDINGS_KEPT = 8192;
+
+/** Opens tenants, each once. Models, worker threads and caches are shared; data is not. */
+export class Tenants {
+  private readonly opened = new Map<string, Tenant>();
+  private readonly embeddings = new LeastRecent<Float32Array>(EMBEDDINGS_KEPT);
+  private readonly features: TextFeatures;
+
+  constructor(private readonly services: TenantServices) {
+    this.features = new TextFeatures(services.blobs);
+  }
+
+  open(name: string): Tenant {
+    const tenant = this.opened.get(name) ?? this.make(name);
+    this.opened.set(name, tenant);
+    return tenant;
+  }
+
+  private make(name: string): Tenant {
+    const { store, blobs, queue, models, serving, samples, limits, onImages } = this.services;
+    const { features, embeddings } = this;
+    const datasets = new Datasets(store, blobs, name, limits);
+    const prompts = new Prompts(store, name);
+    const aliases = new Aliases(store, name);
+    const through = new ThroughResolver(prompts, aliases);
+    return {
+      name,
+      datasets,
+      prompts,
+      aliases,
+      evaluations: new Evaluations(store, name),
+      jobs: new TenantJobs({ tenant: name, store, blobs, queue, models, datasets, prompts, through }),
+      classification: new Classification({
+        tenant: name,
+        models,
+        serving,
+        samples,
+        through,
+        features,
+        embeddings,
+        mostImages: limits.classifyImages,
+        onImages,
+      }),
+      shifts: async (version) => {
+        const model = await serving.model(await models.ofVersion(version));
+        const before = await model.matrix(version.manifest.labels, version.manifest.templates);
+        return cosineDistances(
+          before,
+          await features.read(version),
+          model.checkpoint.architecture.embeddingWidth,
+        );
+      },
+      artifact: (version) => blobs.get(version.artifact.digest),
+    };
+  }
+}
+
+/** 1 − cosine of each pair of normalised rows [C, D]. */
+function cosineDistances(one: Float32Array, other: Float32Array, width: number): number[] {
+  return Array.from({ length: one.length / width }, (_, row) => {
+    let cosine = 0;
+    for (let index = row * width; index < (row + 1) * width; index++) cosine += one[index] * other[index];
+    return 1 - cosine;
+  });
+}
