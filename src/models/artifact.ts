@@ -7,7 +7,7 @@ export class Artifact {
   @Field(() => String, { description: "A path on this server." })
   url!: string;
 
-  @Field(() => BigInt)
+  @Field(() => BigIntScalar)
   bytes!: number;
 
   @Field(() => Digest)
