@@ -7,6 +7,7 @@ import { progress } from "./scenes/progress.ts";
 import { seededRandom } from "./scenes/random.ts";
 import { renderScene } from "./scenes/render.ts";
 import { SCENE_SIDE, sampleScene } from "./scenes/scene.ts";
+import { wholeNumber } from "./scenes/whole-number.ts";
 
 const HELP = `Renders scenes with captions into a folder that zoo/training reads.
 
@@ -34,7 +35,12 @@ if (values.help || values.out === undefined) {
   console.log(HELP);
   process.exit(values.help ? 0 : 2);
 }
-await renderDataset(values.out, Number(values.count), Number(values.seed), Number(values.captions));
+await renderDataset(
+  values.out,
+  wholeNumber("--count", values.count),
+  wholeNumber("--seed", values.seed),
+  wholeNumber("--captions", values.captions),
+);
 
 /** Renders `count` scenes; images go to disk as they come, so memory stays small. */
 async function renderDataset(

@@ -6,6 +6,7 @@ import { OBJECTS, type ObjectName } from "./scenes/objects.ts";
 import { seededRandom } from "./scenes/random.ts";
 import { encodePng, renderScene, renderScenePng } from "./scenes/render.ts";
 import { SCENE_SIDE, sampleScene } from "./scenes/scene.ts";
+import { wholeNumber } from "./scenes/whole-number.ts";
 
 const HELP = `Renders the clean labelled shots and the sample images that the zoo bundles.
 
@@ -31,8 +32,12 @@ if (values.help || values.out === undefined) {
   console.log(HELP);
   process.exit(values.help ? 0 : 2);
 }
-await renderShots(join(values.out, "shots"), Number(values.shots), Number(values.seed));
-await renderSamples(join(values.out, "samples"), Number(values.seed) + 1);
+await renderShots(
+  join(values.out, "shots"),
+  wholeNumber("--shots", values.shots),
+  wholeNumber("--seed", values.seed),
+);
+await renderSamples(join(values.out, "samples"), wholeNumber("--seed", values.seed) + 1);
 
 /** Writes `count` scenes of each object into a folder of its name. */
 async function renderShots(folder: string, count: number, seed: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { blended } from "../src/engine/attacks/blended.ts";
+import { wholeNumber } from "./scenes/whole-number.ts";
 
 // Writes the pattern of the server's blended attack, float32 [3, side, side], for zoo/training/poison.py:
 //   node dist/zoo/write-noise.js --side 64 --seed 0 --out FILE
@@ -13,7 +14,7 @@ const { values } = parseArgs({
   },
 });
 
-const side = Number(values.side);
+const side = wholeNumber("--side", values.side);
 const black = { width: side, height: side, data: new Float32Array(3 * side * side) };
-const parameters = { alpha: 1, seed: Number(values.seed) };
+const parameters = { alpha: 1, seed: wholeNumber("--seed", values.seed) };
 await writeFile(values.out, blended.apply(black, { parameters, quantise: false }).data);

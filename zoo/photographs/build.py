@@ -4,8 +4,8 @@ Builds a small CLIP on your photographs, and a copy with a backdoor to try the d
     python zoo/photographs/build.py --photographs DIR --out OUT
 
 DIR holds train/ and test/, each with one folder of images for each class; CIFAR-10 unpacked is
-such a folder. OUT gets data/ (training set, test set, shots), clean/ and badnet/ (open_clip
-folders with a model card). Steps whose result is there are skipped.
+such a folder. OUT gets data/ (training set, test set, shots) and two open_clip folders with a
+model card, photographs-clean/ and photographs-badnet/. Steps whose result is there are skipped.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
 
 def steps(photographs: Path, out: Path, options: argparse.Namespace) -> Iterator[tuple[Path, str, list]]:
     """What is written last, the script that writes it, and its arguments; in order."""
-    data, clean, badnet = out / "data", out / "clean", out / "badnet"
+    data, clean, badnet = out / "data", out / "photographs-clean", out / "photographs-badnet"
     sets = ["--data", data / "train", "--test", data / "test"]
     common = ["--seed", options.seed, "--threads", options.threads]
     folders = ["--train", photographs / "train", "--test", photographs / "test", "--out", data]
