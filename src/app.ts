@@ -6,7 +6,7 @@ import { join } from "node:path";
 import express from "express";
 import pino, { type Logger } from "pino";
 import { type Config, packageRoot } from "./config.ts";
-import type { Context } from "./context.ts";
+import { Context } from "./context.ts";
 import { type Device, resolveDevice } from "./engine/runtime/device.ts";
 import { AppError } from "./errors.ts";
 import { createApollo } from "./http/apollo.ts";
@@ -15,7 +15,6 @@ import { Metrics } from "./http/metrics.ts";
 import { UploadReader } from "./http/uploads.ts";
 import { serveWebSocket } from "./http/websocket.ts";
 import { JobQueue } from "./jobs/queue.ts";
-import { unauthenticated } from "./resolvers/authorise.ts";
 import { createSchema } from "./resolvers/schema.ts";
 import { AccessService, type Caller } from "./services/access.ts";
 import { CostBudget } from "./services/budget.ts";
@@ -92,17 +91,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const readiness = new Readiness(models, serving);
   const server = { models, serving, samples, budget, access };
 
-  const createContext = (caller: Caller | undefined, requestId: string, signal?: AbortSignal): Context => ({
-    requestId,
-    caller,
-    get tenant() {
-      if (!caller) throw unauthenticated();
-      return tenants.open(caller.tenant);
-    },
-    uploads: new UploadReader(limits),
-    signal,
-    server,
-  });
+  const createContext = (caller: Caller | undefined, requestId: string, signal?: AbortSignal) =>
+    new Context({ requestId, caller, signal, uploads: new UploadReader(limits) }, server, tenants);
   const identify = async (authorization: string | undefined) =>
     authorization === undefined ? undefined : access.authenticate(authorization);
 

@@ -8,7 +8,7 @@ import type { Logger } from "pino";
 import type { Limits } from "../config.ts";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
-import type { Caller } from "../services/access.ts";
+import { type Caller, unauthenticated } from "../services/access.ts";
 import type { Tenant } from "../services/tenant.ts";
 import { CSRF_HEADERS } from "./apollo.ts";
 import type { Metrics } from "./metrics.ts";
@@ -111,11 +111,7 @@ const guardUploads: RequestHandler = (request, response, next) => {
   if (!request.is("multipart/form-data")) return next();
   if (!CSRF_HEADERS.some((header) => request.headers[header] !== undefined))
     throw new AppError("FORBIDDEN", `An upload needs one of the headers ${CSRF_HEADERS.join(", ")}.`);
-  if (!(response.locals as Locals).caller)
-    throw new AppError(
-      "UNAUTHENTICATED",
-      "An upload needs an API key. Send it as `Authorization: Bearer <key>`.",
-    );
+  if (!(response.locals as Locals).caller) throw unauthenticated();
   next();
 };
 
@@ -141,8 +137,7 @@ function metricsPage({ metrics }: EdgeOptions): RequestHandler {
 function artifacts({ tenant }: EdgeOptions): RequestHandler {
   return async (request, response) => {
     const { caller } = response.locals as Locals;
-    if (!caller)
-      throw new AppError("UNAUTHENTICATED", "This needs an API key, as `Authorization: Bearer <key>`.");
+    if (!caller) throw unauthenticated();
     const owner = tenant(caller.tenant);
     const version = await owner.prompts.getVersion(String(request.params.version));
     response.attachment(`${version.manifest.promptSet}-${version.number}.safetensors`);

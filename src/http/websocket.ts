@@ -30,6 +30,7 @@ interface WebSocketOptions {
 }
 
 const MOST_OPERATIONS = 100;
+const UNAUTHORIZED = 4401;
 
 /** GraphQL over WebSocket (graphql-transport-ws), with the limits that hold on HTTP. Resolves to its end. */
 export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
@@ -45,10 +46,11 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
     {
       onConnect: async ({ connectionParams, extra }) => {
         const authorization = authorizationOf(connectionParams, extra);
-        return createContext(authorization).then(
-          ({ caller }) => caller !== undefined,
-          () => false,
-        );
+        const context = await createContext(authorization).catch(() => undefined);
+        if (context?.caller) return true;
+        // Other than the library's own 4403, this code tells clients not to try again.
+        extra.socket.close(UNAUTHORIZED, "The API key is missing or not valid");
+        return false;
       },
       onSubscribe: async ({ connectionParams, extra, subscriptions }, _id, payload) => {
         try {

@@ -1,7 +1,7 @@
 import type { AuthCheckerFn } from "type-graphql";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
-import type { Scope } from "../services/access.ts";
+import { type Scope, unauthenticated } from "../services/access.ts";
 
 /** `@Authorized()` asks for any valid key, `@Authorized("scope")` for one with that scope. */
 export const authorise: AuthCheckerFn<Context, Scope> = ({ context }, scopes) => {
@@ -12,6 +12,3 @@ export const authorise: AuthCheckerFn<Context, Scope> = ({ context }, scopes) =>
     scope: missing,
   });
 };
-
-export const unauthenticated = (): AppError =>
-  new AppError("UNAUTHENTICATED", "This needs an API key. Send it as `Authorization: Bearer <key>`.");

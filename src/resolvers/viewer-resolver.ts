@@ -2,7 +2,7 @@ import { Authorized, Ctx, FieldResolver, Query, Resolver, Root } from "type-grap
 import type { Context } from "../context.ts";
 import { Budget } from "../models/budget.ts";
 import { Viewer } from "../models/viewer.ts";
-import { unauthenticated } from "./authorise.ts";
+import { unauthenticated } from "../services/access.ts";
 
 @Resolver(() => Viewer)
 export class ViewerResolver {

@@ -121,6 +121,10 @@ export class AccessService {
   }
 }
 
+/** For whatever needs a key and was asked without one. */
+export const unauthenticated = (): AppError =>
+  new AppError("UNAUTHENTICATED", "This needs an API key. Send it as `Authorization: Bearer <key>`.");
+
 const hash = (secret: string): string => createHash("sha256").update(secret).digest("hex");
 const newSecret = (): string => `antidote_${randomBytes(32).toString("base64url")}`;
 
