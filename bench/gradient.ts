@@ -42,7 +42,7 @@ interface Subject {
 
 const text = (length: number): Subject => ({
   name: `text, 20 prompts of ${length} tokens`,
-  model: { embed_dim: 512, vision_cfg: VIT_B_32, text_cfg: TEXT },
+  model: { embed_dim: 512, quick_gelu: true, vision_cfg: VIT_B_32, text_cfg: TEXT },
   input: [20, length, TEXT.width],
   embed: (g, checkpoint, tokens) => textEmbedding(g, checkpoint, tokens, lastPosition(g, length)),
 });

@@ -3,6 +3,7 @@ import type { GraphBuilder } from "../../onnx/builder.ts";
 import type { Node, Shape, Wire } from "../../onnx/graph.ts";
 import { sameShape, type Window } from "../../onnx/shapes.ts";
 import { sizeOf, tensorOf } from "../../onnx/tensor.ts";
+import { inBlockedLayout, scaledInBlocks } from "../blocked-layout.ts";
 import { type Rule, unsupported } from "../rule.ts";
 
 export const convolution = {
@@ -33,12 +34,17 @@ export const convolution = {
       unsupported(node, "with padding that does not count");
     const share = 1 / sizeOf(window.kernel);
     if (!tiles(window) || window.kernel.length !== 2) return [spread(g, x, dy, window, share)];
-    const repeated = g.resizeNearest(g.mul(dy, share), window.kernel as [number, number]);
+    const repeated = g.resizeNearest(
+      inBlockedLayout(g, dy) ? scaledInBlocks(g, dy, share) : g.scale(dy, share),
+      window.kernel as [number, number],
+    );
     return [grownTo(g, repeated, x.shape)];
   },
 
   // y = mean of all n pixels               x̄ = ȳ / n
-  GlobalAveragePool: ({ g, in: [x], grad: [dy] }) => [g.expand(g.div(dy, sizeOf(x.shape.slice(2))), x.shape)],
+  GlobalAveragePool: ({ g, in: [x], grad: [dy] }) => [
+    g.expand(g.scale(dy, 1 / sizeOf(x.shape.slice(2))), x.shape),
+  ],
 } satisfies Record<string, Rule>;
 
 function windowOf(node: Node, kernel: Shape): Window {

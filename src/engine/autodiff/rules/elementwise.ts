@@ -1,6 +1,6 @@
 import type { GraphBuilder } from "../../onnx/builder.ts";
 import type { Wire } from "../../onnx/graph.ts";
-import { tensorOf } from "../../onnx/tensor.ts";
+import { inBlockedLayout, maskInBlocks } from "../blocked-layout.ts";
 import type { Rule, RuleContext } from "../rule.ts";
 
 export const elementwise = {
@@ -11,11 +11,15 @@ export const elementwise = {
   Sub: ({ g, in: [a, b], grad: [dy] }) => [g.sumTo(dy, a.shape), g.neg(g.sumTo(dy, b.shape))],
 
   // y = a · b        ā = ȳ · b        b̄ = ȳ · a
-  Mul: ({ g, in: [a, b], grad: [dy] }) => [g.sumTo(g.mul(dy, b), a.shape), g.sumTo(g.mul(dy, a), b.shape)],
+  Mul: ({ g, in: [a, b], grad: [dy] }) => [
+    g.sumTo(times(g, dy, b), a.shape),
+    g.sumTo(times(g, dy, a), b.shape),
+  ],
 
   // y = a / b        ā = ȳ / b        b̄ = −ȳ · y / b
   Div: ({ g, in: [a, b], out: [y], grad: [dy] }) => {
-    const da = g.div(dy, b);
+    const divisor = factorOf(g, b);
+    const da = divisor === undefined ? g.div(dy, b) : g.scale(dy, 1 / divisor);
     return [g.sumTo(da, a.shape), g.neg(g.sumTo(g.mul(da, y), b.shape))];
   },
 
@@ -53,11 +57,13 @@ export const elementwise = {
   Sigmoid: ({ g, out: [y], grad: [dy] }) => [g.mul(dy, g.mul(y, g.sub(1, y)))],
 
   // y = erf x        x̄ = ȳ · 2/√π · e^(−x²)
-  Erf: ({ g, in: [x], grad: [dy] }) => [g.mul(dy, g.mul(2 / Math.sqrt(Math.PI), g.exp(g.neg(g.mul(x, x)))))],
+  Erf: ({ g, in: [x], grad: [dy] }) => [
+    g.scale(g.mul(dy, g.exp(g.neg(g.mul(x, x)))), 2 / Math.sqrt(Math.PI)),
+  ],
 
   // y = max(x, 0)    x̄ = ȳ where y > 0
   Relu: ({ g, out: [y], grad: [dy] }) =>
-    inBlockedLayout(g, y) ? [g.mul(dy, blockedMask(g, y))] : [g.where(g.greater(y, 0), dy, 0)],
+    inBlockedLayout(g, y) ? [g.mul(dy, maskInBlocks(g, y))] : [g.where(g.greater(y, 0), dy, 0)],
 
   // y = x in [l, h]  x̄ = ȳ where y = x
   Clip: ({ g, in: [x], out: [y], grad: [dy] }) => [g.where(g.equal(x, y), dy, 0)],
@@ -82,28 +88,23 @@ export const elementwise = {
   Cast: ({ g, in: [x], grad: [dy] }) => [g.cast(dy, x.type)],
 } satisfies Record<string, Rule>;
 
+/** The number that a constant stands for, if it is one. */
+function factorOf(g: GraphBuilder, wire: Wire): number | undefined {
+  return wire.shape.length === 0 ? g.numbers(wire)?.[0] : undefined;
+}
+
+function times(g: GraphBuilder, dy: Wire, factor: Wire): Wire {
+  const constant = factorOf(g, factor);
+  return constant === undefined ? g.mul(dy, factor) : g.scale(dy, constant);
+}
+
 /** p · xᵖ⁻¹, without a power for squares and cubes. */
 function powerSlope(g: GraphBuilder, x: Wire, p: Wire): Wire {
-  const [exponent] = p.shape.length === 0 ? (g.numbers(p) ?? []) : [];
-  if (exponent === 2) return g.mul(2, x);
-  if (exponent === 3) return g.mul(3, g.mul(x, x));
+  const exponent = factorOf(g, p);
+  if (exponent === 2) return g.scale(x, 2);
+  if (exponent === 3) return g.scale(g.mul(x, x), 3);
   const power = g.cast(p, x.type);
   return g.mul(power, g.pow(x, g.sub(power, 1)));
-}
-
-/**
- * ONNX Runtime keeps feature maps in blocks of 16 channels between convolutions on a CPU, and leaves that layout
- * for a Where or a Greater.
- */
-function inBlockedLayout(g: GraphBuilder, y: Wire): boolean {
-  return g.provider === "cpu" && y.type === "float32" && y.shape.length === 4 && y.shape[1] % 16 === 0;
-}
-
-/** 1 where y > 0 and 0 elsewhere for y ≥ 0, as a convolution with a limit, which stays in blocks. */
-function blockedMask(g: GraphBuilder, y: Wire): Wire {
-  const channels = y.shape[1];
-  const steep = g.constant(tensorOf(y.type, [channels, 1, 1, 1], Array(channels).fill(1e30)));
-  return g.detach(g.clip(g.conv(y, steep, undefined, { group: channels }), 0, 1));
 }
 
 function shareAmongEqual({ g, in: list, out: [y], grad: [dy] }: RuleContext): Wire[] {

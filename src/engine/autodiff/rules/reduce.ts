@@ -16,7 +16,7 @@ export const reduce = {
       out: [y],
       grad: [dy],
     } = context;
-    return [spread(context, g.div(dy, sizeOf(x.shape) / sizeOf(y.shape)))];
+    return [spread(context, g.scale(dy, sizeOf(y.shape) / sizeOf(x.shape)))];
   },
 
   // y = max x        x̄ = ȳ / n where x = y, n of them being equal

@@ -1,0 +1,23 @@
+import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Wire } from "../onnx/graph.ts";
+import { tensorOf } from "../onnx/tensor.ts";
+
+/**
+ * On a CPU, ONNX Runtime keeps feature maps in blocks of 16 channels between convolutions, and copies them out of
+ * that layout for a Where, a Greater or a product with a number. What is written as a convolution stays in it.
+ */
+export function inBlockedLayout(g: GraphBuilder, map: Wire): boolean {
+  return g.provider === "cpu" && map.type === "float32" && map.shape.length === 4 && map.shape[1] % 16 === 0;
+}
+
+/** x times a number. */
+export function scaledInBlocks(g: GraphBuilder, x: Wire, factor: number): Wire {
+  const channels = x.shape[1];
+  const weight = g.constant(tensorOf(x.type, [channels, 1, 1, 1], Array(channels).fill(factor)));
+  return g.conv(x, weight, undefined, { group: channels });
+}
+
+/** 1 where y > 0 and 0 elsewhere, for y ≥ 0: so steep a slope that its limit is a step. */
+export function maskInBlocks(g: GraphBuilder, y: Wire): Wire {
+  return g.detach(g.clip(scaledInBlocks(g, y, 1e30), 0, 1));
+}
