@@ -1,5 +1,5 @@
 import { createClient } from "/playground/graphql-ws/client.js";
-import { tabs } from "./tabs.js";
+import { LAST_JOB, tabs } from "./tabs.js";
 
 const { React, ReactDOM, GraphiQL } = window;
 
@@ -47,8 +47,18 @@ function isSubscription({ operationName }, options) {
   return chosen?.operation === "subscription";
 }
 
-const fetcher = (parameters, options) =>
-  isSubscription(parameters, options) ? subscribe(parameters, options) : request(parameters, options);
+/** Saves copying an id from one tab to another. */
+async function withLastJob(parameters, options) {
+  if (parameters.variables?.jobId !== LAST_JOB) return parameters;
+  const { data } = await request({ query: "{ jobs(first: 1) { id } }" }, options);
+  const jobId = data?.jobs[0]?.id ?? LAST_JOB;
+  return { ...parameters, variables: { ...parameters.variables, jobId } };
+}
+
+async function fetcher(parameters, options) {
+  const complete = await withLastJob(parameters, options);
+  return isSubscription(complete, options) ? subscribe(complete, options) : request(complete, options);
+}
 
 // Tabs of an earlier visit would hide the story, and could hold a key that is not valid any more.
 const storage = {

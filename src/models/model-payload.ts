@@ -7,6 +7,9 @@ export class ModelPayload {
   @Field(() => Model, { nullable: true })
   model?: Model;
 
+  @Field(() => [Model], { description: "All that were registered." })
+  models!: Model[];
+
   @Field(() => [UserError], { description: "Empty when it was done." })
   userErrors!: UserError[];
 }

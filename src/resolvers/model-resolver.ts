@@ -4,6 +4,7 @@ import { Asset } from "../models/asset.ts";
 import { Model } from "../models/model.ts";
 import { ModelPayload } from "../models/model-payload.ts";
 import { Trust } from "../models/trust.ts";
+import type { ModelRecord } from "../services/registry.ts";
 import { pageSize } from "./page-size.ts";
 import { payload } from "./user-errors.ts";
 import { viewAsset, viewModel } from "./views.ts";
@@ -38,17 +39,38 @@ export class ModelResolver {
 
   @Authorized("admin")
   @Mutation(() => ModelPayload, {
-    description: "Registers the checkpoint in a folder of the models folder, or reads it again.",
+    description:
+      "Registers the checkpoint in a folder of the models folder, or reads it again. Without a folder, all are looked at.",
     complexity: 50,
   })
   registerModel(
-    @Arg("name", () => String, { description: "The folder's name, which becomes the model's." }) name: string,
-    @Arg("trust", () => Trust, { nullable: true }) trust: Trust | undefined,
+    @Arg("folder", () => String, {
+      nullable: true,
+      description: "The folder's name, not a path; it becomes the model's name.",
+    })
+    folder: string | undefined,
+    @Arg("trust", () => Trust, { nullable: true, description: "SUSPECT for a new model." })
+    trust: Trust | undefined,
     @Ctx() { server }: Context,
   ): Promise<ModelPayload> {
-    return payload(async () => {
-      const record = await server.models.register(name, trust ?? undefined);
-      return { model: viewModel(record, server.serving.isLoaded(record)) };
-    });
+    const view = (record: ModelRecord) => viewModel(record, server.serving.isLoaded(record));
+    if (folder == null) return scan(server, view);
+    return payload(
+      async () => {
+        const model = view(await server.models.register(folder, trust ?? undefined));
+        return { model, models: [model] };
+      },
+      { models: [] },
+    );
   }
+}
+
+/** A folder that cannot be used does not keep the others out. */
+async function scan(
+  { models }: Context["server"],
+  view: (record: ModelRecord) => Model,
+): Promise<ModelPayload> {
+  const { registered, failed } = await models.scan();
+  const userErrors = failed.map(({ name, error: { code, message } }) => ({ code, message, path: [name] }));
+  return { models: registered.map(view), userErrors };
 }
