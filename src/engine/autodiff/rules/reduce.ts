@@ -3,6 +3,7 @@ import type { Shape, Wire } from "../../onnx/graph.ts";
 import { axisOf, reduceShape } from "../../onnx/shapes.ts";
 import { sizeOf } from "../../onnx/tensor.ts";
 import { constantOf, type Rule, type RuleContext } from "../rule.ts";
+import { scale } from "../scale.ts";
 
 export const reduce = {
   // y = Σ x          x̄ = ȳ
@@ -16,7 +17,7 @@ export const reduce = {
       out: [y],
       grad: [dy],
     } = context;
-    return [spread(context, g.scale(dy, sizeOf(y.shape) / sizeOf(x.shape)))];
+    return [spread(context, scale(g, dy, sizeOf(y.shape) / sizeOf(x.shape)))];
   },
 
   // y = max x        x̄ = ȳ / n where x = y, n of them being equal

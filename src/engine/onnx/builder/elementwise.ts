@@ -22,14 +22,6 @@ export class ElementwiseBuilder extends GraphCore {
     return this.broadcasting("Div", [a, b]);
   }
 
-  /** x times a number. Scaling what was scaled makes one node. */
-  scale(x: Wire, factor: number): Wire {
-    const before = this.producer(x);
-    const [inner, constant] = before?.op === "Mul" ? before.inputs.map((name) => this.wire(name)) : [];
-    const [scaled] = (constant?.shape.length === 0 && this.numbers(constant)) || [];
-    return scaled === undefined ? this.mul(x, factor) : this.mul(inner, scaled * factor);
-  }
-
   pow(a: Operand, exponent: Operand): Wire {
     return this.broadcasting("Pow", [a, exponent]);
   }

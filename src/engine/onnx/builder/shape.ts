@@ -24,22 +24,12 @@ export class ShapeBuilder extends ElementwiseBuilder {
     return sameShape(x.shape, result) ? x : this.one("Reshape", [x, this.integers(shape)], result);
   }
 
-  /** Reverses the axes unless a permutation is given. Transposing what was transposed makes one node, or none. */
+  /** Reverses the axes unless a permutation is given. */
   transpose(
     x: Wire,
     permutation: readonly number[] = x.shape.map((_, axis) => x.shape.length - 1 - axis),
   ): Wire {
-    const shape = transposeShape(x.shape, permutation);
-    const before = this.producer(x);
-    if (before?.op === "Transpose" && before.attributes.perm?.kind === "ints") {
-      const { value } = before.attributes.perm;
-      return this.transpose(
-        this.wire(before.inputs[0]),
-        permutation.map((axis) => value[axis]),
-      );
-    }
-    if (permutation.every((axis, position) => axis === position)) return x;
-    return this.one("Transpose", [x], shape, { perm: ints(permutation) });
+    return this.one("Transpose", [x], transposeShape(x.shape, permutation), { perm: ints(permutation) });
   }
 
   /** Swaps the last two axes. */
