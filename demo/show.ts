@@ -32,17 +32,19 @@ export async function withBar<Value>(
   }
 }
 
-/** The rates that the story is about, in words. */
+/** The rates that the story is about: in words, and by the names of the JSON line. */
 export const RATES = [
   ["clean accuracy", "ca"],
   ["attack success", "asr"],
   ["target recall", "targetRecall"],
-  ["true label under trigger", "trueLabelUnderTrigger"],
+  ["true label under trigger", "trueLabelAccuracy"],
 ] as const;
 
+export type RateName = (typeof RATES)[number][1];
+
 /** The rate of a measurement; an attack was measured, so all of them are there. */
-export const rateOf = ({ measurement }: Result, name: (typeof RATES)[number][1]): Rate =>
-  rate(measurement[name] as Count);
+export const rateOf = ({ measurement }: Result, name: RateName): Rate =>
+  rate(measurement[name === "trueLabelAccuracy" ? "trueLabelUnderTrigger" : name] as Count);
 
 /** Before and after, with k of n and the Wilson 95 % interval. */
 export function beforeAndAfter(before: Result, after: Result): string {
