@@ -2,7 +2,14 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "./client.ts";
 import { CREATE_DATASET } from "./operations.ts";
-import type { Dataset } from "./world.ts";
+
+/** Labelled images on the server. */
+export interface Dataset {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly size: number;
+}
 
 interface Created {
   readonly createDataset: {

@@ -6,7 +6,7 @@ import type { Classifier, Client } from "./client.ts";
 import { freshScenes, imagesOfFolders, readSecret, type Secret } from "./images.ts";
 import { CLASSIFY, REGISTER, WORLD } from "./operations.ts";
 import type { DemoOptions } from "./options.ts";
-import { uploadShots } from "./upload.ts";
+import { type Dataset, uploadShots } from "./upload.ts";
 
 /** A suspect model on the server, its clean shots there, and test images with the secret to measure it by. */
 export interface World {
@@ -23,13 +23,6 @@ export interface World {
 interface Listed {
   readonly models: readonly World["model"][];
   readonly datasets: readonly Dataset[];
-}
-
-export interface Dataset {
-  readonly id: string;
-  readonly name: string;
-  readonly labels: readonly string[];
-  readonly size: number;
 }
 
 const BUNDLED = fileURLToPath(new URL("../../zoo/models/scenes-badnet", import.meta.url));
