@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { ApolloServer } from "@apollo/server";
 import { expressMiddleware } from "@as-integrations/express5";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from "express";
@@ -59,6 +60,8 @@ export function configureEdge(app: Express, options: EdgeOptions): void {
       context: async ({ res }) => {
         const { caller, requestId } = res.locals as Locals;
         const gone = new AbortController();
+        // Every image of the call listens for it.
+        setMaxListeners(0, gone.signal);
         res.once("close", () => gone.abort(new AppError("CANCELLED", "The caller has gone.")));
         return options.createContext(caller, requestId, gone.signal);
       },
