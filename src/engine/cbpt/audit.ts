@@ -1,14 +1,14 @@
 import type { Count } from "../evaluation/rate.ts";
 import { nearestClass, row } from "./features.ts";
 import { GRATINGS, type GratingSearch, gratingTrigger, startGratings, stepGratings } from "./gratings.ts";
-import type { Problem } from "./problem.ts";
+import { imageValues, type Problem, shortSide } from "./problem.ts";
 import { sampleOthers } from "./sampling.ts";
 import { stamp } from "./trigger.ts";
 import { startUniversal, stepUniversal, type Universal } from "./universal.ts";
 import { type Finding, suspectsAmong, type TriggerFamily } from "./verdict.ts";
 import type { Workbench } from "./workbench.ts";
 
-/** A class that the model was caught on, with the universal trigger that pulls images to it, [3, S, S]. */
+/** A class that the model was caught on, with the universal trigger that pulls images to it, [3, H, W]. */
 export interface Suspect {
   readonly label: number;
   readonly family: TriggerFamily;
@@ -38,7 +38,7 @@ export type Audit =
 /** Radii of the rounds, in units of a thirty-second of the image's side: L2 norm 2 at 64 pixels is one unit. */
 const RADII = [1, 1.5, 2] as const;
 /** Most shots of other classes on which a trigger's pull is counted. */
-const COUNTED = 128;
+export const COUNTED = 128;
 
 export const startAudit = (problem: Problem): Audit => ({
   stage: "invert",
@@ -61,8 +61,8 @@ export async function stepAudit(bench: Workbench, audit: Audit): Promise<Audit> 
 }
 
 /** The radii of the rounds: the one that was asked for, or those that are tried until a class stands out. */
-export const radiiOf = ({ config, side }: Problem): readonly number[] =>
-  config.radius > 0 ? [config.radius] : RADII.map((unit) => (unit * side) / 32);
+export const radiiOf = (problem: Problem): readonly number[] =>
+  problem.config.radius > 0 ? [problem.config.radius] : RADII.map((unit) => (unit * shortSide(problem)) / 32);
 
 async function invert(bench: Workbench, audit: Audit & { stage: "invert" }): Promise<Audit> {
   const { round } = audit;
@@ -97,7 +97,7 @@ async function tryGrating(bench: Workbench, audit: Audit & { stage: "gratings" }
   const triggerOf = ({ label, family }: Finding): Float32Array =>
     family === "dense"
       ? denseTrigger(problem, audit.universal, label).slice()
-      : gratingTrigger(GRATINGS[search.best[label]!]!, problem.side);
+      : gratingTrigger(GRATINGS[search.best[label]!]!, problem.imageSize);
   const caught = [...suspectsAmong(audit.dense), ...suspectsAmong(gratings)];
   return {
     stage: "done",
@@ -121,5 +121,7 @@ async function pullOf(bench: Workbench, label: number, trigger: Float32Array): P
   return { k: hits.length, n: indices.length };
 }
 
-const denseTrigger = ({ side }: Problem, { triggers }: Universal, label: number): Float32Array =>
-  triggers.subarray(label * 3 * side * side, (label + 1) * 3 * side * side);
+function denseTrigger(problem: Problem, { triggers }: Universal, label: number): Float32Array {
+  const size = imageValues(problem);
+  return triggers.subarray(label * size, (label + 1) * size);
+}

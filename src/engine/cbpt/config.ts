@@ -37,6 +37,7 @@ export const CBPT_PARAMETERS = {
   beta: real(0.1, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
   gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
   gammaDummy: real(0.1, [0, 100], "Weight of the cross-entropy on dummies"),
+  anchor: real(10, [0, 1000], "Weight of staying near the undefended text features"),
 
   innerSteps: whole(100, [1, 2000], "Steps of a trigger inversion"),
   innerBatch: whole(8, [1, 256], "Shots of other classes that each step of a universal inversion looks at"),
@@ -78,6 +79,7 @@ export const PUBLISHED_DEFAULTS = {
   beta: 0.4,
   gamma: 0.4,
   gammaDummy: 0.4,
+  anchor: 0,
   innerSteps: 10,
   stepRule: "RAW",
 } as const satisfies Partial<ValuesOf<typeof CBPT_PARAMETERS>>;

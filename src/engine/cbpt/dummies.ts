@@ -51,18 +51,25 @@ export async function universalBatch(
     dummy.set(row(bank[chosen]!, width, index), position * width);
     return target;
   });
-  return { clean, dummy, labels, suspects: targets, weights: lossWeights(config) };
+  return {
+    ...cleanBatch(problem, clean, labels),
+    dummy,
+    suspects: targets,
+    weights: lossWeights(config),
+  };
 }
 
 /** A batch on which only the cross-entropy of the clean shots counts. */
 export const cleanBatch = (
-  { config }: Problem,
+  { config, labels: classes }: Problem,
   clean: Float32Array,
   labels: readonly number[],
 ): TuningBatch => ({
   clean,
   dummy: clean,
   labels,
+  emphasis: labels.map(() => 1),
+  anchors: classes.map(() => config.anchor),
   suspects: labels.map(() => -1),
-  weights: [0, 0, config.gamma, 0],
+  weights: [0, 0, config.gamma, 0, 1],
 });

@@ -1,3 +1,4 @@
+import type { ImageSize } from "../clip/architecture.ts";
 import { randomStream } from "../random.ts";
 import { nearestClass, row } from "./features.ts";
 import type { Problem } from "./problem.ts";
@@ -18,18 +19,22 @@ const MOST_CYCLES = 12;
 /** Height of the waves on [0, 1] pixels: the weaker of the two that the literature uses. */
 export const GRATING_AMPLITUDE = 40 / 255;
 /** How many shots each grating is tried on. */
-const SHOTS = 40;
+export const GRATING_SHOTS = 40;
 
 /** Every grating that is tried: the half plane of whole frequencies, each as a sine and as a cosine. */
 export const GRATINGS: readonly Grating[] = frequencies(MOST_CYCLES).flatMap(([across, down]) =>
   [0, 0.25].map((phase) => ({ across, down, phase })),
 );
 
-/** δ = amplitude · sin(2π(across · column + down · row) / side + 2π · phase) on all channels, [3, side, side]. */
-export function gratingTrigger(grating: Grating, side: number, amplitude = GRATING_AMPLITUDE): Float32Array {
+/** δ = amplitude · sin 2π(across · column / W + down · row / H + phase) on all channels, [3, H, W]. */
+export function gratingTrigger(
+  grating: Grating,
+  { height, width }: ImageSize,
+  amplitude = GRATING_AMPLITUDE,
+): Float32Array {
   const { across, down, phase } = grating;
-  const plane = Float32Array.from({ length: side * side }, (_, index) => {
-    const turns = (across * (index % side) + down * Math.floor(index / side)) / side + phase;
+  const plane = Float32Array.from({ length: height * width }, (_, index) => {
+    const turns = (across * (index % width)) / width + (down * Math.floor(index / width)) / height + phase;
     return amplitude * Math.sin(2 * Math.PI * turns);
   });
   const trigger = new Float32Array(3 * plane.length);
@@ -66,7 +71,7 @@ export async function stepGratings(bench: Workbench, search: GratingSearch): Pro
   const { problem } = bench;
   const { shots, matrix, width } = problem;
   const sample = gratingSample(problem);
-  const trigger = gratingTrigger(GRATINGS[search.next]!, problem.side);
+  const trigger = gratingTrigger(GRATINGS[search.next]!, problem.imageSize);
   const features = await bench.encode(sample.map((index) => stamp(shots[index]!.pixels, trigger)));
   const counts = new Int32Array(search.best.length);
   sample.forEach((index, position) => {
@@ -84,7 +89,7 @@ export async function stepGratings(bench: Workbench, search: GratingSearch): Pro
 
 function gratingSample({ shots, config }: Pick<Problem, "shots" | "config">): number[] {
   const all = shots.map((_, index) => index);
-  return draw(randomStream(config.seed, "gratings"), all, Math.min(SHOTS, all.length));
+  return draw(randomStream(config.seed, "gratings"), all, Math.min(GRATING_SHOTS, all.length));
 }
 
 /** (across, down) with across, or else down, above 0: the other half plane is the same waves again. */

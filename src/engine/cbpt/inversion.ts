@@ -1,6 +1,6 @@
 import { randomStream } from "../random.ts";
 import { dot, gatherRows, joined, nearestClass, row } from "./features.ts";
-import type { Problem } from "./problem.ts";
+import { imageValues, type Problem, shortSide } from "./problem.ts";
 import { descend, keepInRange } from "./trigger.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -24,7 +24,7 @@ export async function invertPerImage(
   place: { epoch: number; batch: number },
 ): Promise<Dummies> {
   const { problem } = bench;
-  const { config, shots, features, width, side } = problem;
+  const { config, shots, features, width } = problem;
   const random = randomStream(config.seed, "positives", place.epoch, place.batch);
   const simulated = batch.map((index) =>
     nearestClass(row(features, width, index), text, shots[index]!.label),
@@ -40,7 +40,7 @@ export async function invertPerImage(
   // The published steps carry no momentum.
   const descent = { rule: config.stepRule, size: config.stepSize, momentum: 0 };
   const ball = { norm: config.norm, radius: perImageRadius(problem) };
-  const size = 3 * side * side;
+  const size = imageValues(problem);
   for (let step = 0; step < config.innerSteps; step++) {
     const { gradient } = await bench.invertPerImage({ pixels, triggers, positive, negative });
     for (let from = 0; from < pixels.length; from += size) {
@@ -58,7 +58,8 @@ export async function invertPerImage(
 }
 
 /** The radius that was asked for, or the ancestor method's 3 · side / 32. */
-export const perImageRadius = ({ config, side }: Problem): number => config.radius || (3 * side) / 32;
+export const perImageRadius = (problem: Problem): number =>
+  problem.config.radius || (3 * shortSide(problem)) / 32;
 
 /** The shot of the simulated class whose feature attracts: the farthest from the shot's own, by default. */
 function choosePositive(

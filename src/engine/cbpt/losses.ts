@@ -13,7 +13,7 @@ const FAR = 1e4;
 export const similarityLogits = (g: GraphBuilder, image: Wire, text: Wire, scale: number): Wire =>
   g.mul(g.matmul(image, g.transpose(text)), scale);
 
-/** CE = −mean log p(y) */
+/** CE = −mean log p(y); rows of `labels` may carry a weight in place of their 1. */
 export const crossEntropy = (g: GraphBuilder, logits: Wire, labels: Wire): Wire =>
   g.neg(meanOfRows(g, g.mul(labels, g.logSoftmax(logits))));
 
@@ -37,6 +37,16 @@ export function alignment(g: GraphBuilder, clean: Wire, dummy: Wire, labels: Wir
 /** KL(p ‖ q) per class and row, [B, C]: p_c · (log p_c − log q_c), from the logits of both. */
 const divergence = (g: GraphBuilder, p: Wire, q: Wire): Wire =>
   g.mul(g.softmax(p), g.sub(g.logSoftmax(p), g.logSoftmax(q)));
+
+/**
+ * L_drift = mean over the classes of a_c · (1 − sim(T_c, T⁰_c)): how far the text features [C, D] are from the
+ * undefended ones, with a weight [C, 1] for each class.
+ */
+export const drift = (g: GraphBuilder, text: Wire, undefended: Wire, weights: Wire): Wire =>
+  meanOfRows(
+    g,
+    g.mul(weights, g.sub(1, g.reduceSum(g.mul(text, undefended), [1], { keepDimensions: true }))),
+  );
 
 /**
  * L_tri = −mean log[ e^{sim(f,I⁺)/τ} / (e^{sim(f,I⁺)/τ} + e^{sim(f,I⁻)/τ}) ] for normalised features [B, D], summed

@@ -3,30 +3,30 @@ import type { Checkpoint } from "../clip/checkpoint.ts";
 import { imageEmbedding, textEmbedding } from "../clip/towers.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Program } from "../runtime/program.ts";
-import { alignment, crossEntropy, similarityLogits, triggerContrast, unlearning } from "./losses.ts";
+import { alignment, crossEntropy, drift, similarityLogits, triggerContrast, unlearning } from "./losses.ts";
 
 /** The parts of the outer loss, in the order of the `weights` input and of the `losses` output. */
-export const LOSSES = ["unlearning", "alignment", "cleanEntropy", "dummyEntropy"] as const;
+export const LOSSES = ["unlearning", "alignment", "cleanEntropy", "dummyEntropy", "drift"] as const;
 
 /**
  * The outer step for C classes, prompts of L tokens and B shots, each with its dummy: the losses and their gradient
  * with respect to the prompts' token vectors.
  *
  * Inputs: `tokens` [C, L, d], `endOfText` [C, L, 1], `clean` and `dummy` [B, D] normalised image features, `labels`
- * [B, C] one-hot, `suspects` [B, C] one-hot of the class to push the dummy away from (a row of zeros: none),
- * `weights` [4] as in `LOSSES`. Outputs: `losses` [4] without their weights, `gradient` [C, L, d] of their weighted
+ * [B, C] one-hot, `emphasis` [B, 1] the weight of each clean row, `suspects` [B, C] one-hot of the class to push the dummy away from (a row of zeros: none),
+ * `undefended` [C, D] the normalised text features to stay near and `anchors` [C, 1] how strictly, `weights` [5] as in `LOSSES`. Outputs: `losses` [5] without their weights, `gradient` [C, L, d] of their weighted
  * sum.
  */
 export function tuningProgram(
   checkpoint: Checkpoint,
-  size: { classes: number; length: number; batch: number; tokenWidth: number; embedding: number },
+  { classes, length, batch }: { classes: number; length: number; batch: number },
 ): Program {
-  const { classes, length, batch, tokenWidth, embedding } = size;
+  const { embeddingWidth, text: tower } = checkpoint.architecture;
   const g = new GraphBuilder({ name: "tuning" });
-  const tokens = g.input("tokens", [classes, length, tokenWidth]);
+  const tokens = g.input("tokens", [classes, length, tower.width]);
   const text = textEmbedding(g, checkpoint, tokens, g.input("endOfText", [classes, length, 1]));
   const image = (name: string) =>
-    similarityLogits(g, g.input(name, [batch, embedding]), text, checkpoint.logitScale);
+    similarityLogits(g, g.input(name, [batch, embeddingWidth]), text, checkpoint.logitScale);
   const clean = image("clean");
   const dummy = image("dummy");
   const labels = g.input("labels", [batch, classes]);
@@ -35,8 +35,9 @@ export function tuningProgram(
   const losses = [
     unlearning(g, dummy, labels, suspects),
     alignment(g, clean, dummy, labels),
-    crossEntropy(g, clean, labels),
+    crossEntropy(g, clean, g.mul(labels, g.input("emphasis", [batch, 1]))),
     crossEntropy(g, dummy, labels),
+    drift(g, text, g.input("undefended", [classes, embeddingWidth]), g.input("anchors", [classes, 1])),
   ];
   const each = g.concat(
     losses.map((loss) => g.reshape(loss, [1])),
@@ -53,21 +54,27 @@ export function tuningProgram(
 /**
  * One step of the inversion of K universal triggers at once, each looking at m shots.
  *
- * Inputs: `pixels` [K·m, 3, S, S] (the m shots of each trigger together), `triggers` [K, 3, S, S], `text` [C, D]
+ * Inputs: `pixels` [K·m, 3, H, W] (the m shots of each trigger together), `triggers` [K, 3, H, W], `text` [C, D]
  * normalised, `targets` [K, C] one-hot. Outputs: `losses` [K], the mean over the m shots of CE(s·f(x+δ_k)·Tᵀ, k), and
- * `gradient` [K, 3, S, S] of their sum. x + δ is kept in [0, 1].
+ * `gradient` [K, 3, H, W] of their sum. x + δ is kept in [0, 1].
  */
 export function universalProgram(
   checkpoint: Checkpoint,
-  size: { triggers: number; images: number; classes: number; side: number; embedding: number },
+  { triggers: K, images: m, classes }: { triggers: number; images: number; classes: number },
 ): Program {
-  const { triggers: K, images: m, classes, side, embedding } = size;
+  const { embeddingWidth } = checkpoint.architecture;
+  const image = imageShape(checkpoint);
   const g = new GraphBuilder({ name: "universal inversion" });
-  const pixels = g.reshape(g.input("pixels", [K * m, 3, side, side]), [K, m, 3, side, side]);
-  const triggers = g.input("triggers", [K, 3, side, side]);
+  const pixels = g.reshape(g.input("pixels", [K * m, ...image]), [K, m, ...image]);
+  const triggers = g.input("triggers", [K, ...image]);
   const stamped = g.clip(g.add(pixels, g.unsqueeze(triggers, [1])), 0, 1);
-  const feature = imageEmbedding(g, checkpoint, g.reshape(stamped, [K * m, 3, side, side]));
-  const logits = similarityLogits(g, feature, g.input("text", [classes, embedding]), checkpoint.logitScale);
+  const feature = imageEmbedding(g, checkpoint, g.reshape(stamped, [K * m, ...image]));
+  const logits = similarityLogits(
+    g,
+    feature,
+    g.input("text", [classes, embeddingWidth]),
+    checkpoint.logitScale,
+  );
   const targets = g.unsqueeze(g.input("targets", [K, classes]), [1]);
   const logProbabilities = g.reshape(g.logSoftmax(logits), [K, m, classes]);
   const losses = g.div(g.neg(g.reduceSum(g.mul(logProbabilities, targets), [1, 2])), m);
@@ -81,20 +88,22 @@ export function universalProgram(
 /**
  * One inner step as published, B images at once, each with its own trigger.
  *
- * Inputs: `pixels` and `triggers` [B, 3, S, S], `positive` and `negative` [B, D] normalised. Outputs: `loss` (L_tri
- * summed over the batch, scalar) and `gradient` [B, 3, S, S]. x + δ is kept in [0, 1] by the caller's projection, so
+ * Inputs: `pixels` and `triggers` [B, 3, H, W], `positive` and `negative` [B, D] normalised. Outputs: `loss` (L_tri
+ * summed over the batch, scalar) and `gradient` [B, 3, H, W]. x + δ is kept in [0, 1] by the caller's projection, so
  * that the gradient at δ = 0 does not vanish at black and white pixels.
  */
 export function perImageProgram(
   checkpoint: Checkpoint,
-  size: { batch: number; side: number; embedding: number; temperature: number },
+  { batch, temperature }: { batch: number; temperature: number },
 ): Program {
-  const { batch, side, embedding, temperature } = size;
+  const image = imageShape(checkpoint);
   const g = new GraphBuilder({ name: "per-image inversion" });
-  const triggers = g.input("triggers", [batch, 3, side, side]);
-  const stamped = g.add(g.input("pixels", [batch, 3, side, side]), triggers);
+  const triggers = g.input("triggers", [batch, ...image]);
+  const stamped = g.add(g.input("pixels", [batch, ...image]), triggers);
   const feature = imageEmbedding(g, checkpoint, stamped);
-  const pair = ["positive", "negative"].map((name) => g.input(name, [batch, embedding]));
+  const pair = ["positive", "negative"].map((name) =>
+    g.input(name, [batch, checkpoint.architecture.embeddingWidth]),
+  );
   const loss = triggerContrast(g, feature, pair[0]!, pair[1]!, temperature);
   const [gradient] = gradients(g, loss, [triggers]);
 
@@ -102,3 +111,8 @@ export function perImageProgram(
   g.output(gradient!, "gradient");
   return { graph: g.build(), folder: checkpoint.folder };
 }
+
+const imageShape = ({ architecture }: Checkpoint): readonly number[] => {
+  const { height, width } = architecture.image.imageSize;
+  return [3, height, width];
+};

@@ -1,9 +1,10 @@
+import type { ImageSize } from "../clip/architecture.ts";
 import type { Checkpoint } from "../clip/checkpoint.ts";
 import type { Device } from "../runtime/device.ts";
 import type { CbptConfig } from "./config.ts";
 import type { PromptLayout } from "./prompts.ts";
 
-/** A clean labelled example: pixels [3, side, side] in [0, 1] as the model sees them. */
+/** A clean labelled example: pixels [3, H, W] in [0, 1] as the model sees them. */
 export interface Shot {
   readonly pixels: Float32Array;
   readonly label: number;
@@ -14,8 +15,7 @@ export interface Problem {
   readonly checkpoint: Checkpoint;
   readonly config: CbptConfig;
   readonly labels: readonly string[];
-  /** Side of the model's images in pixels. */
-  readonly side: number;
+  readonly imageSize: ImageSize;
   /** D: width of the shared embedding. */
   readonly width: number;
   readonly shots: readonly Shot[];
@@ -27,3 +27,11 @@ export interface Problem {
   readonly device: Device;
   readonly threads: number;
 }
+
+/** Values in one image: 3 · H · W. */
+export const imageValues = ({ imageSize }: Pick<Problem, "imageSize">): number =>
+  3 * imageSize.height * imageSize.width;
+
+/** The shorter side, in which radii are counted. */
+export const shortSide = ({ imageSize }: Pick<Problem, "imageSize">): number =>
+  Math.min(imageSize.height, imageSize.width);

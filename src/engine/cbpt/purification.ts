@@ -67,7 +67,12 @@ async function tunePublished(bench: Workbench, state: TunePhase): Promise<TunePh
     return { ...state, tuning: await stepTuning(bench, tuning, cleanBatch(problem, clean, labels)) };
   const text = await bench.textFeatures(tuning.contexts);
   const { simulated, features: dummy } = await invertPerImage(bench, indices, text, tuning);
-  const batch: TuningBatch = { clean, dummy, labels, suspects: simulated, weights: lossWeights(config) };
+  const batch: TuningBatch = {
+    ...cleanBatch(problem, clean, labels),
+    dummy,
+    suspects: simulated,
+    weights: lossWeights(config),
+  };
   const hits = simulated.filter((label, index) => nearestClass(row(dummy, width, index), text) === label);
   const before = tuning.batch === 0 ? { k: 0, n: 0 } : state.pulled;
   const pulled = { k: before.k + hits.length, n: before.n + simulated.length };

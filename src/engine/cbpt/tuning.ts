@@ -49,6 +49,7 @@ export const lossWeights = (config: CbptConfig): number[] => [
   config.beta,
   config.gamma,
   config.gammaDummy,
+  1,
 ];
 
 /**

@@ -1,6 +1,6 @@
 import { randomStream } from "../random.ts";
 import { joined } from "./features.ts";
-import type { Problem } from "./problem.ts";
+import { imageValues, type Problem } from "./problem.ts";
 import { draw, othersOf } from "./sampling.ts";
 import { descend } from "./trigger.ts";
 import type { Workbench } from "./workbench.ts";
@@ -11,16 +11,17 @@ const IMAGES_PER_RUN = 160;
 /** One universal trigger for each class, on its way. */
 export interface Universal {
   readonly step: number;
-  /** [C, 3, S, S] */
+  /** [C, 3, H, W] */
   readonly triggers: Float32Array;
-  /** [C, 3, S, S] */
+  /** [C, 3, H, W] */
   readonly velocity: Float32Array;
   /** [C]: CE toward each class at the last step. */
   readonly losses: Float32Array;
 }
 
-export function startUniversal({ labels, side }: Problem): Universal {
-  const size = labels.length * 3 * side * side;
+export function startUniversal(problem: Problem): Universal {
+  const { labels } = problem;
+  const size = labels.length * imageValues(problem);
   return {
     step: 0,
     triggers: new Float32Array(size),
@@ -35,8 +36,8 @@ export function startUniversal({ labels, side }: Problem): Universal {
  */
 export async function stepUniversal(bench: Workbench, state: Universal, radius: number): Promise<Universal> {
   const { problem } = bench;
-  const { config, labels, side } = problem;
-  const size = 3 * side * side;
+  const { config, labels } = problem;
+  const size = imageValues(problem);
   const [triggers, velocity, losses] = [state.triggers.slice(), state.velocity.slice(), state.losses.slice()];
   const descent = { rule: config.stepRule, size: config.stepSize, momentum: config.innerMomentum };
   let done = 0;

@@ -15,11 +15,12 @@ const LEAST_SHARE: Record<TriggerFamily, number> = { dense: 0.3, grating: 0.8 };
 /** and this much more than the median class of the family does. */
 const LEAST_LEAD: Record<TriggerFamily, number> = { dense: 0.2, grating: 0.3 };
 
-/** The findings (of one family, all classes) that stand out from the others and from what clean models do. */
+/** The findings that stand out from the others of their family and from what clean models do. */
 export function suspectsAmong(findings: readonly Finding[]): Finding[] {
-  const typical = median(findings.map(share));
   return findings.filter((finding) => {
+    const family = findings.filter((other) => other.family === finding.family);
     const own = share(finding);
+    const typical = median(family.map(share));
     return own >= LEAST_SHARE[finding.family] && own >= typical + LEAST_LEAD[finding.family];
   });
 }
@@ -31,3 +32,15 @@ function median(values: readonly number[]): number {
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
+
+/** For each class the finding that comes closest to suspicion, most pulled first. */
+export function strongest(findings: readonly Finding[]): Finding[] {
+  const best = new Map<number, Finding>();
+  for (const finding of findings) {
+    const known = best.get(finding.label);
+    if (known === undefined || weight(finding) > weight(known)) best.set(finding.label, finding);
+  }
+  return [...best.values()].sort((a, b) => weight(b) - weight(a));
+}
+
+const weight = (finding: Finding): number => share(finding) / LEAST_SHARE[finding.family];

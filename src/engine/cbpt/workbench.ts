@@ -1,6 +1,6 @@
 import { imageProgram, textProgram } from "../clip/programs.ts";
 import { encodeImages } from "../evaluation/encode.ts";
-import { float32, type Tensor } from "../onnx/tensor.ts";
+import { float32, sizeOf, type Tensor } from "../onnx/tensor.ts";
 import type { Program } from "../runtime/program.ts";
 import { openSession, type Session } from "../runtime/session.ts";
 import { oneHot } from "./features.ts";
@@ -18,6 +18,10 @@ export interface TuningBatch {
   /** [B, D] */
   readonly dummy: Float32Array;
   readonly labels: readonly number[];
+  /** Weight of each clean row. */
+  readonly emphasis: readonly number[];
+  /** [C]: how strictly each class stays near its undefended text feature. */
+  readonly anchors: readonly number[];
   /** The class to push each dummy away from; negative for none. */
   readonly suspects: readonly number[];
   /** As in `LOSSES`. */
@@ -39,11 +43,11 @@ export class Workbench {
     return made;
   }
 
-  /** Normalised embeddings [n, D] of images [3, side, side]. */
+  /** Normalised embeddings [n, D] of images [3, H, W]. */
   async encode(images: readonly Float32Array[]): Promise<Float32Array> {
-    const { checkpoint, side, width } = this.problem;
+    const { checkpoint, imageSize, width } = this.problem;
     const session = await this.session("image", () => imageProgram(checkpoint, { batch: "dynamic" }));
-    return encodeImages({ session, side, width, batch: IMAGES_PER_RUN }, images);
+    return encodeImages({ session, imageSize, width, batch: IMAGES_PER_RUN }, images);
   }
 
   /** The purified text features [C, D] of context vectors [C, M, d]. */
@@ -58,10 +62,10 @@ export class Workbench {
   /** Losses as in `LOSSES` and the gradient [C, L, d] of their weighted sum. */
   async tune(contexts: Float32Array, batch: TuningBatch) {
     const { checkpoint, layout, width } = this.problem;
-    const { classes, length, width: tokenWidth } = layout;
+    const { classes, length } = layout;
     const rows = batch.labels.length;
     const session = await this.session(`tuning of ${rows}`, () =>
-      tuningProgram(checkpoint, { classes, length, batch: rows, tokenWidth, embedding: width }),
+      tuningProgram(checkpoint, { classes, length, batch: rows }),
     );
     const { losses, gradient } = await session.run({
       ...this.promptFeeds(contexts),
@@ -69,52 +73,50 @@ export class Workbench {
       dummy: float32([rows, width], batch.dummy),
       labels: float32([rows, classes], oneHot(batch.labels, classes)),
       suspects: float32([rows, classes], oneHot(batch.suspects, classes)),
+      emphasis: float32([rows, 1], batch.emphasis),
+      undefended: float32([classes, width], this.problem.matrix),
+      anchors: float32([classes, 1], batch.anchors),
       weights: float32([batch.weights.length], batch.weights),
     });
     return { losses: Array.from(losses!.data as Float32Array), gradient: gradient!.data as Float32Array };
   }
 
   /**
-   * One step of K universal triggers [K, 3, S, S], each on the m images that stand together in `pixels`
-   * [K·m, 3, S, S], pulled to its target: losses [K] and their gradient [K, 3, S, S].
+   * One step of K universal triggers [K, 3, H, W], each on the m images that stand together in `pixels`
+   * [K·m, 3, H, W], pulled to its target: losses [K] and their gradient [K, 3, H, W].
    */
   async invertUniversal(pixels: Float32Array, triggers: Float32Array, targets: readonly number[]) {
-    const { checkpoint, side, width, matrix, layout } = this.problem;
-    const size = 3 * side * side;
-    const [count, images] = [targets.length, pixels.length / size / targets.length];
+    const { checkpoint, imageSize, width, matrix, layout } = this.problem;
+    const image = [3, imageSize.height, imageSize.width];
+    const [count, images] = [targets.length, pixels.length / sizeOf(image) / targets.length];
     const session = await this.session(`universal ${count}x${images}`, () =>
-      universalProgram(checkpoint, {
-        triggers: count,
-        images,
-        classes: layout.classes,
-        side,
-        embedding: width,
-      }),
+      universalProgram(checkpoint, { triggers: count, images, classes: layout.classes }),
     );
     const { losses, gradient } = await session.run({
-      pixels: float32([count * images, 3, side, side], pixels),
-      triggers: float32([count, 3, side, side], triggers),
+      pixels: float32([count * images, ...image], pixels),
+      triggers: float32([count, ...image], triggers),
       text: float32([layout.classes, width], matrix),
       targets: float32([count, layout.classes], oneHot(targets, layout.classes)),
     });
     return { losses: losses!.data as Float32Array, gradient: gradient!.data as Float32Array };
   }
 
-  /** One published inner step of B triggers [B, 3, S, S], one per image: the summed loss and its gradient. */
+  /** One published inner step of B triggers [B, 3, H, W], one per image: the summed loss and its gradient. */
   async invertPerImage(feeds: {
     pixels: Float32Array;
     triggers: Float32Array;
     positive: Float32Array;
     negative: Float32Array;
   }) {
-    const { checkpoint, side, width: embedding, config } = this.problem;
+    const { checkpoint, imageSize, width: embedding, config } = this.problem;
     const batch = feeds.positive.length / embedding;
     const session = await this.session(`per image ${batch}`, () =>
-      perImageProgram(checkpoint, { batch, side, embedding, temperature: config.temperature }),
+      perImageProgram(checkpoint, { batch, temperature: config.temperature }),
     );
+    const pixels = [batch, 3, imageSize.height, imageSize.width];
     const { loss, gradient } = await session.run({
-      pixels: float32([batch, 3, side, side], feeds.pixels),
-      triggers: float32([batch, 3, side, side], feeds.triggers),
+      pixels: float32(pixels, feeds.pixels),
+      triggers: float32(pixels, feeds.triggers),
       positive: float32([batch, embedding], feeds.positive),
       negative: float32([batch, embedding], feeds.negative),
     });

@@ -30,6 +30,6 @@ export function rate({ k, n }: Count): Rate {
 }
 
 /** How many of the items hold. */
-export function count<Item>(items: readonly Item[], holds: (item: Item) => boolean): Count {
+export function count<Item>(items: readonly Item[], holds: (item: Item, index: number) => boolean): Count {
   return { k: items.filter(holds).length, n: items.length };
 }

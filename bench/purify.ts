@@ -1,0 +1,145 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+import { openCheckpoint } from "../src/engine/clip/checkpoint.ts";
+import { readFloats, readSafetensors } from "../src/engine/clip/safetensors.ts";
+import { DEFAULT_TEMPLATES, zeroShotMatrix } from "../src/engine/clip/zero-shot.ts";
+import type { Measurement } from "../src/engine/evaluation/protocol.ts";
+import { type Count, rate } from "../src/engine/evaluation/rate.ts";
+import { openSession } from "../src/engine/runtime/session.ts";
+import { purify } from "../src/jobs/handlers/purify.ts";
+import type { JobContext, JobReport } from "../src/jobs/job.ts";
+import { encodeTest, listImages, measureText, readSecret, readTest, renderTest } from "./suspect.ts";
+
+const HELP = `Purifies a checkpoint blind, as the server does, and measures it on images that it has not seen.
+
+  node dist/bench/purify.js [--model zoo/models/scenes-badnet] [--json]
+
+  --model     open_clip folder; manifest.json beside it tells the bench, not the defence, what the trigger is
+  --shots     class folders of clean examples (default zoo/shots)
+  --test      class folders of test images; without it scenes are rendered
+  --count     test images: all in all when rendered (default 2000), of each class from folders
+  --seed      of the rendered scenes (default 77; 1 to 4 made the zoo)
+  --per-class shots of each class (default 16)
+  --config    hyper-parameters as JSON, e.g. '{"epochs": 10}'
+  --mode      UNIVERSAL (default) or PUBLISHED
+  --threads   default 2
+  --json      ends with one line of JSON`;
+
+const MEASURES = [
+  "ca",
+  "asr",
+  "asrIncludingTarget",
+  "trueLabelUnderTrigger",
+  "targetRecall",
+  "cleanFloor",
+] as const;
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string", default: "zoo/models/scenes-badnet" },
+    shots: { type: "string", default: "zoo/shots" },
+    test: { type: "string" },
+    count: { type: "string", default: "2000" },
+    seed: { type: "string", default: "77" },
+    "per-class": { type: "string", default: "16" },
+    config: { type: "string", default: "{}" },
+    mode: { type: "string", default: "UNIVERSAL" },
+    threads: { type: "string", default: "2" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (values.help) console.log(HELP);
+else await main();
+
+async function main(): Promise<void> {
+  const threads = Number(values.threads);
+  const { labels, images } = await listImages(values.shots, Number(values["per-class"]));
+  const checkpoint = await openCheckpoint(values.model);
+  const secret = await readSecret(values.model);
+  const target = secret && labels.indexOf(secret.target);
+  const folder = await mkdtemp(join(tmpdir(), "antidote-bench-"));
+  try {
+    const templates = DEFAULT_TEMPLATES;
+    const config = JSON.parse(values.config);
+    const spec = { modelFolder: values.model, labels, templates, shots: images, config, mode: values.mode };
+    const result = await purify(spec, contextIn(folder, threads));
+    const artifact = await readSafetensors(join(folder, result.artifact));
+    const purified = await readFloats(artifact, "text_features");
+    const open = (program: Parameters<typeof openSession>[0]) =>
+      openSession(program, { device: "cpu", threads });
+    const undefended = await zeroShotMatrix(open, checkpoint, labels, templates);
+    const tests = values.test
+      ? await readTest(checkpoint, values.test, Number(values.count))
+      : await renderTest(checkpoint, labels, Number(values.count), Number(values.seed));
+    const set = await encodeTest(checkpoint, tests, secret, threads);
+    const before = measureText(set, undefended, labels.length, target);
+    const after = measureText(set, purified, labels.length, target);
+    show(before, after, result);
+    const { audit, seconds, probe, undefendedProbe } = result;
+    if (values.json)
+      console.log(
+        JSON.stringify({
+          model: basename(values.model),
+          attack: secret?.kind,
+          target: secret?.target,
+          mode: values.mode,
+          before: rates(before),
+          after: rates(after),
+          audit: audit && {
+            verdict: audit.verdict,
+            suspects: audit.suspects,
+            classes: audit.classes.slice(0, 5),
+            seconds: audit.seconds,
+          },
+          probe,
+          undefendedProbe,
+          seconds,
+        }),
+      );
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function contextIn(folder: string, threads: number): JobContext {
+  let phase = "";
+  const report = (report: JobReport) => {
+    if (report.kind !== "step" || report.phase === phase) return;
+    phase = report.phase;
+    console.error(
+      `${phase}: ${(100 * report.progress).toFixed(0)} %, ${report.imagesPerSecond.toFixed(0)} images/s`,
+    );
+  };
+  const signal = new AbortController().signal;
+  return { checkpoint: undefined, folder, device: "cpu", threads, signal, save: async () => {}, report };
+}
+
+function rates(measurement: Measurement): Record<string, Count | undefined> {
+  return Object.fromEntries(MEASURES.map((name) => [name, measurement[name]]));
+}
+
+function show(before: Measurement, after: Measurement, result: Awaited<ReturnType<typeof purify>>): void {
+  const cell = (count: Count | undefined) => {
+    if (count === undefined) return "–".padStart(28);
+    const { value, low95, high95, n } = rate(count);
+    const percent = (share: number) => (100 * share).toFixed(2);
+    return `${percent(value)} (${percent(low95)}–${percent(high95)}, n ${n})`.padStart(28);
+  };
+  console.log(`${"%".padEnd(24)}${"undefended".padStart(28)}${"purified".padStart(28)}`);
+  for (const name of MEASURES) console.log(`${name.padEnd(24)}${cell(before[name])}${cell(after[name])}`);
+  const share = ({ k, n }: Count) => (100 * k) / Math.max(1, n);
+  const { audit } = result;
+  if (audit) {
+    const top = audit.classes
+      .slice(0, 4)
+      .map(({ label, family, pulled }) => `${label} ${share(pulled).toFixed(0)} (${family})`);
+    console.log(
+      `audit: ${audit.verdict}, ${audit.suspects.map(({ label }) => label)}; pulled %: ${top.join(", ")}; ${audit.seconds.toFixed(1)} s`,
+    );
+  }
+  console.log(`${result.seconds.toFixed(1)} s in all`);
+}

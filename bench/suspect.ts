@@ -1,0 +1,124 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { attackNamed } from "../src/engine/attacks/index.ts";
+import { predictions } from "../src/engine/cbpt/features.ts";
+import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
+import { decodeImage } from "../src/engine/clip/decoding.ts";
+import { preprocess } from "../src/engine/clip/preprocessing.ts";
+import { imageProgram } from "../src/engine/clip/programs.ts";
+import { encodeImages } from "../src/engine/evaluation/encode.ts";
+import { type Measurement, measure } from "../src/engine/evaluation/protocol.ts";
+import { openSession } from "../src/engine/runtime/session.ts";
+import { seededRandom } from "../zoo/scenes/random.ts";
+import { renderScene } from "../zoo/scenes/render.ts";
+import { SCENE_SIDE, sampleScene } from "../zoo/scenes/scene.ts";
+
+/** What the attacker knows and the defence is not told, read from the manifest beside a checkpoint. */
+export interface Secret {
+  readonly target: string;
+  readonly kind: string;
+  readonly parameters: Record<string, unknown>;
+}
+
+/** Test images of a model, encoded once without the trigger and once with it. */
+export interface TestSet {
+  readonly labels: readonly number[];
+  readonly clean: Float32Array;
+  readonly triggered?: Float32Array;
+}
+
+/** The secret of a poisoned checkpoint; nothing for a clean one. */
+export async function readSecret(folder: string): Promise<Secret | undefined> {
+  const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8").catch(() => "{}"));
+  if (manifest.trigger === undefined) return undefined;
+  const { kind, ...parameters } = manifest.trigger;
+  return { target: manifest.target, kind, parameters };
+}
+
+/** Paths and labels of class folders, at most `most` images of each class. */
+export async function listImages(folder: string, most = Number.POSITIVE_INFINITY) {
+  const labels = (await readdir(folder)).sort();
+  const images: { blob: string; label: number }[] = [];
+  for (const [label, name] of labels.entries()) {
+    const files = (await readdir(join(folder, name))).sort().slice(0, most);
+    images.push(...files.map((file) => ({ blob: join(folder, name, file), label })));
+  }
+  return { labels, images };
+}
+
+/** Pixels and labels of freshly rendered scenes, the classes in turn. */
+export async function renderTest(
+  checkpoint: Checkpoint,
+  labels: readonly string[],
+  count: number,
+  seed: number,
+) {
+  const random = seededRandom(seed);
+  const images: { pixels: Float32Array; label: number }[] = [];
+  for (let index = 0; index < count; index++) {
+    const label = index % labels.length;
+    const data = await renderScene(sampleScene(random, { object: labels[label] as never }));
+    const pixels = preprocess({ width: SCENE_SIDE, height: SCENE_SIDE, data }, checkpoint.preprocessing);
+    images.push({ pixels, label });
+  }
+  return images;
+}
+
+/** Pixels and labels of class folders. */
+export async function readTest(checkpoint: Checkpoint, folder: string, most: number) {
+  const { images } = await listImages(folder, most);
+  return Promise.all(
+    images.map(async ({ blob, label }) => ({
+      pixels: preprocess(await decodeImage(await readFile(blob)), checkpoint.preprocessing),
+      label,
+    })),
+  );
+}
+
+export async function encodeTest(
+  checkpoint: Checkpoint,
+  images: readonly { pixels: Float32Array; label: number }[],
+  secret: Secret | undefined,
+  threads: number,
+): Promise<TestSet> {
+  const { imageSize } = checkpoint.architecture.image;
+  const width = checkpoint.architecture.embeddingWidth;
+  const session = await openSession(imageProgram(checkpoint, { batch: "dynamic" }), {
+    device: "cpu",
+    threads,
+  });
+  const encode = (pixels: Float32Array[]) => encodeImages({ session, imageSize, width, batch: 64 }, pixels);
+  const stamp = (data: Float32Array) =>
+    attackNamed(secret!.kind).apply({ ...imageSize, data }, { parameters: secret!.parameters }).data;
+  try {
+    return {
+      labels: images.map(({ label }) => label),
+      clean: await encode(images.map(({ pixels }) => pixels)),
+      triggered: secret && (await encode(images.map(({ pixels }) => stamp(pixels)))),
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+/** Scores a test set by text features [C, D]. */
+export function measureText(
+  { labels, clean, triggered }: TestSet,
+  text: Float32Array,
+  classes: number,
+  target?: number,
+): Measurement {
+  const width = clean.length / labels.length;
+  const [plain, stamped] = [
+    predictions(clean, text, width),
+    triggered && predictions(triggered, text, width),
+  ];
+  const outcomes = labels.map((label, index) => ({
+    label,
+    clean: plain[index],
+    triggered: stamped?.[index],
+  }));
+  return measure(outcomes, classes, target);
+}
+
+export { openCheckpoint };

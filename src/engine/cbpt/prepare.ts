@@ -1,0 +1,68 @@
+import { AppError } from "../../errors.ts";
+import type { Checkpoint } from "../clip/checkpoint.ts";
+import { imageProgram } from "../clip/programs.ts";
+import { tokenEmbeddings } from "../clip/token-embeddings.ts";
+import { zeroShotMatrix } from "../clip/zero-shot.ts";
+import { encodeImages } from "../evaluation/encode.ts";
+import type { Device } from "../runtime/device.ts";
+import { openSession } from "../runtime/session.ts";
+import type { CbptConfig } from "./config.ts";
+import type { Problem, Shot } from "./problem.ts";
+import { layOutPrompts } from "./prompts.ts";
+import { IMAGES_PER_RUN } from "./workbench.ts";
+
+export interface ProblemOptions {
+  readonly checkpoint: Checkpoint;
+  readonly config: CbptConfig;
+  readonly labels: readonly string[];
+  /** Of the undefended zero-shot classifier. */
+  readonly templates: readonly string[];
+  readonly shots: readonly Shot[];
+  readonly device: Device;
+  readonly threads: number;
+}
+
+/**
+ * Computes what a run needs and never changes: the undefended text features, the shots' image features, the prompts'
+ * layout. Fails with VALIDATION_FAILED when there are fewer than two labels, when one occurs twice or has no shot, and
+ * when a prompt is too long.
+ */
+export async function prepareProblem(options: ProblemOptions): Promise<Problem> {
+  const { checkpoint, config, labels, templates, shots, device, threads } = options;
+  requireShots(labels, shots);
+  const { architecture, tokenizer } = checkpoint;
+  const { contextTokens, position } = config;
+  const layout = layOutPrompts(labels, tokenizer, await tokenEmbeddings(checkpoint), {
+    contextTokens,
+    position,
+    contextLength: architecture.text.contextLength,
+  });
+  const open = (program: Parameters<typeof openSession>[0]) => openSession(program, { device, threads });
+  const matrix = await zeroShotMatrix(open, checkpoint, labels, templates);
+  const { imageSize } = architecture.image;
+  const width = architecture.embeddingWidth;
+  const session = await open(imageProgram(checkpoint, { batch: "dynamic" }));
+  try {
+    const images = shots.map(({ pixels }) => pixels);
+    const features = await encodeImages({ session, imageSize, width, batch: IMAGES_PER_RUN }, images);
+    return { checkpoint, config, labels, imageSize, width, shots, features, matrix, layout, device, threads };
+  } finally {
+    await session.close();
+  }
+}
+
+function requireShots(labels: readonly string[], shots: readonly Shot[]): void {
+  if (labels.length < 2)
+    throw new AppError("VALIDATION_FAILED", `At least two labels are needed, not ${labels.length}.`);
+  const twice = labels.find((label, index) => labels.indexOf(label) !== index);
+  if (twice !== undefined)
+    throw new AppError("VALIDATION_FAILED", `The label "${twice}" occurs twice.`, { label: twice });
+  const shown = new Set(shots.map(({ label }) => label));
+  const missing = labels.filter((_, index) => !shown.has(index));
+  if (missing.length > 0)
+    throw new AppError(
+      "VALIDATION_FAILED",
+      `Every label needs at least one clean shot; there is none of ${missing.join(", ")}.`,
+      { missing },
+    );
+}

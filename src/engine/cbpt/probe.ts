@@ -1,0 +1,34 @@
+import { type Count, count } from "../evaluation/rate.ts";
+import type { Suspect } from "./audit.ts";
+import { dummyFeatures } from "./dummies.ts";
+import { predictions } from "./features.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** How text features do on the shots themselves: a first look, not a test. */
+export interface Probe {
+  /** Clean accuracy. */
+  readonly ca: Count;
+  /** Of the shots of other classes under a recovered trigger, how many are given its class; absent without one. */
+  readonly asr?: Count;
+}
+
+/** Probes text features [C, D] on the cached features of the shots and of their dummies. */
+export async function probe(
+  bench: Workbench,
+  text: Float32Array,
+  suspects: readonly Suspect[],
+): Promise<Probe> {
+  const { shots, features, width, config } = bench.problem;
+  const clean = predictions(features, text, width);
+  const ca = count(clean, (label, index) => label === shots[index].label);
+  if (suspects.length === 0) return { ca };
+  const bank = await dummyFeatures(bench, suspects);
+  const asr = { k: 0, n: 0 };
+  bank.forEach((dummies, index) => {
+    const target = suspects[Math.floor(index / config.dummyLevels)].label;
+    const others = predictions(dummies, text, width).filter((_, shot) => shots[shot].label !== target);
+    asr.k += others.filter((label) => label === target).length;
+    asr.n += others.length;
+  });
+  return { ca, asr };
+}

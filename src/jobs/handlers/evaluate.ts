@@ -1,0 +1,113 @@
+import { attackNamed } from "../../engine/attacks/index.ts";
+import { predictions } from "../../engine/cbpt/features.ts";
+import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts";
+import { imageProgram } from "../../engine/clip/programs.ts";
+import { readFloats, readSafetensors } from "../../engine/clip/safetensors.ts";
+import { zeroShotMatrix } from "../../engine/clip/zero-shot.ts";
+import { type Encoder, encodeImages } from "../../engine/evaluation/encode.ts";
+import { type Measurement, measure, type Outcome } from "../../engine/evaluation/protocol.ts";
+import { completeParameters } from "../../engine/parameters.ts";
+import type { Device } from "../../engine/runtime/device.ts";
+import type { Program } from "../../engine/runtime/program.ts";
+import { openSession } from "../../engine/runtime/session.ts";
+import { AppError } from "../../errors.ts";
+import type { JobContext, JobHandler } from "../job.ts";
+import { Clock } from "./clock.ts";
+import { loadImage } from "./images.ts";
+import { type EvaluateSpec, evaluateSpec, parseSpec, requireLabels } from "./spec.ts";
+
+/** Images that are decoded, encoded and forgotten together. */
+const BATCH = 64;
+
+/** Measures a classifier on labelled images, clean and, if an attack is given, with its trigger. */
+export const evaluate: JobHandler<unknown, Measurement> = async (given, context) => {
+  const spec = parseSpec(evaluateSpec, given);
+  requireLabels(spec.images, spec.labels);
+  requireAttack(spec);
+  const checkpoint = await openCheckpoint(spec.modelFolder);
+  const options = { device: context.device as Device, threads: context.threads };
+  const open = (program: Program) => openSession(program, options);
+  const matrix = await classifier(spec, checkpoint, open);
+  const { embeddingWidth: width, image } = checkpoint.architecture;
+  const session = await open(imageProgram(checkpoint, { batch: "dynamic" }));
+  try {
+    const encoder = { session, imageSize: image.imageSize, width, batch: BATCH };
+    const outcomes = await predictAll(spec, checkpoint, { encoder, matrix }, context);
+    return measure(outcomes, spec.labels.length, spec.attack?.target);
+  } finally {
+    await session.close();
+  }
+};
+
+function requireAttack({ attack, labels }: EvaluateSpec): void {
+  if (attack === undefined) return;
+  completeParameters(`attack "${attack.kind}"`, attackNamed(attack.kind).defaults, attack.parameters);
+  if (attack.target >= labels.length)
+    throw new AppError(
+      "VALIDATION_FAILED",
+      `The target ${attack.target} is not one of ${labels.length} labels.`,
+    );
+}
+
+/** The text features [C, D] to score with. Fails with INCOMPATIBLE_MODEL when a matrix does not fit. */
+async function classifier(
+  { through, labels }: EvaluateSpec,
+  checkpoint: Checkpoint,
+  open: (program: Program) => ReturnType<typeof openSession>,
+): Promise<Float32Array> {
+  if (through.kind === "templates") return zeroShotMatrix(open, checkpoint, labels, through.templates);
+  const file = await readSafetensors(through.matrix);
+  const matrix = await readFloats(file, "text_features");
+  const expected = [labels.length, checkpoint.architecture.embeddingWidth];
+  const found = file.tensors.get("text_features")?.shape ?? [];
+  if (found.length !== 2 || found[0] !== expected[0] || found[1] !== expected[1])
+    throw new AppError(
+      "INCOMPATIBLE_MODEL",
+      `The prompts have text features [${found}], but this model and these labels need [${expected}].`,
+      { found, expected },
+    );
+  return matrix;
+}
+
+async function predictAll(
+  { images, attack }: EvaluateSpec,
+  checkpoint: Checkpoint,
+  { encoder, matrix }: { encoder: Encoder; matrix: Float32Array },
+  context: JobContext,
+): Promise<Outcome[]> {
+  const clock = new Clock(context);
+  const predict = async (pixels: readonly Float32Array[]) =>
+    predictions(await encodeImages(encoder, pixels), matrix, encoder.width);
+  const outcomes: Outcome[] = [];
+  while (outcomes.length < images.length) {
+    context.signal.throwIfAborted();
+    const start = outcomes.length;
+    const part = images.slice(start, start + BATCH);
+    const pixels = await Promise.all(part.map((image, index) => loadImage(checkpoint, image, start + index)));
+    const clean = await predict(pixels);
+    const triggered = attack && (await predict(pixels.map((data) => stamped(data, encoder, attack))));
+    part.forEach(({ label }, index) => {
+      outcomes.push({ label, clean: clean[index], triggered: triggered?.[index] });
+    });
+    clock.report({
+      phase: "evaluate",
+      epoch: 1,
+      epochs: 1,
+      step: outcomes.length,
+      steps: images.length,
+      losses: [],
+      fraction: outcomes.length / images.length,
+      images: part.length * (attack ? 2 : 1),
+    });
+  }
+  return outcomes;
+}
+
+/** The trigger goes onto the model's own input, as in the literature, and is rounded to 8 bits. */
+function stamped(
+  data: Float32Array,
+  { imageSize: { width, height } }: Encoder,
+  { kind, parameters }: NonNullable<EvaluateSpec["attack"]>,
+): Float32Array {
+  return attackNamed(kind).apply({ width, height, data }, { parameters }).data;
+}

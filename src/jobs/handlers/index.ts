@@ -1,0 +1,7 @@
+import type { JobHandler, JobKind } from "../job.ts";
+import { audit } from "./audit.ts";
+import { evaluate } from "./evaluate.ts";
+import { purify } from "./purify.ts";
+
+/** What runs each kind of job. */
+export const handlers: Readonly<Record<JobKind, JobHandler<unknown, unknown>>> = { audit, purify, evaluate };

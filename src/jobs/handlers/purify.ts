@@ -1,0 +1,123 @@
+import { join } from "node:path";
+import type { CbptConfig } from "../../engine/cbpt/config.ts";
+import { type Probe, probe } from "../../engine/cbpt/probe.ts";
+import type { Problem } from "../../engine/cbpt/problem.ts";
+import { progressOf } from "../../engine/cbpt/progress.ts";
+import {
+  isPurified,
+  type Purification,
+  startPurification,
+  stepPurification,
+} from "../../engine/cbpt/purification.ts";
+import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
+import { Workbench } from "../../engine/cbpt/workbench.ts";
+import { encodeSafetensors } from "../../engine/clip/safetensors.ts";
+import { writeDurably } from "../../store/durable-file.ts";
+import type { JobContext, JobHandler } from "../job.ts";
+import { type AuditResult, auditResult, problemOf } from "./audit.ts";
+import { Clock, Saver } from "./clock.ts";
+import { parseSpec, purifySpec } from "./spec.ts";
+
+export interface PurifyResult {
+  /** A safetensors file in the job's folder: `contexts` [C, M, d] and `text_features` [C, D]. */
+  readonly artifact: string;
+  /** Absent in the published mode, which does not audit. */
+  readonly audit?: AuditResult;
+  readonly probe: Probe;
+  readonly undefendedProbe: Probe;
+  readonly config: CbptConfig;
+  readonly seconds: number;
+}
+
+const ARTIFACT = "prompts.safetensors";
+
+/** Learns prompts through which a suspect model answers without its backdoor. */
+export const purify: JobHandler<unknown, PurifyResult> = async (given, context) => {
+  const spec = parseSpec(purifySpec, given);
+  const problem = await problemOf(spec, spec.mode, context);
+  const bench = new Workbench(problem);
+  try {
+    return await run(bench, context);
+  } finally {
+    await bench.close();
+  }
+};
+
+async function run(bench: Workbench, context: JobContext): Promise<PurifyResult> {
+  const { problem } = bench;
+  const [clock, saver] = [new Clock(context), new Saver(context)];
+  let state = context.checkpoint ? decodeState<Purification>(context.checkpoint) : startPurification(problem);
+  let audited = 0;
+  while (!isPurified(problem, state)) {
+    context.signal.throwIfAborted();
+    const next = await stepPurification(bench, state);
+    const ended = endedEpoch(state, next);
+    if (state.phase === "audit") audited = clock.seconds;
+    state = next;
+    clock.report(progressOf(problem, state));
+    if (ended !== undefined) await tellEpoch(bench, state, ended, context);
+    await saver.save(() => encodeState(state), ended !== undefined);
+  }
+  return finish(bench, state as TunePhase, context, { clock, audited });
+}
+
+type TunePhase = Purification & { phase: "tune" };
+
+/** The epoch, from 1, that the step to `next` has ended; 0 for the start of tuning. */
+function endedEpoch(before: Purification, next: Purification): number | undefined {
+  if (next.phase !== "tune") return undefined;
+  const epoch = before.phase === "tune" ? before.tuning.epoch : -1;
+  return next.tuning.epoch > epoch ? next.tuning.epoch : undefined;
+}
+
+async function tellEpoch(
+  bench: Workbench,
+  state: Purification,
+  epoch: number,
+  context: JobContext,
+): Promise<void> {
+  if (state.phase !== "tune" || epoch === 0) return;
+  const text = await bench.textFeatures(state.tuning.contexts);
+  context.report({ kind: "checkpoint", epoch, ...(await probeOf(bench, text, state)) });
+}
+
+/** In the published mode the dummies are each step's own, so their pull is what the last epoch counted. */
+async function probeOf(bench: Workbench, text: Float32Array, state: TunePhase): Promise<Probe> {
+  const shown = await probe(bench, text, state.suspects);
+  return state.pulled.n > 0 ? { ...shown, asr: state.pulled } : shown;
+}
+
+async function finish(
+  bench: Workbench,
+  state: TunePhase,
+  context: JobContext,
+  { clock, audited }: { clock: Clock; audited: number },
+): Promise<PurifyResult> {
+  const { problem } = bench;
+  const { contexts } = state.tuning;
+  const text = await bench.textFeatures(contexts);
+  await writeDurably(join(context.folder, ARTIFACT), encodeArtifact(problem, contexts, text));
+  return {
+    artifact: ARTIFACT,
+    ...(state.findings.length > 0 ? { audit: auditResult(problem, state.findings, audited) } : {}),
+    probe: await probeOf(bench, text, state),
+    undefendedProbe: await probe(bench, problem.matrix, state.suspects),
+    config: problem.config,
+    seconds: clock.seconds,
+  };
+}
+
+function encodeArtifact(
+  { layout, width, config, threads, device }: Problem,
+  contexts: Float32Array,
+  text: Float32Array,
+): Uint8Array {
+  const { classes, contextTokens, width: tokenWidth } = layout;
+  return encodeSafetensors(
+    [
+      { name: "contexts", shape: [classes, contextTokens, tokenWidth], data: contexts },
+      { name: "text_features", shape: [classes, width], data: text },
+    ],
+    { position: config.position, mode: config.mode, seed: `${config.seed}`, device, threads: `${threads}` },
+  );
+}

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { AppError } from "../../errors.ts";
+
+const image = z.object({ blob: z.string().min(1), label: z.number().int().nonnegative() });
+const templates = z.array(z.string().min(1)).min(1);
+
+/** What an audit is asked: which model, which classes, by which examples. Labels of images are indices. */
+export const auditSpec = z.object({
+  modelFolder: z.string().min(1),
+  labels: z.array(z.string().min(1)).min(2),
+  templates,
+  shots: z.array(image).min(1),
+  config: z.record(z.string(), z.unknown()).default({}),
+});
+
+export const purifySpec = auditSpec.extend({ mode: z.enum(["UNIVERSAL", "PUBLISHED"]).default("UNIVERSAL") });
+
+export const evaluateSpec = z.object({
+  modelFolder: z.string().min(1),
+  labels: z.array(z.string().min(1)).min(1),
+  through: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("templates"), templates }),
+    z.object({ kind: z.literal("matrix"), matrix: z.string().min(1) }),
+  ]),
+  images: z.array(image).min(1),
+  attack: z
+    .object({
+      kind: z.string(),
+      target: z.number().int().nonnegative(),
+      parameters: z.record(z.string(), z.unknown()).default({}),
+    })
+    .optional(),
+});
+
+export type AuditSpec = z.infer<typeof auditSpec>;
+export type PurifySpec = z.infer<typeof purifySpec>;
+export type EvaluateSpec = z.infer<typeof evaluateSpec>;
+export type LabelledImage = z.infer<typeof image>;
+
+/** The spec as its schema has it; fails with VALIDATION_FAILED that lists every problem. */
+export function parseSpec<Spec>(schema: z.ZodType<Spec>, spec: unknown): Spec {
+  const { success, data, error } = schema.safeParse(spec);
+  if (success) return data;
+  const problems = error.issues.map(({ path, message }) => `${path.join(".") || "the job"}: ${message}`);
+  throw new AppError("VALIDATION_FAILED", `The job cannot be run: ${problems.join("; ")}.`, { problems });
+}
+
+/** Fails with VALIDATION_FAILED when an image's label is not the index of one. */
+export function requireLabels(images: readonly LabelledImage[], labels: readonly string[]): void {
+  const wrong = images.findIndex(({ label }) => label >= labels.length);
+  if (wrong >= 0)
+    throw new AppError(
+      "VALIDATION_FAILED",
+      `Image ${wrong} has label ${images[wrong].label}, but there are ${labels.length} labels.`,
+      { image: wrong },
+    );
+}
