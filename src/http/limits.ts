@@ -4,6 +4,7 @@ import {
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  getVariableValues,
   Kind,
   type SelectionSetNode,
   type ValidationRule,
@@ -85,7 +86,11 @@ export function costOf(operation: {
   readonly variables?: Record<string, unknown> | null;
 }): number {
   const { schema, document, operationName, variables } = operation;
-  if (!getOperationAST(document, operationName)) return 0;
+  const operationNode = getOperationAST(document, operationName);
+  if (!operationNode) return 0;
+  const coerced = getVariableValues(schema, operationNode.variableDefinitions ?? [], variables ?? {});
+  // The execution refuses such variables in its own words.
+  if (coerced.errors) return 0;
   const cost = getComplexity({
     schema,
     query: document,

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import express, { type Router } from "express";
 import { packageRoot } from "../config.ts";
 
-const require = createRequire(import.meta.url);
+const packages = createRequire(import.meta.url);
 
 /** Files of installed packages that the page loads: package and path. Nothing comes from another server. */
 const VENDORED: Readonly<Record<string, readonly [string, string]>> = {
@@ -20,9 +20,9 @@ export function playground(): Router {
   router.get("/", (_request, response) => response.sendFile(join(folder, "index.html")));
   router.use("/playground", express.static(folder, { index: false }));
   // Several small modules that import each other by relative names.
-  router.use("/playground/graphql-ws", express.static(dirname(require.resolve("graphql-ws/client"))));
+  router.use("/playground/graphql-ws", express.static(dirname(packages.resolve("graphql-ws/client"))));
   for (const [name, [owner, file]] of Object.entries(VENDORED)) {
-    const path = join(dirname(require.resolve(`${owner}/package.json`)), file);
+    const path = join(dirname(packages.resolve(`${owner}/package.json`)), file);
     router.get(`/playground/${name}`, (_request, response) => response.sendFile(path, { maxAge: "1h" }));
   }
   return router;

@@ -1,0 +1,47 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "@jest/globals";
+import { readConfig } from "../../src/config.ts";
+import { compiled } from "../support/compiled.ts";
+
+describe("the configuration", () => {
+  test("has a default for everything", () => {
+    const config = readConfig({});
+    expect(config).toMatchObject({ port: 4000, device: "auto", jobConcurrency: 1, adminKey: undefined });
+    expect(config.modelsFolder).toMatch(/zoo\/models$/);
+    expect(config.dataFolder).toMatch(/data$/);
+  });
+
+  test("takes an empty variable as absent", () => {
+    expect(readConfig({ PORT: "", ADMIN_KEY: "" })).toMatchObject({ port: 4000, adminKey: undefined });
+  });
+
+  test("lists every problem at once, and never shows a key", () => {
+    const variables = {
+      PORT: "eighty",
+      DEVICE: "tpu",
+      THREADS: "0",
+      MODELS_DIR: "nowhere/at/all",
+      ADMIN_KEY: "a b",
+    };
+    let message = "";
+    try {
+      readConfig(variables);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message.split("\n")[0]).toBe("5 environment variables are not valid:");
+    for (const name of Object.keys(variables)) expect(message).toContain(`  ${name}`);
+    expect(message).toContain("must be one of auto, cpu, cuda, webgpu");
+    expect(message).not.toContain("a b");
+  });
+
+  test("stops the program with code 1 and that message, and nothing else", () => {
+    const main = fileURLToPath(compiled("src/main"));
+    const env = { ...process.env, PORT: "-1", JOB_CONCURRENCY: "many" };
+    const { status, stderr, stdout } = spawnSync(process.execPath, [main], { env, encoding: "utf8" });
+    expect(status).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr.trim().split("\n")).toHaveLength(4);
+  });
+});

@@ -1,0 +1,175 @@
+import { join } from "node:path";
+import { afterAll } from "@jest/globals";
+import { createClient } from "graphql-ws";
+import pino from "pino";
+import { WebSocket } from "ws";
+import { type App, startApp } from "../../src/app.ts";
+import { type Config, readConfig } from "../../src/config.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+export const ADMIN_KEY = "the-admin-key-of-the-tests";
+export const ZOO = join(__dirname, "../../zoo");
+
+export interface PublicError {
+  readonly message: string;
+  readonly extensions: {
+    readonly code: string;
+    readonly requestId: string;
+    readonly [name: string]: unknown;
+  };
+}
+
+export interface Answer {
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it asked for.
+  readonly data: any;
+  readonly errors?: readonly PublicError[];
+}
+
+export interface Call {
+  readonly key?: string | undefined;
+  readonly headers?: Record<string, string>;
+}
+
+/** The real server on a free port, with the bundled models and an empty store of its own. */
+export interface TestServer {
+  readonly app: App;
+  readonly config: Config;
+  readonly log: string[];
+  /** Asks over HTTP, with the admin key unless another (or undefined) is given. */
+  ask(query: string, variables?: object, call?: Call): Promise<Answer>;
+  /** Sends files as a multipart request; each goes to the variable that its path names. */
+  upload(query: string, variables: object, files: Record<string, Uint8Array>, call?: Call): Promise<Response>;
+  /** All answers of a subscription. */
+  follow(query: string, variables?: object, key?: string): Promise<Answer[]>;
+  fetch(path: string, options?: RequestInit): Promise<Response>;
+  /** Makes a tenant, and a key for it. */
+  tenant(name: string, scopes: readonly string[]): Promise<string>;
+  close(): Promise<void>;
+}
+
+const running = new Set<App>();
+
+afterAll(async () => {
+  for (const app of running) await app.close();
+});
+
+export async function startTestServer(variables: Record<string, string> = {}): Promise<TestServer> {
+  const config = {
+    ...readConfig({ DATA_DIR: temporaryFolder(), DEVICE: "cpu", THREADS: "1", ADMIN_KEY, ...variables }),
+    port: 0,
+  };
+  const log: string[] = [];
+  const logger = pino({ level: "info" }, { write: (line: string) => void log.push(line) });
+  const app = await startApp(config, { logger });
+  const close = async () => {
+    if (running.delete(app)) await app.close();
+  };
+  running.add(app);
+  return { app, config, log, close, ...clientOf(app.url) };
+}
+
+function clientOf(url: string): Omit<TestServer, "app" | "config" | "log" | "close"> {
+  const headersOf = (call: Call): Record<string, string> => {
+    const key = "key" in call ? call.key : ADMIN_KEY;
+    return { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...call.headers };
+  };
+  const ask: TestServer["ask"] = async (query, variables = {}, call = {}) => {
+    const response = await fetch(`${url}/graphql`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headersOf(call) },
+      body: JSON.stringify({ query, variables }),
+    });
+    return (await response.json()) as Answer;
+  };
+  return {
+    ask,
+    fetch: (path, options) => fetch(url + path, options),
+    upload: (query, variables, files, call = {}) => {
+      const form = new FormData();
+      form.set("operations", JSON.stringify({ query, variables }));
+      const paths = Object.keys(files);
+      form.set(
+        "map",
+        JSON.stringify(Object.fromEntries(paths.map((path, index) => [index, [`variables.${path}`]]))),
+      );
+      paths.forEach((path, index) => {
+        form.set(String(index), new Blob([files[path] as Uint8Array<ArrayBuffer>]), `file-${index}`);
+      });
+      return fetch(`${url}/graphql`, { method: "POST", headers: headersOf(call), body: form });
+    },
+    follow: async (query, variables = {}, key = ADMIN_KEY) => {
+      const client = createClient({
+        url: `${url.replace("http", "ws")}/graphql`,
+        webSocketImpl: WebSocket,
+        connectionParams: { authorization: `Bearer ${key}` },
+        retryAttempts: 0,
+      });
+      const answers: Answer[] = [];
+      try {
+        for await (const answer of client.iterate({ query, variables: { ...variables } }))
+          answers.push(answer as unknown as Answer);
+      } finally {
+        await client.dispose();
+      }
+      return answers;
+    },
+    tenant: async (name, scopes) => {
+      await ask(`mutation ($name: String!) { createTenant(name: $name) { userErrors { message } } }`, {
+        name,
+      });
+      const { data } = await ask(
+        `mutation ($name: String!, $scopes: [Scope!]!) {
+          createKey(tenant: $name, name: "test", scopes: $scopes) { secret }
+        }`,
+        { name, scopes },
+      );
+      return data.createKey.secret;
+    },
+  };
+}
+
+/** Shots of three labels are enough to try things out, and fast. */
+export const FEW_LABELS = ["apple", "banana", "house"];
+
+/** Makes every job as short as it can be. */
+export const QUICK = {
+  labels: FEW_LABELS,
+  shots: 2,
+  radius: 2,
+  innerSteps: 1,
+  innerBatch: 1,
+  epochs: 1,
+  warmupEpochs: 0,
+};
+
+export const PURIFY = `mutation ($input: PurifyInput!, $key: String!, $dryRun: Boolean) {
+  purify(input: $input, idempotencyKey: $key, dryRun: $dryRun) {
+    job { id status }
+    replayed
+    userErrors { code message path }
+  }
+}`;
+
+export const quickPurification = (promptSet: string) => ({
+  modelId: "model_scenes-badnet",
+  datasetId: "dataset_scenes-shots",
+  promptSet,
+  ...QUICK,
+});
+
+/** Runs a short purification to its end; the version's id. */
+export async function purifyQuickly(server: TestServer, promptSet: string, key = "quick"): Promise<string> {
+  const input = quickPurification(promptSet);
+  const { data } = await server.ask(PURIFY, { input, key });
+  await server.follow(`subscription ($id: ID!) { jobEvents(jobId: $id) { seq } }`, {
+    id: data.purify.job.id,
+  });
+  const done = await server.ask(
+    `query ($id: ID!) {
+    job(id: $id) { status failure { message } ... on PurificationJob { result { id } } }
+  }`,
+    { id: data.purify.job.id },
+  );
+  if (!done.data.job.result) throw new Error(JSON.stringify(done));
+  return done.data.job.result.id;
+}
