@@ -1,0 +1,100 @@
+import { cpSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { startTestServer, type TestServer, ZOO } from "../app/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const REGISTER = `mutation ($folder: String) {
+  registerModel(folder: $folder) {
+    model { id name arch weights trust }
+    models { name }
+    userErrors { code message path }
+  }
+}`;
+
+const folder = temporaryFolder();
+const bundled = join(ZOO, "models", "scenes-badnet");
+let server: TestServer;
+
+const copy = (name: string) => cpSync(bundled, join(folder, name), { recursive: true });
+const register = async (name?: string) => (await server.ask(REGISTER, { folder: name })).data.registerModel;
+
+beforeAll(async () => {
+  copy("sound");
+  copy("truncated");
+  truncateSync(join(folder, "truncated", "open_clip_model.safetensors"), 100_000);
+  mkdirSync(join(folder, "empty"));
+  writeFileSync(join(folder, "notes.txt"), "not a folder");
+  server = await startTestServer({ MODELS_DIR: folder });
+});
+
+describe("the models folder", () => {
+  test("is looked through at the start; what cannot be used is left out", async () => {
+    const { data } = await server.ask("{ models { name trust loaded } }");
+    expect(data.models).toEqual([{ name: "sound", trust: "SUSPECT", loaded: false }]);
+    expect(server.app.scan.failed.map(({ name, error }) => [name, error.code])).toEqual([
+      ["empty", "INVALID_CHECKPOINT"],
+      ["truncated", "INVALID_CHECKPOINT"],
+    ]);
+  });
+
+  test("can get more models while the server runs", async () => {
+    copy("later");
+    const { model, userErrors } = await register("later");
+    expect(userErrors).toEqual([]);
+    expect(model).toMatchObject({ id: "model_later", trust: "SUSPECT" });
+    copy("latest");
+    const all = await register();
+    expect(all.models.map(({ name }: { name: string }) => name)).toEqual(["later", "latest", "sound"]);
+    expect(all.userErrors.map(({ path }: { path: string[] }) => path)).toEqual([["empty"], ["truncated"]]);
+  });
+
+  test.each(["truncated", "empty"])("has %s, which is told what it lacks", async (name) => {
+    const { model, userErrors } = await register(name);
+    expect(model).toBeNull();
+    expect(userErrors[0].code).toBe("INVALID_CHECKPOINT");
+    expect(userErrors[0].message).toMatch(/open_clip/);
+  });
+
+  test.each(["nothing", "notes.txt", "..", "../models", "/etc", ""])("is never left for %j", async (name) => {
+    const { userErrors } = await register(name);
+    expect(["NOT_FOUND", "VALIDATION_FAILED"]).toContain(userErrors[0].code);
+  });
+});
+
+describe("a model that is broken while it serves", () => {
+  test("goes on answering with what it has, and a reload that fails changes nothing", async () => {
+    const classify = async () =>
+      (
+        await server.ask(`{
+          classify(input: { modelId: "model_sound", images: [{ assetId: "asset_cat" }, { assetId: "asset_boat" }], through: { templates: [] }, labels: ["cat", "boat"], topK: 1 }) {
+            results { ... on Prediction { labels { label } } }
+          }
+        }`)
+      ).data.classify.results;
+    const before = await classify();
+    truncateSync(join(folder, "sound", "open_clip_model.safetensors"), 1000);
+    expect((await register("sound")).userErrors[0].code).toBe("INVALID_CHECKPOINT");
+    expect(await classify()).toEqual(before);
+    expect((await server.ask(`{ model(name: "sound") { loaded } }`)).data.model.loaded).toBe(true);
+  });
+
+  test("that was asked for many times at once is loaded once", async () => {
+    rmSync(join(folder, "later", "README.md"), { force: true });
+    const answers = await Promise.all(
+      ["cat", "boat", "car", "house"].map((name) =>
+        server.ask(`{
+          classify(input: { modelId: "model_later", images: [{ assetId: "asset_${name}" }], through: { templates: [] }, labels: ["cat", "boat", "car", "house"], topK: 1 }) {
+            results { ... on Prediction { labels { label } } }
+          }
+        }`),
+      ),
+    );
+    expect(answers.map(({ data }) => data.classify.results[0].labels[0].label)).toEqual([
+      "cat",
+      "boat",
+      "car",
+      "house",
+    ]);
+  });
+});
