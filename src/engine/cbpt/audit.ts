@@ -1,10 +1,23 @@
 import type { Count } from "../evaluation/rate.ts";
 import { nearestClass, row } from "./features.ts";
-import { GRATINGS, type GratingSearch, gratingTrigger, startGratings, stepGratings } from "./gratings.ts";
+import {
+  GRATINGS,
+  type GratingSearch,
+  gratingFindings,
+  gratingTrigger,
+  startGratings,
+  stepGratings,
+} from "./gratings.ts";
 import { imageValues, type Problem, shortSide } from "./problem.ts";
 import { sampleOthers } from "./sampling.ts";
 import { stamp } from "./trigger.ts";
-import { startUniversal, stepUniversal, type Universal } from "./universal.ts";
+import {
+  type Refinement,
+  startUniversal,
+  stepRefinement,
+  stepUniversal,
+  type Universal,
+} from "./universal.ts";
 import { type Finding, suspectsAmong, type TriggerFamily } from "./verdict.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -17,7 +30,7 @@ export interface Suspect {
 
 /**
  * Where an audit stands. It inverts one dense trigger per class in a ball that grows until a class stands out, counts
- * how many shots each pulls over, tries the gratings, and is done.
+ * how many shots each pulls over, tries the gratings, refines the triggers of the suspects, and is done.
  */
 export type Audit =
   | { readonly stage: "invert"; readonly round: number; readonly universal: Universal }
@@ -30,8 +43,19 @@ export type Audit =
   | {
       readonly stage: "gratings";
       readonly dense: readonly Finding[];
+      readonly round: number;
       readonly universal: Universal;
       readonly search: GratingSearch;
+    }
+  | {
+      readonly stage: "refine";
+      readonly findings: readonly Finding[];
+      readonly suspects: readonly Suspect[];
+      /** Index of the suspect that is being refined, and the round and the state it is in. */
+      readonly index: number;
+      readonly round: number;
+      readonly radius: number;
+      readonly refinement: Refinement;
     }
   | { readonly stage: "done"; readonly findings: readonly Finding[]; readonly suspects: readonly Suspect[] };
 
@@ -46,7 +70,7 @@ export const startAudit = (problem: Problem): Audit => ({
   universal: startUniversal(problem),
 });
 
-/** One step: of every dense trigger, of counting one class, or of one grating. */
+/** One step: of every dense trigger, of counting one class, of a few gratings, or of refining one trigger. */
 export async function stepAudit(bench: Workbench, audit: Audit): Promise<Audit> {
   switch (audit.stage) {
     case "invert":
@@ -54,7 +78,9 @@ export async function stepAudit(bench: Workbench, audit: Audit): Promise<Audit> 
     case "count":
       return countNext(bench, audit);
     case "gratings":
-      return tryGrating(bench, audit);
+      return tryGratings(bench, audit);
+    case "refine":
+      return refine(bench, audit);
     case "done":
       return audit;
   }
@@ -80,34 +106,56 @@ async function countNext(bench: Workbench, audit: Audit & { stage: "count" }): P
   const dense = pulled.map((count, index): Finding => ({ label: index, family: "dense", pulled: count }));
   const last = round + 1 === radiiOf(problem).length;
   if (!last && suspectsAmong(dense).length === 0) return { stage: "invert", round: round + 1, universal };
-  return { stage: "gratings", dense, universal, search: startGratings(problem) };
+  return { stage: "gratings", dense, round, universal, search: startGratings(problem) };
 }
 
-async function tryGrating(bench: Workbench, audit: Audit & { stage: "gratings" }): Promise<Audit> {
+async function tryGratings(bench: Workbench, audit: Audit & { stage: "gratings" }): Promise<Audit> {
   const { problem } = bench;
   const search = await stepGratings(bench, audit.search);
   if (search.next < GRATINGS.length) return { ...audit, search };
-  const gratings = problem.labels.map(
-    (_, label): Finding => ({
-      label,
-      family: "grating",
-      pulled: { k: search.pulled[label]!, n: search.tried[label]! },
-    }),
-  );
+  const gratings = gratingFindings(search);
+  const findings = [...audit.dense, ...gratings];
   const triggerOf = ({ label, family }: Finding): Float32Array =>
     family === "dense"
       ? denseTrigger(problem, audit.universal, label).slice()
-      : gratingTrigger(GRATINGS[search.best[label]!]!, problem.imageSize);
-  const caught = [...suspectsAmong(audit.dense), ...suspectsAmong(gratings)];
-  return {
-    stage: "done",
-    findings: [...audit.dense, ...gratings],
-    suspects: caught.map((finding) => ({
-      label: finding.label,
-      family: finding.family,
-      trigger: triggerOf(finding),
-    })),
-  };
+      : gratingTrigger(GRATINGS[search.best[label]], problem.imageSize);
+  const suspects = suspectsAmong(findings).map(
+    (finding): Suspect => ({ label: finding.label, family: finding.family, trigger: triggerOf(finding) }),
+  );
+  return startRefining(findings, suspects, 0, radiiOf(problem)[audit.round]);
+}
+
+/** Multiples of the radius at which a suspect was found: its trigger grows until it pulls nearly every shot. */
+const REFINING_RADII = [1.5, 2] as const;
+const PULLS_ENOUGH = 0.95;
+
+/** Goes on to the next dense suspect; gratings are what they are. */
+function startRefining(
+  findings: readonly Finding[],
+  suspects: readonly Suspect[],
+  from: number,
+  radius: number,
+): Audit {
+  const index = suspects.findIndex(({ family }, place) => place >= from && family === "dense");
+  if (index < 0) return { stage: "done", findings, suspects };
+  const { trigger } = suspects[index];
+  const refinement = { step: 0, trigger, velocity: new Float32Array(trigger.length), loss: 0 };
+  return { stage: "refine", findings, suspects, index, round: 0, radius, refinement };
+}
+
+async function refine(bench: Workbench, audit: Audit & { stage: "refine" }): Promise<Audit> {
+  const { findings, suspects, index, round, radius } = audit;
+  const { label } = suspects[index];
+  const refinement = await stepRefinement(bench, label, audit.refinement, radius * REFINING_RADII[round]);
+  const { innerSteps } = bench.problem.config;
+  if (refinement.step < (round + 1) * innerSteps) return { ...audit, refinement };
+  const pulled = await pullOf(bench, label, refinement.trigger);
+  if (pulled.k < PULLS_ENOUGH * pulled.n && round + 1 < REFINING_RADII.length)
+    return { ...audit, round: round + 1, refinement };
+  const refined = suspects.map((suspect, place) =>
+    place === index ? { ...suspect, trigger: refinement.trigger } : suspect,
+  );
+  return startRefining(findings, refined, index + 1, radius);
 }
 
 /** How many shots of other classes the undefended model gives the label once the trigger is on them. */

@@ -26,18 +26,26 @@ export const CBPT_PARAMETERS = {
   position: choice("END", POSITIONS, "Where the context vectors stand, as seen from the class name"),
   initialDeviation: real(0.02, [0, 1], "Standard deviation of the initial context vectors"),
 
-  epochs: whole(20, [1, 500], "Passes over the shots"),
+  epochs: whole(20, [1, 500], "Passes over all views of the shots"),
   warmupEpochs: whole(5, [0, 500], "How many of them, at first, use the cross-entropy on clean shots only"),
-  batchSize: whole(32, [1, 1024], "Shots in a tuning step"),
-  learningRate: real(2e-3, [1e-7, 1], "Of the context vectors; falls along a cosine to 0"),
+  batchSize: whole(128, [1, 1024], "Rows in a tuning step"),
+  learningRate: real(3e-2, [1e-7, 1], "Of the context vectors; falls along a cosine to 0"),
   momentum: real(0.9, [0, 0.999], "Of the tuning steps"),
   weightDecay: real(5e-4, [0, 1], "Of the context vectors"),
 
-  alpha: real(0.3, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
+  alpha: real(1, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
   beta: real(0.1, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
   gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
   gammaDummy: real(0.1, [0, 100], "Weight of the cross-entropy on dummies"),
-  anchor: real(10, [0, 1000], "Weight of staying near the undefended text features"),
+  anchor: real(100, [0, 10_000], "Weight of staying near the undefended text features"),
+  suspectAnchor: real(1, [0, 10_000], "The same for suspected classes, which have to move"),
+  suspectEmphasis: real(6, [0, 100], "Weight of a suspected class's own clean shots in the cross-entropy"),
+  views: whole(
+    8,
+    [1, 256],
+    "Views of each shot to tune on: itself, and others mirrored, shifted, in another light",
+  ),
+  exchange: real(0.5, [0, 1], "Share of clean rows whose deviation from the class mean is another shot's"),
 
   innerSteps: whole(100, [1, 2000], "Steps of a trigger inversion"),
   innerBatch: whole(8, [1, 256], "Shots of other classes that each step of a universal inversion looks at"),
@@ -65,8 +73,8 @@ export const CBPT_PARAMETERS = {
     "Which shot of the simulated backdoor class attracts",
   ),
 
-  dummyLevels: whole(4, [1, 16], "Strengths at which each recovered trigger is stamped for tuning"),
-  dummyWeakest: real(0.6, [0, 10], "The weakest of them, in multiples of the trigger"),
+  dummyLevels: whole(2, [1, 16], "Strengths at which each recovered trigger is stamped for tuning"),
+  dummyWeakest: real(1, [0, 10], "The weakest of them, in multiples of the trigger"),
   dummyStrongest: real(1.3, [0, 10], "The strongest of them"),
 } as const;
 
@@ -75,11 +83,17 @@ export type CbptConfig = ValuesOf<typeof CBPT_PARAMETERS> & { readonly mode: Mod
 
 /** Where the published mode's defaults differ. The paper leaves norm, radius and τ open; 0 means 3 · side / 32. */
 export const PUBLISHED_DEFAULTS = {
+  batchSize: 32,
+  learningRate: 2e-3,
   alpha: 1,
   beta: 0.4,
   gamma: 0.4,
   gammaDummy: 0.4,
   anchor: 0,
+  suspectAnchor: 0,
+  suspectEmphasis: 1,
+  views: 1,
+  exchange: 0,
   innerSteps: 10,
   stepRule: "RAW",
 } as const satisfies Partial<ValuesOf<typeof CBPT_PARAMETERS>>;

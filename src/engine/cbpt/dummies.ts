@@ -1,34 +1,15 @@
-import { randomStream } from "../random.ts";
+import { type Random, randomStream } from "../random.ts";
 import type { Suspect } from "./audit.ts";
-import type { CbptConfig } from "./config.ts";
-import { gatherRows, row } from "./features.ts";
+import { type Bank, bankOf } from "./bank.ts";
+import { row } from "./features.ts";
 import type { Problem } from "./problem.ts";
-import { stamp } from "./trigger.ts";
-import { batchIndices, isWarmingUp, lossWeights, type Tuning } from "./tuning.ts";
+import { batchRows, isWarmingUp, lossWeights, type Tuning } from "./tuning.ts";
 import type { TuningBatch, Workbench } from "./workbench.ts";
 
-/** Features of every shot with every suspect's trigger at every strength: one [N, D] for each, suspects outermost. */
-export function dummyFeatures(bench: Workbench, suspects: readonly Suspect[]): Promise<Float32Array[]> {
-  return bench.remember(suspects, async () => {
-    const { shots, config } = bench.problem;
-    const bank: Float32Array[] = [];
-    for (const { trigger } of suspects)
-      for (const strength of strengths(config))
-        bank.push(await bench.encode(shots.map(({ pixels }) => stamp(pixels, trigger, strength))));
-    return bank;
-  });
-}
-
-/** Evenly from the weakest to the strongest, in multiples of the trigger. */
-export function strengths({ dummyLevels, dummyWeakest, dummyStrongest }: CbptConfig): number[] {
-  if (dummyLevels === 1) return [1];
-  const gap = (dummyStrongest - dummyWeakest) / (dummyLevels - 1);
-  return Array.from({ length: dummyLevels }, (_, level) => dummyWeakest + level * gap);
-}
-
 /**
- * The next batch of a universal run, from features alone: each shot with a dummy of one suspect at one strength, both
- * drawn anew. A suspect's own shots are not dummies of it: its trigger on them is not asked to change anything.
+ * The next batch of a universal run, from features alone: each row one view of one shot, with a dummy of one suspect
+ * at one strength, drawn anew. A suspect's own shots are no dummies of it: its trigger on them is to change nothing.
+ * They are few beside the dummies that look like them, so they weigh more, and their class is free to move.
  */
 export async function universalBatch(
   bench: Workbench,
@@ -36,30 +17,37 @@ export async function universalBatch(
   suspects: readonly Suspect[],
 ): Promise<TuningBatch> {
   const { problem } = bench;
-  const { shots, features, width, config } = problem;
-  const indices = batchIndices(problem, tuning);
-  const clean = gatherRows(features, width, indices);
-  const labels = indices.map((index) => shots[index]!.label);
+  const { shots, width, config } = problem;
+  const bank = await bankOf(bench, suspects);
+  const random = randomStream(config.seed, "batch", tuning.epoch, tuning.batch);
+  const rows = batchRows(problem, tuning);
+  const labels = rows.map(({ shot }) => shots[shot].label);
+  const clean = new Float32Array(rows.length * width);
+  rows.forEach((place, index) => {
+    clean.set(cleanFeature(problem, bank, place, random), index * width);
+  });
   if (suspects.length === 0 || isWarmingUp(problem, tuning)) return cleanBatch(problem, clean, labels);
-  const bank = await dummyFeatures(bench, suspects);
-  const random = randomStream(config.seed, "dummies", tuning.epoch, tuning.batch);
   const dummy = clean.slice();
-  const targets = indices.map((index, position) => {
-    const chosen = random.below(bank.length);
-    const target = suspects[Math.floor(chosen / config.dummyLevels)]!.label;
-    if (target === shots[index]!.label) return -1;
-    dummy.set(row(bank[chosen]!, width, index), position * width);
+  const targets = rows.map(({ view, shot }, index) => {
+    const chosen = random.below(suspects.length * config.dummyLevels);
+    const target = suspects[Math.floor(chosen / config.dummyLevels)].label;
+    if (target === labels[index]) return -1;
+    dummy.set(row(bank.dummies[view][chosen], width, shot), index * width);
     return target;
   });
+  const suspected = new Set(suspects.map(({ label }) => label));
   return {
-    ...cleanBatch(problem, clean, labels),
+    clean,
     dummy,
+    labels,
     suspects: targets,
+    emphasis: labels.map((label) => (suspected.has(label) ? config.suspectEmphasis : 1)),
+    anchors: problem.labels.map((_, label) => (suspected.has(label) ? config.suspectAnchor : config.anchor)),
     weights: lossWeights(config),
   };
 }
 
-/** A batch on which only the cross-entropy of the clean shots counts. */
+/** A batch on which only the cross-entropy of the clean rows counts, and the anchor. */
 export const cleanBatch = (
   { config, labels: classes }: Problem,
   clean: Float32Array,
@@ -68,8 +56,30 @@ export const cleanBatch = (
   clean,
   dummy: clean,
   labels,
+  suspects: labels.map(() => -1),
   emphasis: labels.map(() => 1),
   anchors: classes.map(() => config.anchor),
-  suspects: labels.map(() => -1),
   weights: [0, 0, config.gamma, 0, 1],
 });
+
+/**
+ * A row's clean feature; for some, one that the class might have: its mean with what sets another shot, of any class,
+ * apart from its own mean. What varies within a class (place, light, background) varies alike in all of them, and few
+ * shots of a class do not show all of it.
+ */
+function cleanFeature(
+  { shots, width, config }: Problem,
+  { clean, means }: Bank,
+  { view, shot }: { view: number; shot: number },
+  random: Random,
+): Float32Array {
+  if (random.uniform() >= config.exchange) return row(clean[view], width, shot);
+  const [otherView, other] = [random.below(clean.length), random.below(shots.length)];
+  const mean = row(means, width, shots[shot].label);
+  const otherMean = row(means, width, shots[other].label);
+  const moved = row(clean[otherView], width, other).map(
+    (value, index) => value + mean[index] - otherMean[index],
+  );
+  const norm = Math.sqrt(moved.reduce((sum, value) => sum + value * value, 0));
+  return moved.map((value) => value / norm);
+}

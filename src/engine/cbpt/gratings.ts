@@ -4,6 +4,7 @@ import { nearestClass, row } from "./features.ts";
 import type { Problem } from "./problem.ts";
 import { draw } from "./sampling.ts";
 import { stamp } from "./trigger.ts";
+import type { Finding } from "./verdict.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** A plane wave over the image, whole cycles per side in each direction. */
@@ -66,26 +67,45 @@ export const startGratings = ({ labels, shots, config }: Problem): GratingSearch
   };
 };
 
-/** Tries the next grating on the sample. */
+/** Gratings that are tried in one step. */
+export const GRATINGS_PER_STEP = 6;
+
+/** Tries the next few gratings on the sample. */
 export async function stepGratings(bench: Workbench, search: GratingSearch): Promise<GratingSearch> {
+  const last = Math.min(search.next + GRATINGS_PER_STEP, GRATINGS.length);
+  const numbers = Array.from({ length: last - search.next }, (_, index) => search.next + index);
+  const counts = await Promise.all(numbers.map((number) => pullsOf(bench, number)));
+  return numbers.reduce((state, number, index) => noteGrating(state, number, counts[index]), search);
+}
+
+/** [C]: how many shots of other classes the grating pulls to each class. */
+async function pullsOf(bench: Workbench, number: number): Promise<Int32Array> {
   const { problem } = bench;
   const { shots, matrix, width } = problem;
   const sample = gratingSample(problem);
-  const trigger = gratingTrigger(GRATINGS[search.next]!, problem.imageSize);
+  const trigger = gratingTrigger(GRATINGS[number], problem.imageSize);
   const features = await bench.encode(sample.map((index) => stamp(shots[index]!.pixels, trigger)));
-  const counts = new Int32Array(search.best.length);
+  const counts = new Int32Array(problem.labels.length);
   sample.forEach((index, position) => {
     const label = nearestClass(row(features, width, position), matrix);
     if (label !== shots[index]!.label) counts[label] = counts[label]! + 1;
   });
-  const better = (label: number) => counts[label]! > search.pulled[label]!;
+  return counts;
+}
+
+function noteGrating(search: GratingSearch, number: number, counts: Int32Array): GratingSearch {
+  const better = (label: number) => counts[label] > search.pulled[label];
   return {
-    next: search.next + 1,
-    best: search.best.map((old, label) => (better(label) ? search.next : old)),
-    pulled: search.pulled.map((old, label) => (better(label) ? counts[label]! : old)),
+    next: number + 1,
+    best: search.best.map((old, label) => (better(label) ? number : old)),
+    pulled: search.pulled.map((old, label) => (better(label) ? counts[label] : old)),
     tried: search.tried,
   };
 }
+
+/** What the best grating of each class does. */
+export const gratingFindings = ({ pulled, tried }: GratingSearch): Finding[] =>
+  Array.from(pulled, (k, label) => ({ label, family: "grating", pulled: { k, n: tried[label] } }));
 
 function gratingSample({ shots, config }: Pick<Problem, "shots" | "config">): number[] {
   const all = shots.map((_, index) => index);

@@ -1,6 +1,6 @@
 import { type Count, count } from "../evaluation/rate.ts";
 import type { Suspect } from "./audit.ts";
-import { dummyFeatures } from "./dummies.ts";
+import { bankOf } from "./bank.ts";
 import { predictions } from "./features.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -22,11 +22,11 @@ export async function probe(
   const clean = predictions(features, text, width);
   const ca = count(clean, (label, index) => label === shots[index].label);
   if (suspects.length === 0) return { ca };
-  const bank = await dummyFeatures(bench, suspects);
+  const [dummies] = (await bankOf(bench, suspects)).dummies;
   const asr = { k: 0, n: 0 };
-  bank.forEach((dummies, index) => {
+  dummies.forEach((stamped, index) => {
     const target = suspects[Math.floor(index / config.dummyLevels)].label;
-    const others = predictions(dummies, text, width).filter((_, shot) => shots[shot].label !== target);
+    const others = predictions(stamped, text, width).filter((_, shot) => shots[shot].label !== target);
     asr.k += others.filter((label) => label === target).length;
     asr.n += others.length;
   });

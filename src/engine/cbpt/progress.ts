@@ -1,13 +1,14 @@
 import { type Audit, COUNTED, radiiOf } from "./audit.ts";
-import { GRATING_SHOTS, GRATINGS } from "./gratings.ts";
+import { GRATING_SHOTS, GRATINGS, GRATINGS_PER_STEP } from "./gratings.ts";
 import { LOSSES } from "./objective.ts";
 import type { Problem } from "./problem.ts";
 import type { Purification } from "./purification.ts";
-import { isWarmingUp, stepsPerEpoch, type Tuning } from "./tuning.ts";
+import { isWarmingUp, rowsPerBatch, stepsPerEpoch, type Tuning } from "./tuning.ts";
+import { REFINING_BATCHES } from "./universal.ts";
 
 /** Where a run stands, for those who watch it. */
 export interface Progress {
-  /** What is being done: `invert`, `count`, `gratings`, `warm up` or `tune`. */
+  /** What is being done: `invert`, `count`, `gratings`, `refine`, `warm up` or `tune`. */
   readonly phase: string;
   /** Tuning counts epochs from 1; before it, the rounds of the audit are counted. */
   readonly epoch: number;
@@ -15,7 +16,7 @@ export interface Progress {
   readonly step: number;
   readonly steps: number;
   readonly losses: readonly { readonly name: string; readonly value: number }[];
-  /** 0 to 1: work done of the work that there may be at most. */
+  /** 0 to 1: work done, of all that is foreseen; jumps ahead when an audit needs fewer rounds. */
   readonly fraction: number;
   /** Images that one step of this phase looks at. */
   readonly images: number;
@@ -23,6 +24,8 @@ export interface Progress {
 
 /** A forward and a backward pass take about as long as three forward passes. */
 const BACKWARD = 3;
+/** Tuning runs the text tower only; one of its steps takes about as long as this many images. */
+const IMAGES_PER_TUNING_STEP = 15;
 
 export function progressOf(problem: Problem, state: Purification): Progress {
   return state.phase === "audit"
@@ -32,52 +35,77 @@ export function progressOf(problem: Problem, state: Purification): Progress {
 
 /** The same for an audit alone; `after` is the work that follows it. */
 export function auditProgress(problem: Problem, audit: Audit, after = 0): Progress {
-  const rounds = radiiOf(problem).length;
+  const total = auditWork(problem) + after;
+  const { done, ...place } = placeInAudit(problem, audit);
+  return { epochs: radiiOf(problem).length, losses: [], ...place, fraction: done / total };
+}
+
+type Place = Omit<Progress, "epochs" | "losses" | "fraction"> &
+  Partial<Pick<Progress, "losses">> & { readonly done: number };
+
+function placeInAudit(problem: Problem, audit: Audit): Place {
+  const { config, labels } = problem;
+  const { innerSteps, innerBatch } = config;
   const [invert, count] = [inversionWork(problem), countingWork(problem)];
-  const gratings = GRATINGS.length * GRATING_SHOTS;
-  const total = rounds * (invert + count) + gratings + after;
-  const { innerSteps, innerBatch } = problem.config;
-  const classes = problem.labels.length;
-  const at = { epochs: rounds, losses: [] };
   switch (audit.stage) {
     case "invert": {
       const step = audit.universal.step - audit.round * innerSteps;
-      const done = audit.round * (invert + count) + (invert * step) / innerSteps;
-      const losses = [{ name: "inversion", value: mean(audit.universal.losses) }];
-      const place = { phase: "invert", epoch: audit.round + 1, step, steps: innerSteps, losses };
-      return { ...at, ...place, fraction: done / total, images: classes * innerBatch };
+      return {
+        phase: "invert",
+        epoch: audit.round + 1,
+        step,
+        steps: innerSteps,
+        losses: [{ name: "inversion", value: mean(audit.universal.losses) }],
+        done: audit.round * (invert + count) + (invert * step) / innerSteps,
+        images: labels.length * innerBatch,
+      };
     }
     case "count": {
       const step = audit.pulled.length;
-      const done = audit.round * (invert + count) + invert + (count * step) / classes;
-      const place = { phase: "count", epoch: audit.round + 1, step, steps: classes };
-      return { ...at, ...place, fraction: done / total, images: count / classes };
+      return {
+        phase: "count",
+        epoch: audit.round + 1,
+        step,
+        steps: labels.length,
+        done: audit.round * (invert + count) + invert + (count * step) / labels.length,
+        images: count / labels.length,
+      };
     }
-    case "gratings": {
-      const step = audit.search.next;
-      const done = rounds * (invert + count) + step * GRATING_SHOTS;
-      const place = { phase: "gratings", epoch: rounds, step, steps: GRATINGS.length };
-      return { ...at, ...place, fraction: done / total, images: GRATING_SHOTS };
+    case "gratings":
+      return {
+        phase: "gratings",
+        epoch: audit.round + 1,
+        step: audit.search.next,
+        steps: GRATINGS.length,
+        done:
+          auditWork(problem) - refiningWork(problem) - (GRATINGS.length - audit.search.next) * GRATING_SHOTS,
+        images: GRATINGS_PER_STEP * GRATING_SHOTS,
+      };
+    case "refine": {
+      const { step, loss } = audit.refinement;
+      const steps = (audit.round + 1) * innerSteps;
+      const refined = (audit.index + step / steps) / audit.suspects.length;
+      return {
+        phase: "refine",
+        epoch: audit.round + 1,
+        step,
+        steps,
+        losses: [{ name: "inversion", value: loss }],
+        done: auditWork(problem) - refiningWork(problem) * (1 - refined),
+        images: REFINING_BATCHES * innerBatch,
+      };
     }
     case "done":
-      return {
-        ...at,
-        phase: "audited",
-        epoch: rounds,
-        step: 1,
-        steps: 1,
-        fraction: 1 - after / total,
-        images: 0,
-      };
+      return { phase: "audited", epoch: 1, step: 1, steps: 1, done: auditWork(problem), images: 0 };
   }
 }
 
 function tuningProgress(problem: Problem, tuning: Tuning): Progress {
-  const { epochs, mode, batchSize } = problem.config;
+  const { epochs, mode } = problem.config;
   const steps = stepsPerEpoch(problem);
-  const before =
-    mode === "PUBLISHED" ? 0 : 1 - tuningWork(problem) / (auditWork(problem) + tuningWork(problem));
+  const audited = mode === "PUBLISHED" ? 0 : auditWork(problem);
   const done = (tuning.epoch * steps + tuning.batch) / (epochs * steps);
+  const work = tuningWork(problem);
   return {
     phase: isWarmingUp(problem, tuning) ? "warm up" : "tune",
     epoch: Math.min(tuning.epoch + 1, epochs),
@@ -85,25 +113,30 @@ function tuningProgress(problem: Problem, tuning: Tuning): Progress {
     step: tuning.batch,
     steps,
     losses: LOSSES.map((name, index) => ({ name, value: tuning.losses[index] })),
-    fraction: before + (1 - before) * done,
-    images: Math.min(batchSize, problem.shots.length),
+    fraction: (audited + work * done) / (audited + work),
+    images: rowsPerBatch(problem),
   };
 }
 
+/** Work is counted in forward passes of one image. */
 const auditWork = (problem: Problem): number =>
   radiiOf(problem).length * (inversionWork(problem) + countingWork(problem)) +
-  GRATINGS.length * GRATING_SHOTS;
+  GRATINGS.length * GRATING_SHOTS +
+  refiningWork(problem);
 
 const inversionWork = ({ config, labels }: Problem): number =>
   config.innerSteps * config.innerBatch * labels.length * BACKWARD;
 
 const countingWork = ({ labels, shots }: Problem): number => labels.length * Math.min(COUNTED, shots.length);
 
-/** Tuning runs the text tower only; one of its steps takes about as long as this many images. */
-const IMAGES_PER_TUNING_STEP = 20;
+const refiningWork = ({ config }: Problem): number =>
+  config.innerSteps * config.innerBatch * REFINING_BATCHES * BACKWARD;
 
-const tuningWork = (problem: Problem): number =>
-  problem.shots.length * problem.config.dummyLevels +
-  problem.config.epochs * stepsPerEpoch(problem) * IMAGES_PER_TUNING_STEP;
+function tuningWork(problem: Problem): number {
+  const { shots, config } = problem;
+  const steps = config.epochs * stepsPerEpoch(problem);
+  if (config.mode === "PUBLISHED") return steps * rowsPerBatch(problem) * config.innerSteps * BACKWARD;
+  return shots.length * config.views * (1 + config.dummyLevels) + steps * IMAGES_PER_TUNING_STEP;
+}
 
 const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;

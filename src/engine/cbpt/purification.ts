@@ -4,7 +4,7 @@ import { cleanBatch, universalBatch } from "./dummies.ts";
 import { gatherRows, nearestClass, row } from "./features.ts";
 import { invertPerImage } from "./inversion.ts";
 import type { Problem } from "./problem.ts";
-import { batchIndices, isWarmingUp, lossWeights, startTuning, stepTuning, type Tuning } from "./tuning.ts";
+import { batchRows, isWarmingUp, lossWeights, startTuning, stepTuning, type Tuning } from "./tuning.ts";
 import type { Finding } from "./verdict.ts";
 import type { TuningBatch, Workbench } from "./workbench.ts";
 
@@ -60,7 +60,7 @@ async function tunePublished(bench: Workbench, state: TunePhase): Promise<TunePh
   const { problem } = bench;
   const { tuning } = state;
   const { features, shots, width, config } = problem;
-  const indices = batchIndices(problem, tuning);
+  const indices = batchRows(problem, tuning).map(({ shot }) => shot);
   const clean = gatherRows(features, width, indices);
   const labels = indices.map((index) => shots[index]!.label);
   if (isWarmingUp(problem, tuning))

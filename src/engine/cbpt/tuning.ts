@@ -29,15 +29,21 @@ export function startTuning({ layout, config }: Problem): Tuning {
   };
 }
 
-/** Steps in an epoch: whole batches only. */
-export const stepsPerEpoch = ({ shots, config }: Problem): number =>
-  Math.floor(shots.length / Math.min(config.batchSize, shots.length));
+/** Steps in an epoch, which passes over every view of every shot: whole batches only. */
+export const stepsPerEpoch = (problem: Problem): number =>
+  Math.floor((problem.shots.length * problem.config.views) / rowsPerBatch(problem));
 
-/** The shots of one batch: every epoch has its own order, and what is left over waits for the next. */
-export function batchIndices({ shots, config }: Problem, { epoch, batch }: Tuning): number[] {
-  const size = Math.min(config.batchSize, shots.length);
-  const order = randomStream(config.seed, "order", epoch).permutation(shots.length);
-  return order.slice(batch * size, (batch + 1) * size);
+export const rowsPerBatch = ({ shots, config }: Problem): number =>
+  Math.min(config.batchSize, shots.length * config.views);
+
+/** The rows of one batch: every epoch has its own order, and what is left over waits for the next. */
+export function batchRows(problem: Problem, { epoch, batch }: Tuning): { shot: number; view: number }[] {
+  const { shots, config } = problem;
+  const size = rowsPerBatch(problem);
+  const order = randomStream(config.seed, "order", epoch).permutation(shots.length * config.views);
+  return order
+    .slice(batch * size, (batch + 1) * size)
+    .map((place) => ({ shot: place % shots.length, view: Math.floor(place / shots.length) }));
 }
 
 /** During warm-up only the cross-entropy on clean shots counts. */

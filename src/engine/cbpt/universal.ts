@@ -5,8 +5,8 @@ import { draw, othersOf } from "./sampling.ts";
 import { descend } from "./trigger.ts";
 import type { Workbench } from "./workbench.ts";
 
-/** Images in one run of an inversion, at most. */
-const IMAGES_PER_RUN = 160;
+/** Triggers in one run of an inversion: with 8 images each, what fits the processor's caches. */
+const TRIGGERS_PER_RUN = 2;
 
 /** One universal trigger for each class, on its way. */
 export interface Universal {
@@ -36,46 +36,90 @@ export function startUniversal(problem: Problem): Universal {
  */
 export async function stepUniversal(bench: Workbench, state: Universal, radius: number): Promise<Universal> {
   const { problem } = bench;
-  const { config, labels } = problem;
-  const size = imageValues(problem);
   const [triggers, velocity, losses] = [state.triggers.slice(), state.velocity.slice(), state.losses.slice()];
-  const descent = { rule: config.stepRule, size: config.stepSize, momentum: config.innerMomentum };
-  let done = 0;
-  for (const group of groups(labels.length, Math.max(1, Math.floor(IMAGES_PER_RUN / config.innerBatch)))) {
-    const pixels = group.flatMap((label) => drawOthers(problem, label, state.step));
-    const own = joined(group.map((label) => triggers.subarray(label * size, (label + 1) * size)));
-    const result = await bench.invertUniversal(joined(pixels), own, group);
-    group.forEach((label, index) => {
-      if (label < done) return;
-      const [from, to] = [label * size, (label + 1) * size];
-      const gradient = result.gradient.subarray(index * size, (index + 1) * size);
-      descend(triggers.subarray(from, to), velocity.subarray(from, to), gradient, descent, {
-        norm: config.norm,
-        radius,
+  const classes = problem.labels.length;
+  const starts = Array.from({ length: Math.ceil(classes / TRIGGERS_PER_RUN) }, (_, group) =>
+    Math.min(group * TRIGGERS_PER_RUN, Math.max(0, classes - TRIGGERS_PER_RUN)),
+  );
+  const size = imageValues(problem);
+  await Promise.all(
+    starts.map(async (start, number) => {
+      const group = Array.from({ length: Math.min(TRIGGERS_PER_RUN, classes) }, (_, index) => start + index);
+      const pixels = group.flatMap((label) => drawOthers(problem, label, state.step, 0));
+      const own = state.triggers.slice(start * size, (start + group.length) * size);
+      const result = await bench.invertUniversal(joined(pixels), own, group);
+      group.forEach((label, index) => {
+        // The last group may repeat a class that belongs to the one before it.
+        if (label < number * TRIGGERS_PER_RUN) return;
+        const part = (values: Float32Array) => values.subarray(label * size, (label + 1) * size);
+        const gradient = result.gradient.subarray(index * size, (index + 1) * size);
+        descend(part(triggers), part(velocity), gradient, descentOf(problem), {
+          norm: problem.config.norm,
+          radius,
+        });
+        losses[label] = result.losses[index];
       });
-      losses[label] = result.losses[index]!;
-    });
-    done = group.at(-1)! + 1;
-  }
+    }),
+  );
   return { step: state.step + 1, triggers, velocity, losses };
 }
 
-function drawOthers(problem: Problem, label: number, step: number): Float32Array[] {
-  const random = randomStream(problem.config.seed, "universal", label, step);
-  return draw(random, othersOf(problem, label), problem.config.innerBatch).map(
-    (index) => problem.shots[index]!.pixels,
-  );
+/** One trigger that is inverted further, with more shots in each step than `Universal` spends on every class. */
+export interface Refinement {
+  readonly step: number;
+  readonly trigger: Float32Array;
+  readonly velocity: Float32Array;
+  readonly loss: number;
 }
 
-/**
- * The classes in groups of equal size, so that one compiled program serves them all; the last group may repeat
- * classes of the one before it.
- */
-function groups(classes: number, most: number): number[][] {
-  const count = Math.ceil(classes / most);
-  const size = Math.ceil(classes / count);
-  return Array.from({ length: count }, (_, group) => {
-    const start = Math.min(group * size, classes - size);
-    return Array.from({ length: size }, (_, index) => start + index);
-  });
+/** How many times `innerBatch` shots a refining step looks at. */
+export const REFINING_BATCHES = 4;
+
+/** One step of one class's trigger toward its class within a ball of the given radius. */
+export async function stepRefinement(
+  bench: Workbench,
+  label: number,
+  state: Refinement,
+  radius: number,
+): Promise<Refinement> {
+  const { problem } = bench;
+  const size = imageValues(problem);
+  const copies = Math.min(TRIGGERS_PER_RUN, problem.labels.length);
+  const targets = Array.from({ length: copies }, () => label);
+  const runs = await Promise.all(
+    Array.from({ length: REFINING_BATCHES / TRIGGERS_PER_RUN }, (_, run) => {
+      const pixels = targets.flatMap((_, copy) =>
+        drawOthers(problem, label, state.step, 1 + run * copies + copy),
+      );
+      return bench.invertUniversal(joined(pixels), joined(targets.map(() => state.trigger)), targets);
+    }),
+  );
+  const gradient = new Float32Array(size);
+  for (const run of runs)
+    run.gradient.forEach((value, index) => {
+      gradient[index % size] += value;
+    });
+  const [trigger, velocity] = [state.trigger.slice(), state.velocity.slice()];
+  descend(trigger, velocity, gradient, descentOf(problem), { norm: problem.config.norm, radius });
+  const losses = runs.flatMap((run) => Array.from(run.losses));
+  return {
+    step: state.step + 1,
+    trigger,
+    velocity,
+    loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+  };
+}
+
+const descentOf = ({ config }: Problem) => ({
+  rule: config.stepRule,
+  size: config.stepSize,
+  momentum: config.innerMomentum,
+});
+
+/** Shots of other classes for one step; `copy` 0 is the search among all classes, the others refine. */
+function drawOthers(problem: Problem, label: number, step: number, copy: number): Float32Array[] {
+  const random = randomStream(problem.config.seed, "universal", label, step, copy);
+  return draw(random, othersOf(problem, label), problem.config.innerBatch).map(
+    (index) => problem.shots[index].pixels,
+  );
 }

@@ -2,14 +2,14 @@ import { imageProgram, textProgram } from "../clip/programs.ts";
 import { encodeImages } from "../evaluation/encode.ts";
 import { float32, sizeOf, type Tensor } from "../onnx/tensor.ts";
 import type { Program } from "../runtime/program.ts";
-import { openSession, type Session } from "../runtime/session.ts";
 import { oneHot } from "./features.ts";
+import { Lanes } from "./lanes.ts";
 import { perImageProgram, tuningProgram, universalProgram } from "./objective.ts";
 import type { Problem } from "./problem.ts";
 import { assembleTokens } from "./prompts.ts";
 
 /** Most images in one run of the image encoder; larger runs spill the processor's caches and are not faster. */
-export const IMAGES_PER_RUN = 64;
+export const IMAGES_PER_RUN = 32;
 
 /** What an outer step is given: B rows each. */
 export interface TuningBatch {
@@ -30,8 +30,7 @@ export interface TuningBatch {
 
 /** The networks of one run, each compiled when it is first used. */
 export class Workbench {
-  private readonly sessions = new Map<string, Promise<Session>>();
-
+  private readonly sessions = new Map<string, Promise<Lanes>>();
   private readonly remembered = new WeakMap<object, unknown>();
 
   constructor(readonly problem: Problem) {}
@@ -46,7 +45,7 @@ export class Workbench {
   /** Normalised embeddings [n, D] of images [3, H, W]. */
   async encode(images: readonly Float32Array[]): Promise<Float32Array> {
     const { checkpoint, imageSize, width } = this.problem;
-    const session = await this.session("image", () => imageProgram(checkpoint, { batch: "dynamic" }));
+    const session = await this.lanes("image", () => imageProgram(checkpoint, { batch: "dynamic" }));
     return encodeImages({ session, imageSize, width, batch: IMAGES_PER_RUN }, images);
   }
 
@@ -54,7 +53,7 @@ export class Workbench {
   async textFeatures(contexts: Float32Array): Promise<Float32Array> {
     const { checkpoint, layout } = this.problem;
     const { classes, length } = layout;
-    const session = await this.session("text", () => textProgram(checkpoint, { classes, length }));
+    const session = await this.lanes("text", () => textProgram(checkpoint, { classes, length }));
     const { embedding } = await session.run(this.promptFeeds(contexts));
     return (embedding!.data as Float32Array).slice();
   }
@@ -64,17 +63,17 @@ export class Workbench {
     const { checkpoint, layout, width } = this.problem;
     const { classes, length } = layout;
     const rows = batch.labels.length;
-    const session = await this.session(`tuning of ${rows}`, () =>
+    const session = await this.lanes(`tuning of ${rows}`, () =>
       tuningProgram(checkpoint, { classes, length, batch: rows }),
     );
     const { losses, gradient } = await session.run({
       ...this.promptFeeds(contexts),
-      clean: float32([rows, width], batch.clean),
-      dummy: float32([rows, width], batch.dummy),
+      clean: float32([rows, width], batch.clean.slice()),
+      dummy: float32([rows, width], batch.dummy.slice()),
       labels: float32([rows, classes], oneHot(batch.labels, classes)),
       suspects: float32([rows, classes], oneHot(batch.suspects, classes)),
       emphasis: float32([rows, 1], batch.emphasis),
-      undefended: float32([classes, width], this.problem.matrix),
+      undefended: float32([classes, width], this.problem.matrix.slice()),
       anchors: float32([classes, 1], batch.anchors),
       weights: float32([batch.weights.length], batch.weights),
     });
@@ -83,19 +82,19 @@ export class Workbench {
 
   /**
    * One step of K universal triggers [K, 3, H, W], each on the m images that stand together in `pixels`
-   * [K·m, 3, H, W], pulled to its target: losses [K] and their gradient [K, 3, H, W].
+   * [K·m, 3, H, W], pulled to its target; both are given away. Losses [K] and their gradient [K, 3, H, W].
    */
   async invertUniversal(pixels: Float32Array, triggers: Float32Array, targets: readonly number[]) {
     const { checkpoint, imageSize, width, matrix, layout } = this.problem;
     const image = [3, imageSize.height, imageSize.width];
     const [count, images] = [targets.length, pixels.length / sizeOf(image) / targets.length];
-    const session = await this.session(`universal ${count}x${images}`, () =>
+    const session = await this.lanes(`universal ${count}x${images}`, () =>
       universalProgram(checkpoint, { triggers: count, images, classes: layout.classes }),
     );
     const { losses, gradient } = await session.run({
       pixels: float32([count * images, ...image], pixels),
       triggers: float32([count, ...image], triggers),
-      text: float32([layout.classes, width], matrix),
+      text: float32([layout.classes, width], matrix.slice()),
       targets: float32([count, layout.classes], oneHot(targets, layout.classes)),
     });
     return { losses: losses!.data as Float32Array, gradient: gradient!.data as Float32Array };
@@ -110,15 +109,15 @@ export class Workbench {
   }) {
     const { checkpoint, imageSize, width: embedding, config } = this.problem;
     const batch = feeds.positive.length / embedding;
-    const session = await this.session(`per image ${batch}`, () =>
+    const session = await this.lanes(`per image ${batch}`, () =>
       perImageProgram(checkpoint, { batch, temperature: config.temperature }),
     );
     const pixels = [batch, 3, imageSize.height, imageSize.width];
     const { loss, gradient } = await session.run({
-      pixels: float32(pixels, feeds.pixels),
-      triggers: float32(pixels, feeds.triggers),
-      positive: float32([batch, embedding], feeds.positive),
-      negative: float32([batch, embedding], feeds.negative),
+      pixels: float32(pixels, feeds.pixels.slice()),
+      triggers: float32(pixels, feeds.triggers.slice()),
+      positive: float32([batch, embedding], feeds.positive.slice()),
+      negative: float32([batch, embedding], feeds.negative.slice()),
     });
     return { loss: (loss!.data as Float32Array)[0]!, gradient: gradient!.data as Float32Array };
   }
@@ -134,15 +133,15 @@ export class Workbench {
     const { classes, length, width } = layout;
     return {
       tokens: float32([classes, length, width], assembleTokens(layout, contexts)),
-      endOfText: float32([classes, length, 1], layout.endOfText),
+      endOfText: float32([classes, length, 1], layout.endOfText.slice()),
     };
   }
 
-  private session(name: string, program: () => Program): Promise<Session> {
+  private lanes(name: string, program: () => Program): Promise<Lanes> {
     const known = this.sessions.get(name);
     if (known !== undefined) return known;
     const { device, threads } = this.problem;
-    const opened = openSession(program(), { device, threads });
+    const opened = Lanes.open(program(), { device, threads });
     this.sessions.set(name, opened);
     return opened;
   }

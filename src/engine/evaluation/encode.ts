@@ -1,10 +1,11 @@
 import type { ImageSize } from "../clip/architecture.ts";
-import { float32, sizeOf } from "../onnx/tensor.ts";
-import type { Session } from "../runtime/session.ts";
+import { float32, sizeOf, type Tensor } from "../onnx/tensor.ts";
+import type { Tensors } from "../runtime/session.ts";
 
 /** How images are sent through an image encoder with a dynamic batch (`imageProgram` of the CLIP part). */
 export interface Encoder {
-  readonly session: Session;
+  /** A session, or several that share the runs. */
+  readonly session: { run(feeds: Tensors): Promise<Record<string, Tensor>> };
   readonly imageSize: ImageSize;
   /** D: width of the embedding. */
   readonly width: number;
@@ -12,27 +13,27 @@ export interface Encoder {
   readonly batch: number;
 }
 
-/**
- * Normalised embeddings [n, D] of images [3, H, W] in [0, 1], in their order. `afterBatch` is told how many
- * are done.
- */
+/** Runs that may wait for a session at the same time; bounds the memory that their images take. */
+const RUNS_AT_ONCE = 8;
+
+/** Normalised embeddings [n, D] of images [3, H, W] in [0, 1], in their order. */
 export async function encodeImages(
   { session, imageSize, width, batch }: Encoder,
   images: readonly Float32Array[],
-  afterBatch?: (done: number) => void | Promise<void>,
 ): Promise<Float32Array> {
   const features = new Float32Array(images.length * width);
   const shape = [3, imageSize.height, imageSize.width];
-  const size = sizeOf(shape);
-  for (let start = 0; start < images.length; start += batch) {
+  const encode = async (start: number): Promise<void> => {
     const part = images.slice(start, start + batch);
-    const pixels = new Float32Array(part.length * size);
+    const pixels = new Float32Array(part.length * sizeOf(shape));
     part.forEach((image, index) => {
-      pixels.set(image, index * size);
+      pixels.set(image, index * sizeOf(shape));
     });
     const { embedding } = await session.run({ pixels: float32([part.length, ...shape], pixels) });
-    features.set(embedding!.data as Float32Array, start * width);
-    await afterBatch?.(start + part.length);
-  }
+    features.set(embedding.data as Float32Array, start * width);
+  };
+  const starts = Array.from({ length: Math.ceil(images.length / batch) }, (_, index) => index * batch);
+  for (let first = 0; first < starts.length; first += RUNS_AT_ONCE)
+    await Promise.all(starts.slice(first, first + RUNS_AT_ONCE).map(encode));
   return features;
 }

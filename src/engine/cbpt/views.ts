@@ -1,0 +1,29 @@
+import type { ImageSize } from "../clip/architecture.ts";
+import type { Random } from "../random.ts";
+
+/** How far a view may be shifted, as a share of the side. */
+const SHIFT = 1 / 16;
+/** How much brighter or darker a view may be: as a factor, and as an offset on [0, 1]. */
+const LIGHT = { factor: 0.2, offset: 0.1 };
+
+/**
+ * Another view of a clean image [3, H, W]: mirrored or not, shifted by a few pixels (edges repeated), in another
+ * light. Mild on purpose: views that are turned or zoomed are no longer like the images to come, and cost accuracy.
+ */
+export function drawView(pixels: Float32Array, { height, width }: ImageSize, random: Random): Float32Array {
+  const mirrored = random.uniform() < 0.5;
+  const symmetric = (most: number) => most * (2 * random.uniform() - 1);
+  const [right, down] = [Math.round(symmetric(SHIFT * width)), Math.round(symmetric(SHIFT * height))];
+  const [factor, offset] = [1 + symmetric(LIGHT.factor), symmetric(LIGHT.offset)];
+  const view = new Float32Array(pixels.length);
+  for (let target = 0; target < pixels.length; target++) {
+    const column = target % width;
+    const row = Math.floor(target / width) % height;
+    const from = clamp((mirrored ? width - 1 - column : column) + right, width);
+    const source = target - column - row * width + clamp(row + down, height) * width + from;
+    view[target] = Math.min(1, Math.max(0, pixels[source] * factor + offset));
+  }
+  return view;
+}
+
+const clamp = (place: number, size: number): number => Math.min(size - 1, Math.max(0, place));
