@@ -70,13 +70,13 @@ class Triggered:
 
 
 class Probe:
-    """A test set, embedded without the trigger once, scored by the model's zero-shot head."""
+    """A test set, or `limit` of its images evenly spaced, scored by the model's zero-shot head."""
 
     def __init__(self, checkpoint: Checkpoint, dataset: Dataset, limit: int | None = None):
         self.checkpoint, self.dataset = checkpoint, dataset
-        self.rows = torch.arange(min(len(dataset), limit or len(dataset)))
-        self.labels = dataset.labels[self.rows]
-        self.pixels = checkpoint.resize(dataset.pixels(self.rows))
+        rows = torch.linspace(0, len(dataset) - 1, min(len(dataset), limit or len(dataset))).long()
+        self.labels = dataset.labels[rows]
+        self.pixels = checkpoint.resize(dataset.pixels(rows))
 
     def predict(self, pixels: torch.Tensor) -> torch.Tensor:
         head = self.checkpoint.class_features(self.dataset.classes, self.dataset.templates)
