@@ -39,8 +39,6 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
   sockets.on("connection", (socket) => {
     metrics.sockets.inc();
     socket.once("close", () => metrics.sockets.dec());
-    // A message that is too large ends its socket; it is the sender's mistake, not the server's.
-    socket.on("error", (error) => logger.debug({ err: error }, "websocket error"));
   });
   const disposable = serveOperations<Record<string, unknown>>(
     {
@@ -76,6 +74,11 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
     },
     sockets,
   );
+  sockets.on("connection", (socket) => {
+    // A message that is too large is its sender's mistake; the library would print it as this server's.
+    socket.removeAllListeners("error");
+    socket.on("error", (error) => logger.debug({ err: error }, "websocket error"));
+  });
   return async () => {
     await disposable.dispose();
     for (const client of sockets.clients) client.terminate();

@@ -30,11 +30,8 @@ export interface Call {
   readonly headers?: Record<string, string>;
 }
 
-/** The real server on a free port, with the bundled models and an empty store of its own. */
-export interface TestServer {
-  readonly app: App;
-  readonly config: Config;
-  readonly log: string[];
+/** Somebody outside, who knows the server's address. */
+export interface Client {
   /** Asks over HTTP, with the admin key unless another (or undefined) is given. */
   ask(query: string, variables?: object, call?: Call): Promise<Answer>;
   /** Sends files as a multipart request; each goes to the variable that its path names. */
@@ -44,6 +41,13 @@ export interface TestServer {
   fetch(path: string, options?: RequestInit): Promise<Response>;
   /** Makes a tenant, and a key for it. */
   tenant(name: string, scopes: readonly string[]): Promise<string>;
+}
+
+/** The real server on a free port, with the bundled models and an empty store of its own. */
+export interface TestServer extends Client {
+  readonly app: App;
+  readonly config: Config;
+  readonly log: string[];
   close(): Promise<void>;
 }
 
@@ -68,12 +72,12 @@ export async function startTestServer(variables: Record<string, string> = {}): P
   return { app, config, log, close, ...clientOf(app.url) };
 }
 
-function clientOf(url: string): Omit<TestServer, "app" | "config" | "log" | "close"> {
+export function clientOf(url: string): Client {
   const headersOf = (call: Call): Record<string, string> => {
     const key = "key" in call ? call.key : ADMIN_KEY;
     return { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...call.headers };
   };
-  const ask: TestServer["ask"] = async (query, variables = {}, call = {}) => {
+  const ask: Client["ask"] = async (query, variables = {}, call = {}) => {
     const response = await fetch(`${url}/graphql`, {
       method: "POST",
       headers: { "content-type": "application/json", ...headersOf(call) },

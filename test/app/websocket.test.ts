@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { createClient } from "graphql-ws";
+import { WebSocket } from "ws";
+import { ADMIN_KEY, PURIFY, quickPurification, startTestServer, type TestServer } from "./server.ts";
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer({ MAX_REQUEST_MB: "1" });
+});
+
+const address = () => `${server.app.url.replace("http", "ws")}/graphql`;
+
+describe("a WebSocket", () => {
+  test("answers queries and mutations, not only subscriptions", async () => {
+    const [answer] = await server.follow("{ viewer { tenant } }");
+    expect(answer.data.viewer.tenant).toBe("demo");
+  });
+
+  test("takes the key from the request that opens it, too", async () => {
+    const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+    class WithHeader extends WebSocket {
+      constructor(url: string, protocols: string[]) {
+        super(url, protocols, { headers });
+      }
+    }
+    const client = createClient({ url: address(), webSocketImpl: WithHeader });
+    const { value } = await client.iterate({ query: "{ viewer { key } }" }).next();
+    expect(value).toEqual({ data: { viewer: { key: "admin" } } });
+    await client.dispose();
+  });
+
+  test("without a valid key is closed with the code for it", async () => {
+    await expect(server.follow("{ __typename }", {}, "nobody")).rejects.toMatchObject({ code: 4401 });
+    const client = createClient({ url: address(), webSocketImpl: WebSocket, retryAttempts: 0 });
+    await expect(client.iterate({ query: "{ __typename }" }).next()).rejects.toMatchObject({ code: 4401 });
+    await client.dispose();
+  });
+
+  test("is closed by a message beyond the limit, and by one that is none", async () => {
+    for (const [message, code] of [
+      ["x".repeat(1.1e6), 1009],
+      ["{", 4400],
+    ] as const) {
+      const socket = new WebSocket(address(), "graphql-transport-ws");
+      await once(socket, "open");
+      socket.send(message);
+      expect((await once(socket, "close"))[0]).toBe(code);
+    }
+    expect((await server.fetch("/healthz")).status).toBe(200);
+  });
+
+  test("counts no longer once it is closed", async () => {
+    await server.follow("{ __typename }");
+    const open = async () =>
+      /^antidote_websockets (\d+)$/m.exec(await (await server.fetch("/metrics")).text())?.[1];
+    while ((await open()) !== "0") await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+});
+
+describe("the jobs of a tenant", () => {
+  test("are told as they change, until the subscriber leaves", async () => {
+    const client = createClient({
+      url: address(),
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: `Bearer ${ADMIN_KEY}` },
+    });
+    const changes = client.iterate<{ jobs: { id: string; status: string } }>({
+      query: "subscription { jobs { id status } }",
+    });
+    const first = changes.next();
+    const { data } = await server.ask(PURIFY, { input: quickPurification("watched"), key: "watched" });
+    const seen = [(await first).value?.data?.jobs];
+    for await (const change of changes) {
+      seen.push(change.data?.jobs);
+      if (change.data?.jobs.status === "SUCCEEDED") break;
+    }
+    expect(new Set(seen.map((job) => job?.id))).toEqual(new Set([data.purify.job.id]));
+    expect(seen.at(-1)?.status).toBe("SUCCEEDED");
+    await client.dispose();
+  });
+});
