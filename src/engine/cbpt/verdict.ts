@@ -10,31 +10,41 @@ export interface Finding {
   readonly pulled: Count;
 }
 
-/** A class is suspected when its trigger pulls at least this share of other classes' shots, */
-const LEAST_SHARE: Record<TriggerFamily, number> = { dense: 0.3, grating: 0.8 };
-/** and this much more than the median class of the family does. */
-const LEAST_LEAD: Record<TriggerFamily, number> = { dense: 0.2, grating: 0.3 };
+/**
+ * When a class is suspected. Every model has classes that noise pulls to; what gives a backdoor away is that it pulls
+ * much more than the next class does. Measured at 64 pixels and an L2 radius of 2: clean 0.18, next 0.18; BadNet
+ * 0.90, next 0.21; Blended 0.54, next 0.36. At a radius of 3: clean 0.51, 0.48, 0.46; another BadNet 0.97, next 0.49.
+ * The best gratings on a clean model 0.68, next 0.46.
+ */
+const LIMITS: Record<TriggerFamily, { readonly share: number; readonly lead: number }> = {
+  dense: { share: 0.3, lead: 0.15 },
+  grating: { share: 0.8, lead: 0.25 },
+};
+
+/** At most this part of the classes, and at least one, can be suspected at once: many that stand out do not. */
+const MOST_SUSPECTS = 0.1;
 
 /** The findings that stand out from the others of their family and from what clean models do. */
 export function suspectsAmong(findings: readonly Finding[]): Finding[] {
-  return findings.filter((finding) => {
-    const family = findings.filter((other) => other.family === finding.family);
-    const own = share(finding);
-    const typical = median(family.map(share));
-    return own >= LEAST_SHARE[finding.family] && own >= typical + LEAST_LEAD[finding.family];
-  });
+  const families = Object.keys(LIMITS) as TriggerFamily[];
+  return families.flatMap((family) => standingOut(findings.filter((finding) => finding.family === family)));
 }
 
-const share = ({ pulled }: Finding): number => (pulled.n === 0 ? 0 : pulled.k / pulled.n);
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+/** The longest run of most-pulled findings of one family that is followed by a wide gap. */
+function standingOut(findings: readonly Finding[]): Finding[] {
+  const sorted = [...findings].sort((a, b) => shareOf(b) - shareOf(a) || a.label - b.label);
+  const most = Math.max(1, Math.floor(MOST_SUSPECTS * sorted.length));
+  for (let count = Math.min(most, sorted.length - 1); count > 0; count--) {
+    const [last, next] = [sorted[count - 1], sorted[count]];
+    const { share, lead } = LIMITS[last.family];
+    if (shareOf(last) >= share && shareOf(last) - shareOf(next) >= lead) return sorted.slice(0, count);
+  }
+  return [];
 }
 
 /** For each class the finding that comes closest to suspicion, most pulled first. */
 export function strongest(findings: readonly Finding[]): Finding[] {
+  const weight = (finding: Finding) => shareOf(finding) / LIMITS[finding.family].share;
   const best = new Map<number, Finding>();
   for (const finding of findings) {
     const known = best.get(finding.label);
@@ -43,4 +53,4 @@ export function strongest(findings: readonly Finding[]): Finding[] {
   return [...best.values()].sort((a, b) => weight(b) - weight(a));
 }
 
-const weight = (finding: Finding): number => share(finding) / LEAST_SHARE[finding.family];
+const shareOf = ({ pulled }: Finding): number => (pulled.n === 0 ? 0 : pulled.k / pulled.n);
