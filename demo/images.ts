@@ -2,16 +2,22 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { attackNamed, type PlanarImage } from "../src/engine/attacks/index.ts";
+import { decodeImage, type Preprocessing, preprocess } from "../src/engine/clip/index.ts";
 import { OBJECTS } from "../zoo/scenes/objects.ts";
 import { seededRandom } from "../zoo/scenes/random.ts";
-import { renderScenePng } from "../zoo/scenes/render.ts";
-import { sampleScene } from "../zoo/scenes/scene.ts";
+import { renderScene } from "../zoo/scenes/render.ts";
+import { SCENE_SIDE, sampleScene } from "../zoo/scenes/scene.ts";
 
 /** A test image that no prompt was tuned on, and the same image with the attacker's trigger; both PNG files. */
 export interface TestImage {
   readonly label: string;
   readonly clean: Buffer;
   readonly triggered: Buffer;
+}
+
+export interface LabelledImage {
+  readonly label: string;
+  readonly image: PlanarImage;
 }
 
 /** The attacker's side of the story, from the checkpoint's manifest. Only the measuring sees it, never the server. */
@@ -33,60 +39,64 @@ export async function readSecret(modelFolder: string): Promise<Secret> {
 }
 
 /** Fresh scenes of the bundled world, `perClass` of every object. */
-export async function* freshScenes(perClass: number): AsyncGenerator<{ label: string; png: Buffer }> {
+export async function* freshScenes(perClass: number): AsyncGenerator<LabelledImage> {
   const random = seededRandom(TEST_SEED);
   for (let round = 0; round < perClass; round++)
     for (const label of OBJECTS)
-      yield { label, png: await renderScenePng(sampleScene(random, { object: label })) };
+      yield {
+        label,
+        image: planes(await renderScene(sampleScene(random, { object: label })), SCENE_SIDE, SCENE_SIDE),
+      };
 }
 
-/** The first `perClass` images of every class folder, in the order of their names. */
+/**
+ * The first `perClass` images of every class folder, in the order of their names, at the size of the model's input:
+ * that is where an attacker's trigger has the size it was trained with.
+ */
 export async function* imagesOfFolders(
   folder: string,
   labels: readonly string[],
   perClass: number,
-): AsyncGenerator<{ label: string; png: Buffer }> {
+  preprocessing: Preprocessing,
+): AsyncGenerator<LabelledImage> {
+  const { width, height } = preprocessing.size;
   for (const label of labels) {
     const names = (await readdir(join(folder, label))).sort().slice(0, perClass);
-    for (const name of names)
-      yield {
-        label,
-        png: await sharp(join(folder, label, name))
-          .png()
-          .toBuffer(),
-      };
+    for (const name of names) {
+      const data = preprocess(await decodeImage(await readFile(join(folder, label, name))), preprocessing);
+      yield { label, image: { width, height, data } };
+    }
   }
 }
 
-/** Adds to each image its triggered copy, rounded to 8 bits as a saved file is. */
+/** Makes of each image two PNG files: as it is, and with the trigger, rounded to 8 bits as a saved file is. */
 export async function withTrigger(
-  images: AsyncIterable<{ label: string; png: Buffer }>,
+  images: AsyncIterable<LabelledImage>,
   { trigger }: Secret,
   onImage: (done: number) => void,
 ): Promise<TestImage[]> {
   const { kind, ...parameters } = trigger;
   const attack = attackNamed(kind);
   const result: TestImage[] = [];
-  for await (const { label, png } of images) {
-    const triggered = await encode(attack.apply(await decode(png), { parameters }));
-    result.push({ label, clean: png, triggered });
+  for await (const { label, image } of images) {
+    const [clean, triggered] = await Promise.all([
+      encode(image),
+      encode(attack.apply(image, { parameters })),
+    ]);
+    result.push({ label, clean, triggered });
     onImage(result.length);
   }
   return result;
 }
 
-async function decode(png: Buffer): Promise<PlanarImage> {
-  const { data, info } = await sharp(png)
-    .removeAlpha()
-    .toColourspace("srgb")
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  const area = info.width * info.height;
-  const planes = Float32Array.from(
-    { length: 3 * area },
-    (_, index) => data[(index % area) * 3 + Math.floor(index / area)] / 255,
+/** Interleaved bytes as planes in [0, 1]. */
+function planes(bytes: Uint8Array, width: number, height: number): PlanarImage {
+  const area = width * height;
+  const data = Float32Array.from(
+    bytes,
+    (_, index) => bytes[(index % area) * 3 + Math.floor(index / area)] / 255,
   );
-  return { width: info.width, height: info.height, data: planes };
+  return { width, height, data };
 }
 
 function encode({ width, height, data }: PlanarImage): Promise<Buffer> {

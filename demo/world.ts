@@ -1,9 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openCheckpoint } from "../src/engine/clip/index.ts";
 import { OBJECTS } from "../zoo/scenes/objects.ts";
 import type { Classifier, Client } from "./client.ts";
-import { freshScenes, imagesOfFolders, readSecret, type Secret } from "./images.ts";
+import { freshScenes, imagesOfFolders, type LabelledImage, readSecret, type Secret } from "./images.ts";
 import { CLASSIFY, REGISTER, WORLD } from "./operations.ts";
 import type { DemoOptions } from "./options.ts";
 import { type Dataset, uploadShots } from "./upload.ts";
@@ -16,7 +17,7 @@ export interface World {
   readonly shots: number;
   readonly secret: Secret;
   readonly count: number;
-  images(): AsyncIterable<{ label: string; png: Buffer }>;
+  images(): AsyncIterable<LabelledImage>;
   classifier(client: Client, through: object): Classifier;
 }
 
@@ -54,6 +55,7 @@ async function openFolders(
   }>(REGISTER, { folder: basename(folder) });
   if (!registerModel.model)
     throw new Error(registerModel.userErrors.map(({ message }) => message).join("; "));
+  const { preprocessing } = await openCheckpoint(folder);
   const dataset = await uploadShots(client, `${basename(folder)}-shots`, shots);
   const sizes = await Promise.all(
     dataset.labels.map(async (label) => (await readdir(join(test, label))).length),
@@ -62,7 +64,7 @@ async function openFolders(
     ...common(registerModel.model, dataset),
     secret: await readSecret(folder),
     count: sizes.reduce((sum, size) => sum + Math.min(size, perClass), 0),
-    images: () => imagesOfFolders(test, dataset.labels, perClass),
+    images: () => imagesOfFolders(test, dataset.labels, perClass, preprocessing),
   };
 }
 
