@@ -42,7 +42,8 @@ function subscribe(parameters, options) {
 
 /** The type of the operation that is to run; GraphiQL gives the parsed document along. */
 function isSubscription({ operationName }, options) {
-  const operations = options?.documentAST?.definitions.filter(({ kind }) => kind === "OperationDefinition") ?? [];
+  const operations =
+    options?.documentAST?.definitions.filter(({ kind }) => kind === "OperationDefinition") ?? [];
   const chosen = operations.find(({ name }) => name?.value === operationName) ?? operations[0];
   return chosen?.operation === "subscription";
 }

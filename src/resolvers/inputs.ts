@@ -10,7 +10,7 @@ import type { Through } from "../models/through.ts";
 import type { Examples } from "../services/datasets.ts";
 import { localId } from "../services/global-id.ts";
 import type { ImageSource } from "../services/image-source.ts";
-import type { SearchChoice } from "../services/jobs.ts";
+import type { SearchChoice } from "../services/job-planner.ts";
 import type { ThroughChoice } from "../services/through.ts";
 import { requireId } from "./identifiers.ts";
 

@@ -1,50 +1,13 @@
 import { createHash } from "node:crypto";
-import { attackNamed } from "../engine/attacks/index.ts";
-import { completeConfig, type Mode } from "../engine/cbpt/config.ts";
-import { completeParameters } from "../engine/parameters.ts";
 import { AppError } from "../errors.ts";
-import type { LabelledImage, PurifySpec } from "../jobs/handlers/spec.ts";
 import type { JobEvent, JobKind, JobRecord, JobStatus } from "../jobs/job.ts";
 import type { JobQueue } from "../jobs/queue.ts";
-import type { BlobStore, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
-import type { DatasetRecord, Datasets } from "./datasets.ts";
-import type { GateTerms } from "./gates.ts";
-import type { AuditJobSpec, EvaluateJobSpec, PurifyJobSpec } from "./job-specs.ts";
-import { checkName, isName } from "./names.ts";
+import type { EvaluateChoice, JobPlanner, PurifyChoice, SearchChoice } from "./job-planner.ts";
+import { isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
 import type { Prompts } from "./prompts.ts";
-import type { ModelRecord, ModelRegistry } from "./registry.ts";
-import type { ThroughChoice, ThroughResolver } from "./through.ts";
-
-/** What to look for triggers in, as a caller gives it; local names, not global ids. */
-export interface SearchChoice {
-  readonly model: string;
-  readonly dataset: string;
-  readonly labels?: readonly string[];
-  readonly templates?: readonly string[];
-  readonly shots: number;
-  /** Any of CBPT's hyper-parameters. */
-  readonly parameters: Record<string, unknown>;
-}
-
-export interface PurifyChoice extends SearchChoice {
-  readonly promptSet: string;
-  readonly mode: Mode;
-  readonly gate: GateTerms;
-}
-
-export interface EvaluateChoice {
-  readonly model: string;
-  readonly dataset: string;
-  readonly labels?: readonly string[];
-  readonly through: ThroughChoice;
-  readonly attack?: {
-    readonly kind: string;
-    readonly target: string;
-    readonly parameters: Record<string, unknown>;
-  };
-}
 
 export interface Started {
   /** Absent in a dry run. */
@@ -55,12 +18,9 @@ export interface Started {
 interface TenantJobsOptions {
   readonly tenant: string;
   readonly store: Store;
-  readonly blobs: BlobStore;
   readonly queue: JobQueue;
-  readonly models: ModelRegistry;
-  readonly datasets: Datasets;
   readonly prompts: Prompts;
-  readonly through: ThroughResolver;
+  readonly planner: JobPlanner;
 }
 
 interface IdempotencyRecord {
@@ -69,7 +29,6 @@ interface IdempotencyRecord {
   readonly jobId: string;
 }
 
-const MOST_SHOTS = 1000;
 const MOST_TRIES = 4;
 const POLL_MILLISECONDS = 400;
 
@@ -78,24 +37,24 @@ export class TenantJobs {
   constructor(private readonly options: TenantJobsOptions) {}
 
   async audit(choice: SearchChoice, idempotencyKey: string): Promise<Started> {
-    return this.once("audit", idempotencyKey, choice, () => this.auditSpec(choice));
+    return this.once("audit", idempotencyKey, choice, () => this.options.planner.audit(choice));
   }
 
   /** A dry run checks everything and starts nothing. */
   async purify(choice: PurifyChoice, idempotencyKey: string, by: string, dryRun: boolean): Promise<Started> {
     if (dryRun) {
-      await this.purifySpec(choice, by);
+      await this.options.planner.purify(choice, by);
       return { replayed: false };
     }
     return this.once("purify", idempotencyKey, choice, async () => {
-      const spec = await this.purifySpec(choice, by);
+      const spec = await this.options.planner.purify(choice, by);
       await this.options.prompts.ensureSet(choice.promptSet);
       return spec;
     });
   }
 
   async evaluate(choice: EvaluateChoice, idempotencyKey: string): Promise<Started> {
-    return this.once("evaluate", idempotencyKey, choice, () => this.evaluateSpec(choice));
+    return this.once("evaluate", idempotencyKey, choice, () => this.options.planner.evaluate(choice));
   }
 
   async find(id: string): Promise<JobRecord | undefined> {
@@ -205,95 +164,6 @@ export class TenantJobs {
       `The idempotency key "${key.slice(0, 80)}" has started another job, with other input. Use a new key.`,
     );
   }
-
-  private async auditSpec(choice: SearchChoice): Promise<AuditJobSpec> {
-    const { model, dataset, ...spec } = await this.search(choice, "UNIVERSAL");
-    return { ...spec, request: { model: facts(model), shots: choice.shots, dataset: dataset.digest } };
-  }
-
-  private async purifySpec(choice: PurifyChoice, by: string): Promise<PurifyJobSpec> {
-    checkName("The prompt set", choice.promptSet);
-    checkGate(choice.gate);
-    const { model, dataset, ...spec } = await this.search(choice, choice.mode);
-    const { promptSet, gate, shots } = choice;
-    return { ...spec, request: { model: facts(model), shots, dataset: dataset.digest, promptSet, gate, by } };
-  }
-
-  private async search(
-    choice: SearchChoice,
-    mode: Mode,
-  ): Promise<PurifySpec & { model: ModelRecord; dataset: DatasetRecord }> {
-    const model = await this.options.models.get(choice.model);
-    const dataset = await this.options.datasets.get(choice.dataset);
-    if (!Number.isInteger(choice.shots) || choice.shots < 1 || choice.shots > MOST_SHOTS)
-      throw new AppError("VALIDATION_FAILED", `shots must be a whole number from 1 to ${MOST_SHOTS}.`);
-    const config = completeConfig(mode, choice.parameters);
-    const labels = chooseLabels(dataset, choice.labels);
-    const shots = await this.images(dataset, labels, choice.shots);
-    const templates = this.options.through.templates(choice.templates);
-    return {
-      model,
-      dataset,
-      modelFolder: model.folder,
-      labels: [...labels],
-      templates: [...templates],
-      shots,
-      config,
-      mode,
-    };
-  }
-
-  private async evaluateSpec(choice: EvaluateChoice): Promise<EvaluateJobSpec> {
-    const { blobs, through: resolver } = this.options;
-    const model = await this.options.models.get(choice.model);
-    const dataset = await this.options.datasets.get(choice.dataset);
-    const through = await resolver.resolve(choice.through);
-    if (through.kind === "version") await this.options.models.assertFits(through.version, model);
-    const known = through.kind === "version" ? through.version.manifest.labels : undefined;
-    const labels = known ?? choice.labels ?? dataset.labels;
-    if (known && choice.labels && digestOf(known) !== digestOf(choice.labels))
-      throw new AppError(
-        "VALIDATION_FAILED",
-        "A prompt version is evaluated on all of its own labels; leave `labels` out.",
-      );
-    const images = await this.images(dataset, labels, Number.POSITIVE_INFINITY, {
-      unknownToo: known === undefined,
-    });
-    return {
-      modelFolder: model.folder,
-      labels: [...labels],
-      through:
-        through.kind === "version"
-          ? { kind: "matrix", matrix: blobs.path(through.version.artifact.digest) }
-          : { kind: "templates", templates: [...through.templates] },
-      images,
-      attack: choice.attack && attackSpec(choice.attack, labels),
-      request: {
-        versionId: through.kind === "version" ? through.version.id : undefined,
-        dataset: dataset.digest,
-      },
-    };
-  }
-
-  /** The first `perLabel` examples of each of the labels, with the index that the label has among them. */
-  private async images(
-    dataset: DatasetRecord,
-    labels: readonly string[],
-    perLabel: number,
-    options: { unknownToo?: boolean } = {},
-  ): Promise<LabelledImage[]> {
-    const examples = await this.options.datasets.examples(dataset);
-    const images = labels.flatMap((label, index) => {
-      const place = dataset.labels.indexOf(label);
-      return examples
-        .filter((example) => example.label === place)
-        .slice(0, perLabel)
-        .map(({ image }) => ({ blob: this.options.blobs.path(image), label: index }));
-    });
-    if (images.length > 0) return images;
-    const what = options.unknownToo ? "labels" : "prompt version's labels";
-    throw new AppError("VALIDATION_FAILED", `Dataset "${dataset.name}" has no image of any of the ${what}.`);
-  }
 }
 
 const MOST_WATCHED = 100;
@@ -310,41 +180,6 @@ function hashKey(key: string): string {
 function unlessTaken(error: unknown): undefined {
   if (error instanceof AppError && error.code === "IDEMPOTENCY_CONFLICT") return undefined;
   throw error;
-}
-
-const facts = ({ name, weights, preprocessing }: ModelRecord) => ({ name, weights, preprocessing });
-
-function chooseLabels(dataset: DatasetRecord, wanted: readonly string[] | undefined): readonly string[] {
-  const labels = wanted ?? dataset.labels;
-  if (new Set(labels).size !== labels.length)
-    throw new AppError("VALIDATION_FAILED", "A label is given twice.");
-  if (labels.length < 2) throw new AppError("VALIDATION_FAILED", "At least two labels are needed.");
-  const missing = labels.filter((label) => !dataset.labels.includes(label));
-  if (missing.length === 0) return labels;
-  throw new AppError(
-    "VALIDATION_FAILED",
-    `Dataset "${dataset.name}" has no examples of ${missing.slice(0, 10).join(", ")}. Add some, or leave these labels out.`,
-    { missing },
-  );
-}
-
-function attackSpec(
-  { kind, target, parameters }: NonNullable<EvaluateChoice["attack"]>,
-  labels: readonly string[],
-): EvaluateJobSpec["attack"] {
-  const index = labels.indexOf(target);
-  if (index < 0)
-    throw new AppError("VALIDATION_FAILED", `The attack's target "${target}" is not among the labels.`);
-  completeParameters(`attack "${kind}"`, attackNamed(kind).defaults, parameters);
-  return { kind, target: index, parameters };
-}
-
-function checkGate({ maxAsr95, minCaDelta, promoteAlias }: GateTerms): void {
-  checkName("The alias", promoteAlias);
-  if (maxAsr95 !== undefined && !(maxAsr95 >= 0 && maxAsr95 <= 1))
-    throw new AppError("VALIDATION_FAILED", "gate.maxAsr95 must be a number from 0 to 1.");
-  if (minCaDelta !== undefined && !(minCaDelta >= -1 && minCaDelta <= 1))
-    throw new AppError("VALIDATION_FAILED", "gate.minCaDelta must be a number from -1 to 1.");
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

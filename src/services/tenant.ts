@@ -4,6 +4,7 @@ import { Aliases } from "./aliases.ts";
 import { Classification, type ImageAnswer } from "./classification.ts";
 import { type DatasetLimits, Datasets } from "./datasets.ts";
 import { Evaluations } from "./evaluations.ts";
+import { JobPlanner } from "./job-planner.ts";
 import { TenantJobs } from "./jobs.ts";
 import { LeastRecent } from "./least-recent.ts";
 import { Prompts, type VersionRecord } from "./prompts.ts";
@@ -64,13 +65,14 @@ export class Tenants {
     const prompts = new Prompts(store, name);
     const aliases = new Aliases(store, name);
     const through = new ThroughResolver(prompts, aliases);
+    const planner = new JobPlanner({ blobs, models, datasets, through });
     return {
       name,
       datasets,
       prompts,
       aliases,
       evaluations: new Evaluations(store, name),
-      jobs: new TenantJobs({ tenant: name, store, blobs, queue, models, datasets, prompts, through }),
+      jobs: new TenantJobs({ tenant: name, store, queue, prompts, planner }),
       classification: new Classification({
         tenant: name,
         models,

@@ -1,0 +1,180 @@
+import { attackNamed } from "../engine/attacks/index.ts";
+import { completeConfig, type Mode } from "../engine/cbpt/config.ts";
+import { completeParameters } from "../engine/parameters.ts";
+import { AppError } from "../errors.ts";
+import type { LabelledImage, PurifySpec } from "../jobs/handlers/spec.ts";
+import type { BlobStore } from "../store/store.ts";
+import { digestOf } from "./canonical.ts";
+import type { DatasetRecord, Datasets } from "./datasets.ts";
+import type { GateTerms } from "./gates.ts";
+import type { AuditJobSpec, EvaluateJobSpec, PurifyJobSpec } from "./job-specs.ts";
+import { checkName } from "./names.ts";
+import type { ModelRecord, ModelRegistry } from "./registry.ts";
+import type { ThroughChoice, ThroughResolver } from "./through.ts";
+
+/** What to look for triggers in, as a caller gives it; local names, not global ids. */
+export interface SearchChoice {
+  readonly model: string;
+  readonly dataset: string;
+  readonly labels?: readonly string[];
+  readonly templates?: readonly string[];
+  readonly shots: number;
+  /** Any of CBPT's hyper-parameters. */
+  readonly parameters: Record<string, unknown>;
+}
+
+export interface PurifyChoice extends SearchChoice {
+  readonly promptSet: string;
+  readonly mode: Mode;
+  readonly gate: GateTerms;
+}
+
+export interface EvaluateChoice {
+  readonly model: string;
+  readonly dataset: string;
+  readonly labels?: readonly string[];
+  readonly through: ThroughChoice;
+  readonly attack?: {
+    readonly kind: string;
+    readonly target: string;
+    readonly parameters: Record<string, unknown>;
+  };
+}
+
+const MOST_SHOTS = 1000;
+
+/** Makes of what a tenant's caller asks for what a job's process is given. Everything that can be checked is checked here. */
+export class JobPlanner {
+  constructor(
+    private readonly options: {
+      readonly blobs: BlobStore;
+      readonly models: ModelRegistry;
+      readonly datasets: Datasets;
+      readonly through: ThroughResolver;
+    },
+  ) {}
+
+  async audit(choice: SearchChoice): Promise<AuditJobSpec> {
+    const { model, dataset, ...spec } = await this.search(choice, "UNIVERSAL");
+    return { ...spec, request: { model: facts(model), shots: choice.shots, dataset: dataset.digest } };
+  }
+
+  async purify(choice: PurifyChoice, by: string): Promise<PurifyJobSpec> {
+    checkName("The prompt set", choice.promptSet);
+    checkGate(choice.gate);
+    const { model, dataset, ...spec } = await this.search(choice, choice.mode);
+    const { promptSet, gate, shots } = choice;
+    return { ...spec, request: { model: facts(model), shots, dataset: dataset.digest, promptSet, gate, by } };
+  }
+
+  private async search(
+    choice: SearchChoice,
+    mode: Mode,
+  ): Promise<PurifySpec & { model: ModelRecord; dataset: DatasetRecord }> {
+    const model = await this.options.models.get(choice.model);
+    const dataset = await this.options.datasets.get(choice.dataset);
+    if (!Number.isInteger(choice.shots) || choice.shots < 1 || choice.shots > MOST_SHOTS)
+      throw new AppError("VALIDATION_FAILED", `shots must be a whole number from 1 to ${MOST_SHOTS}.`);
+    const config = completeConfig(mode, choice.parameters);
+    const labels = chooseLabels(dataset, choice.labels);
+    const shots = await this.images(dataset, labels, choice.shots);
+    const templates = this.options.through.templates(choice.templates);
+    return {
+      model,
+      dataset,
+      modelFolder: model.folder,
+      labels: [...labels],
+      templates: [...templates],
+      shots,
+      config,
+      mode,
+    };
+  }
+
+  async evaluate(choice: EvaluateChoice): Promise<EvaluateJobSpec> {
+    const { blobs, through: resolver } = this.options;
+    const model = await this.options.models.get(choice.model);
+    const dataset = await this.options.datasets.get(choice.dataset);
+    const through = await resolver.resolve(choice.through);
+    if (through.kind === "version") await this.options.models.assertFits(through.version, model);
+    const known = through.kind === "version" ? through.version.manifest.labels : undefined;
+    const labels = known ?? choice.labels ?? dataset.labels;
+    if (known && choice.labels && digestOf(known) !== digestOf(choice.labels))
+      throw new AppError(
+        "VALIDATION_FAILED",
+        "A prompt version is evaluated on all of its own labels; leave `labels` out.",
+      );
+    const images = await this.images(dataset, labels, Number.POSITIVE_INFINITY, {
+      unknownToo: known === undefined,
+    });
+    return {
+      modelFolder: model.folder,
+      labels: [...labels],
+      through:
+        through.kind === "version"
+          ? { kind: "matrix", matrix: blobs.path(through.version.artifact.digest) }
+          : { kind: "templates", templates: [...through.templates] },
+      images,
+      attack: choice.attack && attackSpec(choice.attack, labels),
+      request: {
+        versionId: through.kind === "version" ? through.version.id : undefined,
+        dataset: dataset.digest,
+      },
+    };
+  }
+
+  /** The first `perLabel` examples of each of the labels, with the index that the label has among them. */
+  private async images(
+    dataset: DatasetRecord,
+    labels: readonly string[],
+    perLabel: number,
+    options: { unknownToo?: boolean } = {},
+  ): Promise<LabelledImage[]> {
+    const examples = await this.options.datasets.examples(dataset);
+    const images = labels.flatMap((label, index) => {
+      const place = dataset.labels.indexOf(label);
+      return examples
+        .filter((example) => example.label === place)
+        .slice(0, perLabel)
+        .map(({ image }) => ({ blob: this.options.blobs.path(image), label: index }));
+    });
+    if (images.length > 0) return images;
+    const what = options.unknownToo ? "labels" : "prompt version's labels";
+    throw new AppError("VALIDATION_FAILED", `Dataset "${dataset.name}" has no image of any of the ${what}.`);
+  }
+}
+
+const facts = ({ name, weights, preprocessing }: ModelRecord) => ({ name, weights, preprocessing });
+
+function chooseLabels(dataset: DatasetRecord, wanted: readonly string[] | undefined): readonly string[] {
+  const labels = wanted ?? dataset.labels;
+  if (new Set(labels).size !== labels.length)
+    throw new AppError("VALIDATION_FAILED", "A label is given twice.");
+  if (labels.length < 2) throw new AppError("VALIDATION_FAILED", "At least two labels are needed.");
+  const missing = labels.filter((label) => !dataset.labels.includes(label));
+  if (missing.length === 0) return labels;
+  throw new AppError(
+    "VALIDATION_FAILED",
+    `Dataset "${dataset.name}" has no examples of ${missing.slice(0, 10).join(", ")}. Add some, or leave these labels out.`,
+    { missing },
+  );
+}
+
+function attackSpec(
+  { kind, target, parameters }: NonNullable<EvaluateChoice["attack"]>,
+  labels: readonly string[],
+): EvaluateJobSpec["attack"] {
+  const index = labels.indexOf(target);
+  if (index < 0)
+    throw new AppError("VALIDATION_FAILED", `The attack's target "${target}" is not among the labels.`);
+  completeParameters(`attack "${kind}"`, attackNamed(kind).defaults, parameters);
+  return { kind, target: index, parameters };
+}
+
+function checkGate({ maxAsr95, minCaDelta, promoteAlias }: GateTerms): void {
+  checkName("The alias", promoteAlias);
+  if (maxAsr95 !== undefined && !(maxAsr95 >= 0 && maxAsr95 <= 1))
+    throw new AppError("VALIDATION_FAILED", "gate.maxAsr95 must be a number from 0 to 1.");
+  if (minCaDelta !== undefined && !(minCaDelta >= -1 && minCaDelta <= 1))
+    throw new AppError("VALIDATION_FAILED", "gate.minCaDelta must be a number from -1 to 1.");
+}
