@@ -32,7 +32,8 @@ function typeOf(name: string, parameter: Parameter) {
 
 function describe(name: string, parameter: Parameter): string {
   const published = PUBLISHED_DEFAULTS[name as keyof typeof PUBLISHED_DEFAULTS];
-  const other = published === undefined ? "" : `, ${published} in the published mode`;
+  const other =
+    published === undefined || published === parameter.default ? "" : `, ${published} in the published mode`;
   return `${parameter.about}.${range(parameter)} Default ${parameter.default}${other}.`;
 }
 

@@ -142,6 +142,7 @@ export const QUICK = {
   radius: 2,
   innerSteps: 1,
   innerBatch: 1,
+  views: 1,
   epochs: 1,
   warmupEpochs: 0,
 };
