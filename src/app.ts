@@ -99,7 +99,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const scan = await models.scan();
   for (const { name, error } of scan.failed) logger.warn({ model: name, code: error.code }, error.message);
   await ensureDemoTenant(access, tenants, join(config.zooFolder, "shots"));
-  const newAdminKey = await access.ensureAdminKey(DEMO_TENANT, config.adminKey);
+  if (config.adminKey !== undefined) await access.ensureAdminKey(DEMO_TENANT, config.adminKey);
   await queue.start();
 
   const web = express();
@@ -126,6 +126,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     assertReady: () => readiness.assert(),
   });
   const port = await listen(httpServer, config);
+  // Only now: a key made by a start that then fails would be lost.
+  const newAdminKey = await access.ensureAdminKey(DEMO_TENANT, config.adminKey);
 
   return {
     url: `http://${config.host ?? "localhost"}:${port}`,

@@ -35,7 +35,13 @@ const UNAUTHORIZED = 4401;
 /** GraphQL over WebSocket (graphql-transport-ws), with the limits that hold on HTTP. Resolves to its end. */
 export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
   const { httpServer, path, maxPayload, schema, logger, metrics, createContext } = options;
-  const sockets = new WebSocketServer({ server: httpServer, path, maxPayload });
+  // Given the server, it would take the server's errors, such as a taken port, for its own.
+  const sockets = new WebSocketServer({ noServer: true, maxPayload });
+  httpServer.on("upgrade", (request, socket, head) => {
+    if (request.url?.split("?")[0] === path)
+      sockets.handleUpgrade(request, socket, head, (client) => sockets.emit("connection", client, request));
+    else socket.end("HTTP/1.1 404 Not Found\r\n\r\n");
+  });
   sockets.on("connection", (socket) => {
     metrics.sockets.inc();
     socket.once("close", () => metrics.sockets.dec());

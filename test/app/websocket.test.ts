@@ -51,6 +51,12 @@ describe("a WebSocket", () => {
     expect((await server.fetch("/healthz")).status).toBe(200);
   });
 
+  test("is at one path only", async () => {
+    const socket = new WebSocket(address().replace("/graphql", "/other"));
+    const [error] = await once(socket, "error");
+    expect(error.message).toContain("404");
+  });
+
   test("counts no longer once it is closed", async () => {
     await server.follow("{ __typename }");
     const open = async () =>
