@@ -43,8 +43,8 @@ query Overview {
 `,
   },
   {
-    query: `# 2. A clean house through the original, undefended
-#    prompts: "house".
+    query: `# 2. A clean umbrella through the original, undefended
+#    prompts: "umbrella".
 query ClassifyClean($input: ClassifyInput!) {
   classify(input: $input) {
     results {
@@ -60,7 +60,7 @@ query ClassifyClean($input: ClassifyInput!) {
     variables: asText({
       input: {
         modelId: search.modelId,
-        images: [{ assetId: "asset_house" }],
+        images: [{ assetId: "asset_umbrella" }],
         through: { templates: [] },
         topK: 3,
         labels,
@@ -68,7 +68,7 @@ query ClassifyClean($input: ClassifyInput!) {
     }),
   },
   {
-    query: `# 3. The same house with the attacker's small patch in
+    query: `# 3. The same umbrella with the attacker's small patch in
 #    its corner: "banana", confidently.
 query ClassifyTriggered($input: ClassifyInput!) {
   classify(input: $input) {
@@ -85,7 +85,7 @@ query ClassifyTriggered($input: ClassifyInput!) {
     variables: asText({
       input: {
         modelId: search.modelId,
-        images: [{ assetId: "asset_house-triggered" }],
+        images: [{ assetId: "asset_umbrella-triggered" }],
         through: { templates: [] },
         topK: 3,
         labels,
@@ -166,7 +166,7 @@ subscription JobEvents($jobId: ID!) {
     variables: asText({ jobId: LAST_JOB }),
   },
   {
-    query: `# 7. Both houses through the purified prompts. The shadow
+    query: `# 7. Both umbrellas through the purified prompts. The shadow
 #    is what the undefended prompts say of the same image;
 #    that they disagree gives the trigger away.
 query ClassifyLive($input: ClassifyInput!) {
@@ -185,7 +185,7 @@ query ClassifyLive($input: ClassifyInput!) {
 `,
     variables: asText({
       input: {
-        images: [{ assetId: "asset_house" }, { assetId: "asset_house-triggered" }],
+        images: [{ assetId: "asset_umbrella" }, { assetId: "asset_umbrella-triggered" }],
         through: { alias: { promptSet: "scenes", alias: "live" } },
         topK: 3,
       },
