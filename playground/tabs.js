@@ -166,9 +166,9 @@ subscription JobEvents($jobId: ID!) {
     variables: asText({ jobId: LAST_JOB }),
   },
   {
-    query: `# 7. Both umbrellas through the purified prompts. The shadow
-#    is what the undefended prompts say of the same image;
-#    that they disagree gives the trigger away.
+    query: `# 7. Both umbrellas through the purified prompts. The
+#    shadow is what the undefended prompts say of the same
+#    image; that they disagree gives the trigger away.
 query ClassifyLive($input: ClassifyInput!) {
   classify(input: $input) {
     served { number digest createdAt }
