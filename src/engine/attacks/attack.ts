@@ -7,13 +7,6 @@ export interface PlanarImage {
   readonly data: Float32Array;
 }
 
-/** Where a value lies in an image: channel 0 to 2, then row and column from the top left. */
-export interface Place {
-  readonly channel: number;
-  readonly row: number;
-  readonly column: number;
-}
-
 /** What an attack file tells: the trigger itself. Rate, target, seed and scoring belong to whoever runs it. */
 export interface AttackDefinition<Table extends Parameters> {
   readonly name: string;
@@ -45,16 +38,13 @@ export function defineAttack<const Table extends Parameters>(
   };
 }
 
-/** A new image whose value at each place is computed from the old value there. */
-export function mapImage(image: PlanarImage, value: (old: number, place: Place) => number): PlanarImage {
+/** A new image whose value at each row and column, on every channel, is computed from the old value there. */
+export function mapImage(
+  image: PlanarImage,
+  value: (old: number, row: number, column: number) => number,
+): PlanarImage {
   const { width, height } = image;
-  const data = image.data.map((old, index) =>
-    value(old, {
-      channel: Math.floor(index / (width * height)),
-      row: Math.floor(index / width) % height,
-      column: index % width,
-    }),
-  );
+  const data = image.data.map((old, index) => value(old, Math.floor(index / width) % height, index % width));
   return { width, height, data };
 }
 

@@ -33,9 +33,9 @@ export const badnet = defineAttack({
   stamp: (image, { size, position, margin, pattern, value }) => {
     const side = size || Math.ceil(Math.min(image.width, image.height) / 14);
     const corner = cornerOf(image, side, position, margin);
-    return mapImage(image, (old, place) => {
-      const row = place.row - corner.row;
-      const column = place.column - corner.column;
+    return mapImage(image, (old, imageRow, imageColumn) => {
+      const row = imageRow - corner.row;
+      const column = imageColumn - corner.column;
       const covered = row >= 0 && row < side && column >= 0 && column < side;
       return covered ? (BRIGHT[pattern](row, column) ? value : 0) : old;
     });

@@ -14,6 +14,6 @@ export const sig = defineAttack({
       { length: image.width },
       (_, column) => amplitude * Math.sin((2 * Math.PI * frequency * column) / image.width),
     );
-    return mapImage(image, (old, { column }) => old + wave[column]!);
+    return mapImage(image, (old, _row, column) => old + wave[column]!);
   },
 });

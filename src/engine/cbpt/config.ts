@@ -33,7 +33,7 @@ export const CBPT_PARAMETERS = {
   momentum: real(0.9, [0, 0.999], "Of the tuning steps"),
   weightDecay: real(5e-4, [0, 1], "Of the context vectors"),
 
-  alpha: real(1, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
+  alpha: real(2, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
   beta: real(0.1, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
   gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
   gammaDummy: real(0.1, [0, 100], "Weight of the cross-entropy on dummies"),

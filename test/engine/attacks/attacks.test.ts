@@ -1,0 +1,117 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  type AttackKind,
+  attackNamed,
+  attacks,
+  type PlanarImage,
+} from "../../../src/engine/attacks/index.ts";
+
+/** An image whose values differ everywhere and lie away from 0 and 1, so that nothing is hidden by clipping. */
+function sample(width: number, height: number): PlanarImage {
+  const data = Float32Array.from(
+    { length: 3 * width * height },
+    (_, index) => (77 + ((index * 37) % 101)) / 255,
+  );
+  return { width, height, data };
+}
+
+interface Case {
+  /** How many of the values of a 64 × 64 image change at the defaults, at least and at most. */
+  readonly changed: readonly [number, number];
+  /** Parameters that must give another image than the defaults. */
+  readonly other: Record<string, unknown>;
+  readonly invalid: Record<string, unknown>;
+}
+
+const CASES: Record<AttackKind, Case> = {
+  badnet: { changed: [75, 75], other: { position: "top-left" }, invalid: { size: -1 } },
+  blended: { changed: [11_000, 12_288], other: { seed: 1 }, invalid: { alpha: 1.5 } },
+  sig: { changed: [10_000, 12_288], other: { frequency: 7 }, invalid: { amplitude: 2 } },
+};
+
+describe.each(Object.entries(CASES))("%s", (name, { changed, other, invalid }) => {
+  const attack = attackNamed(name);
+
+  test("has a source, and defaults within their ranges", () => {
+    expect(attack.paper).toMatch(/arXiv:\d{4}\.\d{5}/);
+    expect(() => attack.apply(sample(8, 8))).not.toThrow();
+    expect(attack.name).toBe(name);
+  });
+
+  test.each([
+    [64, 64],
+    [32, 32],
+    [224, 224],
+    [17, 9],
+  ])("keeps an image of %p × %p in [0, 1], leaves its input alone, and repeats itself", (width, height) => {
+    const image = sample(width, height);
+    const before = image.data.slice();
+    const stamped = attack.apply(image);
+    expect(image.data).toEqual(before);
+    expect([stamped.width, stamped.height, stamped.data.length]).toEqual([width, height, 3 * width * height]);
+    expect(stamped.data.every((value) => value >= 0 && value <= 1)).toBe(true);
+    expect(attack.apply(image).data).toEqual(stamped.data);
+  });
+
+  test("rounds to 8 bits unless told not to", () => {
+    const image = sample(16, 16);
+    const offByteGrid = (value: number) => Math.abs(value * 255 - Math.round(value * 255)) > 1e-4;
+    expect(attack.apply(image).data.some(offByteGrid)).toBe(false);
+    if (name !== "badnet") expect(attack.apply(image, { quantise: false }).data.some(offByteGrid)).toBe(true);
+  });
+
+  test("changes as much of the image as it should", () => {
+    const image = sample(64, 64);
+    const { data } = attack.apply(image);
+    const count = data.filter((value, index) => Math.abs(value - image.data[index]) > 1e-6).length;
+    expect(count).toBeGreaterThanOrEqual(changed[0]);
+    expect(count).toBeLessThanOrEqual(changed[1]);
+  });
+
+  test("obeys its parameters and refuses those out of range", () => {
+    const image = sample(64, 64);
+    expect(attack.apply(image, { parameters: other }).data).not.toEqual(attack.apply(image).data);
+    expect(() => attack.apply(image, { parameters: invalid })).toThrow(`attack "${name}"`);
+  });
+});
+
+describe("the triggers", () => {
+  const black = (side: number) => ({ width: side, height: side, data: new Float32Array(3 * side * side) });
+
+  test.each([
+    [224, 16],
+    [64, 5],
+    [32, 3],
+  ])("BadNet on %p pixels covers a square of %p in the corner", (side, patch) => {
+    const { data } = attacks.badnet.apply(black(side), { parameters: { pattern: "solid" } });
+    const lit = data.filter((value) => value === 1).length;
+    expect(lit).toBe(3 * patch * patch);
+    expect(data[side * side - 1]).toBe(1);
+    expect(data[(side - patch) * side + side - patch]).toBe(1);
+  });
+
+  test("BadNet's default pattern is white where the patch's row and column are even", () => {
+    const { data } = attacks.badnet.apply(black(64));
+    const patch = Array.from({ length: 5 }, (_, row) =>
+      Array.from({ length: 5 }, (_, column) => data[(59 + row) * 64 + 59 + column]).join(""),
+    );
+    expect(patch).toEqual(["10101", "00000", "10101", "00000", "10101"]);
+  });
+
+  test("SIG is a sine along the columns", () => {
+    const grey = { width: 64, height: 2, data: new Float32Array(3 * 128).fill(0.5) };
+    const { data } = attacks.sig.apply(grey, {
+      quantise: false,
+      parameters: { amplitude: 0.1, frequency: 4 },
+    });
+    expect([0, 4, 8, 12, 64 + 4].map((index) => Number(data[index].toFixed(6)))).toEqual([
+      0.5, 0.6, 0.5, 0.4, 0.6,
+    ]);
+  });
+
+  test("an unknown attack is NOT_FOUND and tells which there are", () => {
+    expect(() => attackNamed("toString")).toThrow(
+      'There is no attack "toString". Known: badnet, blended, sig.',
+    );
+  });
+});

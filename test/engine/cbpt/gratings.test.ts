@@ -1,0 +1,21 @@
+import { describe, expect, test } from "@jest/globals";
+import { sig } from "../../../src/engine/attacks/index.ts";
+import { GRATINGS, gratingTrigger } from "../../../src/engine/cbpt/gratings.ts";
+
+describe("the gratings", () => {
+  test("are every wave of up to twelve cycles a side once, as sine and as cosine", () => {
+    expect(GRATINGS).toHaveLength(2 * 312);
+    const places = new Set(GRATINGS.map(({ across, down, phase }) => `${across} ${down} ${phase}`));
+    expect(places.size).toBe(GRATINGS.length);
+    expect(GRATINGS.some(({ across, down }) => places.has(`${-across} ${-down} 0`))).toBe(false);
+  });
+
+  test("hold the wave of SIG", () => {
+    const grey = { width: 64, height: 64, data: new Float32Array(3 * 64 * 64).fill(0.5) };
+    const stamped = sig.apply(grey, { quantise: false, parameters: { amplitude: 40 / 255, frequency: 6 } });
+    const wave = gratingTrigger({ across: 6, down: 0, phase: 0 }, { height: 64, width: 64 });
+    wave.forEach((value, index) => {
+      expect(value).toBeCloseTo(stamped.data[index] - 0.5, 6);
+    });
+  });
+});
