@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import DataLoader from "dataloader";
 import { margin, type Scores, score, topK } from "../engine/clip/zero-shot.ts";
 import { AppError } from "../errors.ts";
 import { type ImageProblemCode, type ImageSource, imageProblemOf, readImage } from "./image-source.ts";
@@ -191,17 +192,15 @@ export class Classification {
     images: readonly (Uint8Array | (ImageAnswer & { kind: "rejected" }))[],
     signal: AbortSignal | undefined,
   ): Promise<Encoded[]> {
-    const underWay = new Map<string, Promise<Encoded>>();
     model.assertRoom(images.length);
-    return Promise.all(
-      images.map((image) => {
-        if (!(image instanceof Uint8Array)) return image;
-        const key = `${this.options.tenant} ${record.weights} ${record.preprocessing} ${digest(image)}`;
-        const known = underWay.get(key) ?? this.encode(model, key, image, signal);
-        underWay.set(key, known);
-        return known;
-      }),
+    const keyOf = (image: Uint8Array): string =>
+      `${this.options.tenant} ${record.weights} ${record.preprocessing} ${digest(image)}`;
+    const loader = new DataLoader(
+      (different: readonly Uint8Array[]) =>
+        Promise.all(different.map((image) => this.encode(model, keyOf(image), image, signal))),
+      { cacheKeyFn: keyOf },
     );
+    return Promise.all(images.map((image) => (image instanceof Uint8Array ? loader.load(image) : image)));
   }
 
   private async encode(
