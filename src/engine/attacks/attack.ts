@@ -44,11 +44,16 @@ export function mapImage(
   value: (old: number, row: number, column: number) => number,
 ): PlanarImage {
   const { width, height } = image;
-  const data = image.data.map((old, index) => value(old, Math.floor(index / width) % height, index % width));
+  const data = new Float32Array(image.data.length);
+  for (let line = 0; line * width < data.length; line++)
+    for (let column = 0; column < width; column++) {
+      const index = line * width + column;
+      data[index] = value(image.data[index], line % height, column);
+    }
   return { width, height, data };
 }
 
 function finish(image: PlanarImage, quantise: boolean): PlanarImage {
-  const clip = (value: number) => Math.min(1, Math.max(0, value));
+  const clip = (value: number) => (value < 0 ? 0 : value > 1 ? 1 : value);
   return mapImage(image, quantise ? (value) => Math.round(clip(value) * 255) / 255 : clip);
 }

@@ -1,9 +1,8 @@
-import type { Count } from "../evaluation/rate.ts";
-import { nearestClass, row } from "./features.ts";
+import { dot, gatherRows, predictions, row } from "./features.ts";
 import {
-  GRATINGS,
   type GratingSearch,
   gratingFindings,
+  gratingsOf,
   gratingTrigger,
   startGratings,
   stepGratings,
@@ -38,7 +37,7 @@ export type Audit =
       readonly stage: "count";
       readonly round: number;
       readonly universal: Universal;
-      readonly pulled: readonly Count[];
+      readonly dense: readonly Finding[];
     }
   | {
       readonly stage: "gratings";
@@ -97,16 +96,15 @@ async function invert(bench: Workbench, audit: Audit & { stage: "invert" }): Pro
   const { round } = audit;
   const universal = await stepUniversal(bench, audit.universal, radiiOf(bench.problem)[round]!);
   const finished = universal.step >= (round + 1) * bench.problem.config.innerSteps;
-  return finished ? { stage: "count", round, universal, pulled: [] } : { stage: "invert", round, universal };
+  return finished ? { stage: "count", round, universal, dense: [] } : { stage: "invert", round, universal };
 }
 
 async function countNext(bench: Workbench, audit: Audit & { stage: "count" }): Promise<Audit> {
   const { problem } = bench;
   const { round, universal } = audit;
-  const label = audit.pulled.length;
-  const pulled = [...audit.pulled, await pullOf(bench, label, denseTrigger(problem, universal, label))];
-  if (pulled.length < problem.labels.length) return { ...audit, pulled };
-  const dense = pulled.map((count, index): Finding => ({ label: index, family: "dense", pulled: count }));
+  const label = audit.dense.length;
+  const dense = [...audit.dense, await findingOf(bench, label, denseTrigger(problem, universal, label))];
+  if (dense.length < problem.labels.length) return { ...audit, dense };
   const last = round + 1 === radiiOf(problem).length;
   if (!last && suspectsAmong(dense).length === 0) return { stage: "invert", round: round + 1, universal };
   return { stage: "gratings", dense, round, universal, search: startGratings(problem) };
@@ -114,14 +112,15 @@ async function countNext(bench: Workbench, audit: Audit & { stage: "count" }): P
 
 async function tryGratings(bench: Workbench, audit: Audit & { stage: "gratings" }): Promise<Audit> {
   const { problem } = bench;
+  const all = gratingsOf(problem);
   const search = await stepGratings(bench, audit.search);
-  if (search.next < GRATINGS.length) return { ...audit, search };
-  const gratings = gratingFindings(search);
+  if (search.next < all.length) return { ...audit, search };
+  const gratings = all.length > 0 ? gratingFindings(search) : [];
   const findings = [...audit.dense, ...gratings];
   const triggerOf = ({ label, family }: Finding): Float32Array =>
     family === "dense"
       ? denseTrigger(problem, audit.universal, label).slice()
-      : gratingTrigger(GRATINGS[search.best[label]], problem.imageSize);
+      : gratingTrigger(all[search.best[label]], problem.imageSize);
   const suspects = suspectsAmong(findings).map(
     (finding): Suspect => ({ label: finding.label, family: finding.family, trigger: triggerOf(finding) }),
   );
@@ -152,7 +151,7 @@ async function refine(bench: Workbench, audit: Audit & { stage: "refine" }): Pro
   const refinement = await stepRefinement(bench, label, audit.refinement, radius * REFINING_RADII[round]);
   const { innerSteps } = bench.problem.config;
   if (refinement.step < (round + 1) * innerSteps) return { ...audit, refinement };
-  const pulled = await pullOf(bench, label, refinement.trigger);
+  const { pulled } = await findingOf(bench, label, refinement.trigger);
   if (pulled.k < PULLS_ENOUGH * pulled.n && round + 1 < REFINING_RADII.length)
     return { ...audit, round: round + 1, refinement };
   const refined = suspects.map((suspect, place) =>
@@ -161,15 +160,29 @@ async function refine(bench: Workbench, audit: Audit & { stage: "refine" }): Pro
   return startRefining(findings, refined, index + 1, radius);
 }
 
-/** How many shots of other classes the undefended model gives the label once the trigger is on them. */
-async function pullOf(bench: Workbench, label: number, trigger: Float32Array): Promise<Count> {
+/** What a dense trigger does to shots of other classes, as the undefended model sees them. */
+async function findingOf(bench: Workbench, label: number, trigger: Float32Array): Promise<Finding> {
   const { problem } = bench;
-  const indices = sampleOthers(problem, label, COUNTED);
-  const features = await bench.encode(indices.map((index) => stamp(problem.shots[index]!.pixels, trigger)));
-  const hits = indices.filter(
-    (_, position) => nearestClass(row(features, problem.width, position), problem.matrix) === label,
+  const { shots, features, matrix, width } = problem;
+  const others = sampleOthers(problem, label, COUNTED);
+  const triggered = await bench.encode(others.map((index) => stamp(shots[index].pixels, trigger)));
+  const hits = predictions(triggered, matrix, width).filter((predicted) => predicted === label);
+  const own = shots.flatMap((shot, index) => (shot.label === label ? [index] : []));
+  const text = row(matrix, width, label);
+  const attraction =
+    meanSimilarity(triggered, text, width) / meanSimilarity(gatherRows(features, width, own), text, width);
+  return { label, family: "dense", pulled: { k: hits.length, n: others.length }, attraction };
+}
+
+/** Mean cosine of normalised rows [n, D] with a normalised text feature. */
+function meanSimilarity(rows: Float32Array, text: Float32Array, width: number): number {
+  const count = rows.length / width;
+  return (
+    Array.from({ length: count }, (_, index) => dot(row(rows, width, index), text)).reduce(
+      (a, b) => a + b,
+      0,
+    ) / count
   );
-  return { k: hits.length, n: indices.length };
 }
 
 function denseTrigger(problem: Problem, { triggers }: Universal, label: number): Float32Array {

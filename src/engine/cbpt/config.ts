@@ -62,6 +62,7 @@ export const CBPT_PARAMETERS = {
     [0, 1000],
     "Largest norm of a trigger on [0, 1] pixels; 0 finds it: grows until a class stands out",
   ),
+  gratingCycles: whole(12, [0, 64], "Most cycles per side of the gratings that an audit tries; 0 tries none"),
   temperature: real(
     0.1,
     [1e-3, 10],

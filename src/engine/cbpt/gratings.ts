@@ -15,17 +15,16 @@ export interface Grating {
   readonly phase: number;
 }
 
-/** Highest number of cycles per side that is tried in each direction. */
-const MOST_CYCLES = 12;
 /** Height of the waves on [0, 1] pixels: the weaker of the two that the literature uses. */
 export const GRATING_AMPLITUDE = 40 / 255;
 /** How many shots each grating is tried on. */
 export const GRATING_SHOTS = 40;
 
 /** Every grating that is tried: the half plane of whole frequencies, each as a sine and as a cosine. */
-export const GRATINGS: readonly Grating[] = frequencies(MOST_CYCLES).flatMap(([across, down]) =>
-  [0, 0.25].map((phase) => ({ across, down, phase })),
-);
+export const gratingsOf = ({ config }: Pick<Problem, "config">): readonly Grating[] =>
+  frequencies(config.gratingCycles).flatMap(([across, down]) =>
+    [0, 0.25].map((phase) => ({ across, down, phase })),
+  );
 
 /** δ = amplitude · sin 2π(across · column / W + down · row / H + phase) on all channels, [3, H, W]. */
 export function gratingTrigger(
@@ -43,7 +42,7 @@ export function gratingTrigger(
   return trigger;
 }
 
-/** The search through `GRATINGS`, forward only: SIG is large but simple, and dense noise does not find it. */
+/** The search through all gratings, forward only: SIG is large but simple, and dense noise does not find it. */
 export interface GratingSearch {
   readonly next: number;
   /** [C]: for each class, the grating that pulled the largest share of other classes' shots to it. */
@@ -72,7 +71,7 @@ export const GRATINGS_PER_STEP = 6;
 
 /** Tries the next few gratings on the sample. */
 export async function stepGratings(bench: Workbench, search: GratingSearch): Promise<GratingSearch> {
-  const last = Math.min(search.next + GRATINGS_PER_STEP, GRATINGS.length);
+  const last = Math.min(search.next + GRATINGS_PER_STEP, gratingsOf(bench.problem).length);
   const numbers = Array.from({ length: last - search.next }, (_, index) => search.next + index);
   const counts = await Promise.all(numbers.map((number) => pullsOf(bench, number)));
   return numbers.reduce((state, number, index) => noteGrating(state, number, counts[index]), search);
@@ -83,7 +82,7 @@ async function pullsOf(bench: Workbench, number: number): Promise<Int32Array> {
   const { problem } = bench;
   const { shots, matrix, width } = problem;
   const sample = gratingSample(problem);
-  const trigger = gratingTrigger(GRATINGS[number], problem.imageSize);
+  const trigger = gratingTrigger(gratingsOf(problem)[number], problem.imageSize);
   const features = await bench.encode(sample.map((index) => stamp(shots[index]!.pixels, trigger)));
   const counts = new Int32Array(problem.labels.length);
   sample.forEach((index, position) => {

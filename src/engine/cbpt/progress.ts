@@ -1,5 +1,5 @@
 import { type Audit, COUNTED, radiiOf } from "./audit.ts";
-import { GRATING_SHOTS, GRATINGS, GRATINGS_PER_STEP } from "./gratings.ts";
+import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
 import { LOSSES } from "./objective.ts";
 import type { Problem } from "./problem.ts";
 import type { Purification } from "./purification.ts";
@@ -61,7 +61,7 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
       };
     }
     case "count": {
-      const step = audit.pulled.length;
+      const step = audit.dense.length;
       return {
         phase: "count",
         epoch: audit.round + 1,
@@ -76,9 +76,11 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         phase: "gratings",
         epoch: audit.round + 1,
         step: audit.search.next,
-        steps: GRATINGS.length,
+        steps: gratingsOf(problem).length,
         done:
-          auditWork(problem) - refiningWork(problem) - (GRATINGS.length - audit.search.next) * GRATING_SHOTS,
+          auditWork(problem) -
+          refiningWork(problem) -
+          (gratingsOf(problem).length - audit.search.next) * GRATING_SHOTS,
         images: GRATINGS_PER_STEP * GRATING_SHOTS,
       };
     case "refine": {
@@ -121,7 +123,7 @@ function tuningProgress(problem: Problem, tuning: Tuning): Progress {
 /** Work is counted in forward passes of one image. */
 const auditWork = (problem: Problem): number =>
   radiiOf(problem).length * (inversionWork(problem) + countingWork(problem)) +
-  GRATINGS.length * GRATING_SHOTS +
+  gratingsOf(problem).length * GRATING_SHOTS +
   refiningWork(problem);
 
 const inversionWork = ({ config, labels }: Problem): number =>

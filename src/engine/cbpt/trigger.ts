@@ -69,4 +69,4 @@ function magnitude(values: Float32Array, norm: Norm): number {
   return norm === "L2" ? Math.sqrt(total) : total;
 }
 
-const clip = (value: number): number => Math.min(1, Math.max(0, value));
+const clip = (value: number): number => (value < 0 ? 0 : value > 1 ? 1 : value);

@@ -16,14 +16,17 @@ export function drawView(pixels: Float32Array, { height, width }: ImageSize, ran
   const [right, down] = [Math.round(symmetric(SHIFT * width)), Math.round(symmetric(SHIFT * height))];
   const [factor, offset] = [1 + symmetric(LIGHT.factor), symmetric(LIGHT.offset)];
   const view = new Float32Array(pixels.length);
-  for (let target = 0; target < pixels.length; target++) {
-    const column = target % width;
-    const row = Math.floor(target / width) % height;
-    const from = clamp((mirrored ? width - 1 - column : column) + right, width);
-    const source = target - column - row * width + clamp(row + down, height) * width + from;
-    view[target] = Math.min(1, Math.max(0, pixels[source] * factor + offset));
-  }
+  let target = 0;
+  for (let plane = 0; plane < pixels.length; plane += height * width)
+    for (let row = 0; row < height; row++) {
+      const line = plane + clamp(row + down, height) * width;
+      for (let column = 0; column < width; column++) {
+        const from = clamp((mirrored ? width - 1 - column : column) + right, width);
+        const value = pixels[line + from] * factor + offset;
+        view[target++] = value < 0 ? 0 : value > 1 ? 1 : value;
+      }
+    }
   return view;
 }
 
-const clamp = (place: number, size: number): number => Math.min(size - 1, Math.max(0, place));
+const clamp = (place: number, size: number): number => (place < 0 ? 0 : place >= size ? size - 1 : place);

@@ -37,7 +37,7 @@ describe("the configuration", () => {
   });
 
   test("refuses more warm-up than epochs and a weakest dummy above the strongest", () => {
-    expect(() => completeConfig("UNIVERSAL", { epochs: 3 })).toThrow(
+    expect(() => completeConfig("UNIVERSAL", { epochs: 3, warmupEpochs: 4 })).toThrow(
       "warmupEpochs must not be above epochs (3)",
     );
     expect(() => completeConfig("UNIVERSAL", { dummyWeakest: 5 })).toThrow("dummyWeakest must not be above");

@@ -1,13 +1,15 @@
 import { describe, expect, test } from "@jest/globals";
 import { sig } from "../../../src/engine/attacks/index.ts";
-import { GRATINGS, gratingTrigger } from "../../../src/engine/cbpt/gratings.ts";
+import { defaultConfig } from "../../../src/engine/cbpt/config.ts";
+import { gratingsOf, gratingTrigger } from "../../../src/engine/cbpt/gratings.ts";
 
 describe("the gratings", () => {
   test("are every wave of up to twelve cycles a side once, as sine and as cosine", () => {
-    expect(GRATINGS).toHaveLength(2 * 312);
-    const places = new Set(GRATINGS.map(({ across, down, phase }) => `${across} ${down} ${phase}`));
-    expect(places.size).toBe(GRATINGS.length);
-    expect(GRATINGS.some(({ across, down }) => places.has(`${-across} ${-down} 0`))).toBe(false);
+    const gratings = gratingsOf({ config: defaultConfig("UNIVERSAL") });
+    expect(gratings).toHaveLength(2 * 312);
+    const places = new Set(gratings.map(({ across, down, phase }) => `${across} ${down} ${phase}`));
+    expect(places.size).toBe(gratings.length);
+    expect(gratings.some(({ across, down }) => places.has(`${-across} ${-down} 0`))).toBe(false);
   });
 
   test("hold the wave of SIG", () => {

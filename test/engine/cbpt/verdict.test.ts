@@ -23,6 +23,20 @@ describe("the verdict", () => {
     expect(suspectsAmong(findings("dense", percents)).map(({ label }) => label)).toEqual(expected);
   });
 
+  test("where noise pulls to every class, of the one that its trigger comes nearer to than its own images", () => {
+    const dense = (attractions: number[]): Finding[] =>
+      attractions.map((attraction, label) => ({
+        label,
+        family: "dense",
+        pulled: { k: 85, n: 100 },
+        attraction,
+      }));
+    const labels = (attractions: number[]) => suspectsAmong(dense(attractions)).map(({ label }) => label);
+    expect(labels([1.24, 1.0, 0.91, 0.93, 0.99, 0.86, 0.95, 0.97, 0.97, 1.04])).toEqual([0]);
+    expect(labels([0.91, 0.87, 0.9, 0.91, 0.93, 0.82, 0.92, 0.91, 0.92, 0.95])).toEqual([]);
+    expect(labels([1.24, 1.3, 0.91, 0.93, 0.99, 0.86, 0.95, 0.97, 0.97, 1.04])).toEqual([]);
+  });
+
   test("asks more of gratings, which damage images", () => {
     const labels = (percents: number[]) =>
       suspectsAmong(findings("grating", percents)).map(({ label }) => label);
