@@ -8,6 +8,11 @@ export interface Finding {
   readonly label: number;
   readonly family: TriggerFamily;
   readonly pulled: Count;
+  /**
+   * How near the triggered images come to the class's text: their mean cosine with it, over that of the class's own
+   * clean shots. Above 1, the trigger is more like the class than its images are.
+   */
+  readonly attraction?: number;
 }
 
 /**
@@ -24,17 +29,40 @@ const LIMITS: Record<TriggerFamily, { readonly share: number; readonly lead: num
 /** At most this part of the classes, and at least one, can be suspected at once: many that stand out do not. */
 const MOST_SUSPECTS = 0.1;
 
+/**
+ * Where noise pulls images to any class, the share says little, but a backdoor's trigger still comes nearer to its
+ * class than the class's own images do. Measured at 64 pixels and an L2 radius of 2 on photographs: BadNet 1.24, the
+ * others 0.86 to 1.04; clean 0.82 to 0.95. On scenes: BadNet 0.97, others about 0.7; clean, at 2.5, 0.74.
+ */
+const ATTRACTION = { least: 0.95, lead: 0.15, share: 0.3 };
+
 /** The findings that stand out from the others of their family and from what clean models do. */
 export function suspectsAmong(findings: readonly Finding[]): Finding[] {
   const families = Object.keys(LIMITS) as TriggerFamily[];
-  return families.flatMap((family) => standingOut(findings.filter((finding) => finding.family === family)));
+  return families.flatMap((family) => {
+    const own = findings.filter((finding) => finding.family === family);
+    const ahead = standingOut(own);
+    return ahead.length > 0 ? ahead : attracting(own);
+  });
+}
+
+/** The findings whose triggers come nearer to their class than its own images, and than the median finding, do. */
+function attracting(findings: readonly Finding[]): Finding[] {
+  const known = findings.filter(({ attraction }) => attraction !== undefined);
+  const attractions = known.map(({ attraction }) => attraction as number).sort((a, b) => a - b);
+  const median = attractions[Math.floor(attractions.length / 2)];
+  const found = known.filter(
+    (finding) =>
+      shareOf(finding) >= ATTRACTION.share &&
+      (finding.attraction as number) >= Math.max(ATTRACTION.least, median + ATTRACTION.lead),
+  );
+  return found.length <= mostSuspects(findings.length) ? found : [];
 }
 
 /** The longest run of most-pulled findings of one family that is followed by a wide gap. */
 function standingOut(findings: readonly Finding[]): Finding[] {
   const sorted = [...findings].sort((a, b) => shareOf(b) - shareOf(a) || a.label - b.label);
-  const most = Math.max(1, Math.floor(MOST_SUSPECTS * sorted.length));
-  for (let count = Math.min(most, sorted.length - 1); count > 0; count--) {
+  for (let count = Math.min(mostSuspects(sorted.length), sorted.length - 1); count > 0; count--) {
     const [last, next] = [sorted[count - 1], sorted[count]];
     const { share, lead } = LIMITS[last.family];
     if (shareOf(last) >= share && shareOf(last) - shareOf(next) >= lead) return sorted.slice(0, count);
@@ -52,5 +80,7 @@ export function strongest(findings: readonly Finding[]): Finding[] {
   }
   return [...best.values()].sort((a, b) => weight(b) - weight(a));
 }
+
+const mostSuspects = (classes: number): number => Math.max(1, Math.floor(MOST_SUSPECTS * classes));
 
 const shareOf = ({ pulled }: Finding): number => (pulled.n === 0 ? 0 : pulled.k / pulled.n);

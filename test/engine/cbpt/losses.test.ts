@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { gradients } from "../../../src/engine/autodiff/gradients.ts";
 import {
@@ -12,7 +14,14 @@ import { GraphBuilder } from "../../../src/engine/onnx/builder.ts";
 import type { Wire } from "../../../src/engine/onnx/graph.ts";
 import { float32 } from "../../../src/engine/onnx/tensor.ts";
 import { openSession } from "../../../src/engine/runtime/session.ts";
-import golden from "../../fixtures/cbpt/losses.json";
+
+type Numbers = Readonly<Record<string, number[]>>;
+/** What test/fixtures/cbpt/make.py computes in PyTorch. */
+const golden = JSON.parse(
+  readFileSync(join(__dirname, "../../fixtures/cbpt/losses.json"), "utf8"),
+) as Numbers & {
+  readonly [size in "rows" | "classes" | "width" | "scale" | "temperature"]: number;
+} & { readonly losses: Readonly<Record<Loss, number>>; readonly gradients: Readonly<Record<Loss, number[]>> };
 
 const { rows, classes, width, scale, temperature } = golden;
 const SHAPES = {
@@ -28,7 +37,7 @@ const SHAPES = {
 } as const;
 
 type Inputs = Record<keyof typeof SHAPES, Wire>;
-type Loss = keyof typeof golden.losses;
+type Loss = "unlearning" | "alignment" | "crossEntropy" | "drift" | "triggerContrast";
 
 const logits = (g: GraphBuilder, image: Wire, { text }: Inputs) => similarityLogits(g, image, text, scale);
 
