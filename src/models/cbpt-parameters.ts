@@ -2,6 +2,7 @@ import { Field, Float, Int } from "type-graphql";
 import { CBPT_PARAMETERS, PUBLISHED_DEFAULTS } from "../engine/cbpt/config.ts";
 import type { NumberParameter, Parameter, ValuesOf } from "../engine/parameters.ts";
 import { Norm } from "./norm.ts";
+import { Optimiser } from "./optimiser.ts";
 import { Position } from "./position.ts";
 import { Positive } from "./positive.ts";
 import { StepRule } from "./step-rule.ts";
@@ -9,7 +10,13 @@ import { StepRule } from "./step-rule.ts";
 export type CbptParameters = ValuesOf<typeof CBPT_PARAMETERS>;
 
 /** The enum of each parameter that is a choice. */
-const ENUMS = { position: Position, stepRule: StepRule, norm: Norm, positive: Positive } as const;
+const ENUMS = {
+  optimiser: Optimiser,
+  position: Position,
+  stepRule: StepRule,
+  norm: Norm,
+  positive: Positive,
+} as const;
 
 /**
  * Gives a class a GraphQL field for every hyper-parameter of CBPT, so that the engine's table is the only place

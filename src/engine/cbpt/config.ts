@@ -15,6 +15,9 @@ export type StepRule = (typeof STEP_RULES)[number];
 export const NORMS = ["L2", "LINF"] as const;
 export type Norm = (typeof NORMS)[number];
 
+export const OPTIMISERS = ["SGD", "ADAM"] as const;
+export type Optimiser = (typeof OPTIMISERS)[number];
+
 /**
  * Every hyper-parameter of class-wise backdoor prompt tuning (Kong et al. 2025, arXiv:2502.19269), with its range and
  * its default in the universal mode; `PUBLISHED_DEFAULTS` tells where the published mode differs.
@@ -26,26 +29,32 @@ export const CBPT_PARAMETERS = {
   position: choice("END", POSITIONS, "Where the context vectors stand, as seen from the class name"),
   initialDeviation: real(0.02, [0, 1], "Standard deviation of the initial context vectors"),
 
-  epochs: whole(20, [1, 500], "Passes over all views of the shots"),
-  warmupEpochs: whole(5, [0, 500], "How many of them, at first, use the cross-entropy on clean shots only"),
-  batchSize: whole(128, [1, 1024], "Rows in a tuning step"),
-  learningRate: real(3e-2, [1e-7, 1], "Of the context vectors; falls along a cosine to 0"),
+  epochs: whole(300, [1, 2000], "Passes over all views of the shots"),
+  warmupEpochs: whole(0, [0, 2000], "How many of them, at first, use the cross-entropy on clean shots only"),
+  batchSize: whole(512, [1, 4096], "Rows in a tuning step"),
+  learningRate: real(2e-2, [1e-7, 1], "Of the context vectors; falls along a cosine to 0"),
+  optimiser: choice("ADAM", OPTIMISERS, "How the context vectors follow the gradient"),
   momentum: real(0.9, [0, 0.999], "Of the tuning steps"),
-  weightDecay: real(5e-4, [0, 1], "Of the context vectors"),
+  weightDecay: real(0, [0, 1], "Of the context vectors"),
 
-  alpha: real(2, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
-  beta: real(0.1, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
+  alpha: real(0.4, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
+  beta: real(0, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
   gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
-  gammaDummy: real(0.1, [0, 100], "Weight of the cross-entropy on dummies"),
-  anchor: real(100, [0, 10_000], "Weight of staying near the undefended text features"),
-  suspectAnchor: real(1, [0, 10_000], "The same for suspected classes, which have to move"),
-  suspectEmphasis: real(6, [0, 100], "Weight of a suspected class's own clean shots in the cross-entropy"),
+  gammaDummy: real(0, [0, 100], "Weight of the cross-entropy on dummies"),
+  anchor: real(3, [0, 10_000], "Weight of staying near the undefended text features"),
+  suspectAnchor: real(0.3, [0, 10_000], "The same for suspected classes, which have to move"),
+  distillation: real(
+    1,
+    [0, 1],
+    "Share of the undefended prediction in what a clean shot of an unsuspected class is to be predicted as",
+  ),
+  suspectEmphasis: real(16, [0, 100], "Weight of a suspected class's own clean shots in the cross-entropy"),
   views: whole(
-    8,
+    1,
     [1, 256],
     "Views of each shot to tune on: itself, and others mirrored, shifted, in another light",
   ),
-  exchange: real(0.5, [0, 1], "Share of clean rows whose deviation from the class mean is another shot's"),
+  exchange: real(0, [0, 1], "Share of clean rows whose deviation from the class mean is another shot's"),
 
   innerSteps: whole(100, [1, 2000], "Steps of a trigger inversion"),
   innerBatch: whole(8, [1, 256], "Shots of other classes that each step of a universal inversion looks at"),
@@ -84,14 +93,19 @@ export type CbptConfig = ValuesOf<typeof CBPT_PARAMETERS> & { readonly mode: Mod
 
 /** Where the published mode's defaults differ. The paper leaves norm, radius and τ open; 0 means 3 · side / 32. */
 export const PUBLISHED_DEFAULTS = {
+  epochs: 20,
+  warmupEpochs: 5,
   batchSize: 32,
+  optimiser: "SGD",
   learningRate: 2e-3,
+  weightDecay: 5e-4,
   alpha: 1,
   beta: 0.4,
   gamma: 0.4,
   gammaDummy: 0.4,
   anchor: 0,
   suspectAnchor: 0,
+  distillation: 0,
   suspectEmphasis: 1,
   views: 1,
   exchange: 0,

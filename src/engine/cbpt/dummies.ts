@@ -1,7 +1,8 @@
+import { score } from "../clip/zero-shot.ts";
 import { type Random, randomStream } from "../random.ts";
 import type { Suspect } from "./audit.ts";
 import { type Bank, bankOf } from "./bank.ts";
-import { row } from "./features.ts";
+import { oneHot, row } from "./features.ts";
 import type { Problem } from "./problem.ts";
 import { batchRows, isWarmingUp, lossWeights, type Tuning } from "./tuning.ts";
 import type { TuningBatch, Workbench } from "./workbench.ts";
@@ -40,6 +41,7 @@ export async function universalBatch(
     clean,
     dummy,
     labels,
+    targets: cleanTargets(problem, clean, labels, suspected),
     suspects: targets,
     emphasis: labels.map((label) => (suspected.has(label) ? config.suspectEmphasis : 1)),
     anchors: problem.labels.map((_, label) => (suspected.has(label) ? config.suspectAnchor : config.anchor)),
@@ -47,19 +49,42 @@ export async function universalBatch(
   };
 }
 
+/**
+ * What clean rows are to be predicted as: mostly as the undefended model does, which knows more of the classes than a
+ * few shots do; rows of suspected classes as their own class, because that is what the trigger has taken over.
+ */
+function cleanTargets(
+  { matrix, width, checkpoint, labels: classes, config }: Problem,
+  clean: Float32Array,
+  labels: readonly number[],
+  suspected: ReadonlySet<number> = new Set(),
+): Float32Array {
+  const targets = oneHot(labels, classes.length);
+  labels.forEach((label, index) => {
+    if (suspected.has(label)) return;
+    const { probabilities } = score(row(clean, width, index), matrix, checkpoint.logitScale);
+    const own = targets.subarray(index * classes.length, (index + 1) * classes.length);
+    own.forEach((value, place) => {
+      own[place] = (1 - config.distillation) * value + config.distillation * probabilities[place];
+    });
+  });
+  return targets;
+}
+
 /** A batch on which only the cross-entropy of the clean rows counts, and the anchor. */
 export const cleanBatch = (
-  { config, labels: classes }: Problem,
+  problem: Problem,
   clean: Float32Array,
   labels: readonly number[],
 ): TuningBatch => ({
   clean,
   dummy: clean,
   labels,
+  targets: cleanTargets(problem, clean, labels),
   suspects: labels.map(() => -1),
   emphasis: labels.map(() => 1),
-  anchors: classes.map(() => config.anchor),
-  weights: [0, 0, config.gamma, 0, 1],
+  anchors: problem.labels.map(() => problem.config.anchor),
+  weights: [0, 0, problem.config.gamma, 0, 1],
 });
 
 /**

@@ -13,7 +13,7 @@ export const LOSSES = ["unlearning", "alignment", "cleanEntropy", "dummyEntropy"
  * with respect to the prompts' token vectors.
  *
  * Inputs: `tokens` [C, L, d], `endOfText` [C, L, 1], `clean` and `dummy` [B, D] normalised image features, `labels`
- * [B, C] one-hot, `emphasis` [B, 1] the weight of each clean row, `suspects` [B, C] one-hot of the class to push the dummy away from (a row of zeros: none),
+ * [B, C] one-hot, `targets` [B, C] the distributions that clean rows are to be predicted as, `emphasis` [B, 1] the weight of each clean row, `suspects` [B, C] one-hot of the class to push the dummy away from (a row of zeros: none),
  * `undefended` [C, D] the normalised text features to stay near and `anchors` [C, 1] how strictly, `weights` [5] as in `LOSSES`. Outputs: `losses` [5] without their weights, `gradient` [C, L, d] of their weighted
  * sum.
  */
@@ -35,7 +35,7 @@ export function tuningProgram(
   const losses = [
     unlearning(g, dummy, labels, suspects),
     alignment(g, clean, dummy, labels),
-    crossEntropy(g, clean, g.mul(labels, g.input("emphasis", [batch, 1]))),
+    crossEntropy(g, clean, g.mul(g.input("targets", [batch, classes]), g.input("emphasis", [batch, 1]))),
     crossEntropy(g, dummy, labels),
     drift(g, text, g.input("undefended", [classes, embeddingWidth]), g.input("anchors", [classes, 1])),
   ];

@@ -12,8 +12,10 @@ export interface Tuning {
   readonly batch: number;
   /** [C, M, d] */
   readonly contexts: Float32Array;
-  /** [C, M, d]: momentum. */
+  /** [C, M, d]: running mean of the gradients; with SGD their decayed sum. */
   readonly velocity: Float32Array;
+  /** [C, M, d]: running mean of their squares, for Adam. */
+  readonly power: Float32Array;
   /** The losses of the last step, as in `LOSSES`. */
   readonly losses: readonly number[];
 }
@@ -25,6 +27,7 @@ export function startTuning({ layout, config }: Problem): Tuning {
     batch: 0,
     contexts,
     velocity: new Float32Array(contexts.length),
+    power: new Float32Array(contexts.length),
     losses: LOSSES.map(() => 0),
   };
 }
@@ -59,30 +62,64 @@ export const lossWeights = (config: CbptConfig): number[] => [
 ];
 
 /**
- * One outer step: SGD with momentum and weight decay, v ← μv + g + λw, w ← w − ηv, where η falls from the learning
- * rate to 0 along a cosine over all steps. Fails with DIVERGED when a loss is not finite.
+ * One outer step of the optimiser, whose rate η falls from the learning rate to 0 along a cosine over all steps.
+ * Fails with DIVERGED when a loss is not finite.
  */
 export async function stepTuning(bench: Workbench, tuning: Tuning, batch: TuningBatch): Promise<Tuning> {
   const { problem } = bench;
   const { config, layout } = problem;
   const { losses, gradient } = await bench.tune(tuning.contexts, batch);
   requireFinite(losses, tuning);
-  const slope = contextGradient(layout, gradient);
   const perEpoch = stepsPerEpoch(problem);
-  const done = (tuning.epoch * perEpoch + tuning.batch) / (config.epochs * perEpoch);
-  const rate = 0.5 * config.learningRate * (1 + Math.cos(Math.PI * done));
-  const velocity = tuning.velocity.map(
-    (old, index) => config.momentum * old + slope[index]! + config.weightDecay * tuning.contexts[index]!,
+  const step = tuning.epoch * perEpoch + tuning.batch;
+  const rate = 0.5 * config.learningRate * (1 + Math.cos((Math.PI * step) / (config.epochs * perEpoch)));
+  const slope = contextGradient(layout, gradient).map(
+    (value, index) => value + config.weightDecay * tuning.contexts[index],
   );
-  const contexts = tuning.contexts.map((old, index) => old - rate * velocity[index]!);
+  const moved =
+    config.optimiser === "ADAM"
+      ? adam(tuning, slope, rate, step, config)
+      : descend(tuning, slope, rate, config);
   const endsEpoch = tuning.batch + 1 === perEpoch;
   return {
+    ...tuning,
+    ...moved,
     epoch: endsEpoch ? tuning.epoch + 1 : tuning.epoch,
     batch: endsEpoch ? 0 : tuning.batch + 1,
-    contexts,
-    velocity,
     losses,
   };
+}
+
+/** SGD with momentum: v ← μv + g, w ← w − ηv. */
+function descend(
+  { contexts, velocity }: Tuning,
+  slope: Float32Array,
+  rate: number,
+  { momentum }: CbptConfig,
+) {
+  const next = velocity.map((old, index) => momentum * old + slope[index]);
+  return { velocity: next, contexts: contexts.map((old, index) => old - rate * next[index]) };
+}
+
+/** How slowly Adam forgets the squares of the gradients. */
+const POWER_DECAY = 0.999;
+
+/** Adam (Kingma and Ba 2015): m ← μm + (1−μ)g, p ← νp + (1−ν)g², w ← w − η·m̂ / (√p̂ + 10⁻⁸). */
+function adam(
+  { contexts, velocity, power }: Tuning,
+  slope: Float32Array,
+  rate: number,
+  step: number,
+  { momentum }: CbptConfig,
+) {
+  const mean = velocity.map((old, index) => momentum * old + (1 - momentum) * slope[index]);
+  const square = power.map((old, index) => POWER_DECAY * old + (1 - POWER_DECAY) * slope[index] ** 2);
+  const [meanScale, squareScale] = [1 - momentum ** (step + 1), 1 - POWER_DECAY ** (step + 1)];
+  const moved = contexts.map(
+    (old, index) =>
+      old - (rate * (mean[index] / meanScale)) / (Math.sqrt(square[index] / squareScale) + 1e-8),
+  );
+  return { velocity: mean, power: square, contexts: moved };
 }
 
 export function requireFinite(losses: readonly number[], place: { epoch: number; batch: number }): void {

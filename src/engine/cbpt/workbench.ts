@@ -18,6 +18,8 @@ export interface TuningBatch {
   /** [B, D] */
   readonly dummy: Float32Array;
   readonly labels: readonly number[];
+  /** [B, C]: what each clean row is to be predicted as. */
+  readonly targets: Float32Array;
   /** Weight of each clean row. */
   readonly emphasis: readonly number[];
   /** [C]: how strictly each class stays near its undefended text feature. */
@@ -71,6 +73,7 @@ export class Workbench {
       clean: float32([rows, width], batch.clean.slice()),
       dummy: float32([rows, width], batch.dummy.slice()),
       labels: float32([rows, classes], oneHot(batch.labels, classes)),
+      targets: float32([rows, classes], batch.targets),
       suspects: float32([rows, classes], oneHot(batch.suspects, classes)),
       emphasis: float32([rows, 1], batch.emphasis),
       undefended: float32([classes, width], this.problem.matrix.slice()),
