@@ -46,7 +46,7 @@ export const OUTCOME = /* GraphQL */ `
       failure { code message }
       ... on PurificationJob {
         result { id number digest }
-        audit { verdict classes { label pulled { k n value } } }
+        audit { verdict suspects { label pulled { value } } classes { label pulled { value } } }
       }
     }
   }

@@ -28,6 +28,11 @@ interface Event {
   };
 }
 
+interface ClassAudit {
+  readonly label: string;
+  readonly pulled: { readonly value: number };
+}
+
 interface Outcome {
   readonly job: {
     readonly status: string;
@@ -35,7 +40,8 @@ interface Outcome {
     readonly result: Omit<PurifiedVersion, "audit"> | null;
     readonly audit: {
       readonly verdict: string;
-      readonly classes: readonly { readonly label: string; readonly pulled: { readonly value: number } }[];
+      readonly suspects: readonly ClassAudit[];
+      readonly classes: readonly ClassAudit[];
     } | null;
   };
 }
@@ -71,10 +77,12 @@ async function outcome(client: Client, id: string): Promise<PurifiedVersion> {
 
 function auditInWords(audit: Outcome["job"]["audit"]): string {
   if (!audit) return "no audit";
-  const [first, second] = audit.classes.map(
-    ({ label, pulled }) => `"${label}" ${(100 * pulled.value).toFixed(0)} %`,
-  );
-  return `${audit.verdict}; images pulled over: ${first}, next ${second}`;
+  const named = ({ label, pulled }: ClassAudit): string =>
+    `"${label}" (${(100 * pulled.value).toFixed(0)} %)`;
+  const suspected = new Set(audit.suspects.map(({ label }) => label));
+  const others = audit.classes.filter(({ label }) => !suspected.has(label)).slice(0, 2);
+  const found = audit.suspects.length > 0 ? audit.suspects.map(named).join(", ") : "no class";
+  return `${audit.verdict}, ${found}; of the others the noise pulls most to ${others.map(named).join(", ")}.`;
 }
 
 const inWords = (errors: readonly UserError[]): string =>
