@@ -8,8 +8,7 @@ export interface PoolCall {
 }
 
 /** A module of tasks: each takes plain data and gives plain data, at once or later. */
-// biome-ignore lint/suspicious/noExplicitAny: the parameter of a function type must fit every task's.
-export type Tasks = Readonly<Record<string, (input: any) => unknown>>;
+export type Tasks = Readonly<Record<string, (input: never) => unknown>>;
 
 export interface WorkerPoolOptions {
   /** Number of threads; each performs one task at a time. */
