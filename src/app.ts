@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import express from "express";
 import pino, { type Logger } from "pino";
-import { type Config, packageRoot } from "./config.ts";
+import { type Config, packageVersion } from "./config.ts";
 import { Context } from "./context.ts";
 import { type Device, resolveDevice } from "./engine/runtime/device.ts";
 import { AppError } from "./errors.ts";
@@ -50,7 +49,7 @@ export interface AppOptions {
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   const { limits } = config;
   const logger = options.logger ?? pino({ level: config.logLevel });
-  const version = readVersion();
+  const version = packageVersion();
   const schema = createSchema();
   const device = await resolveDevice(config.device, (message) => logger.info(message));
   const store = await LmdbStore.open(join(config.dataFolder, "store"));
@@ -160,8 +159,4 @@ function cannotListen(error: NodeJS.ErrnoException, port: number): Error {
   };
   const reason = reasons[error.code ?? ""];
   return reason ? new AppError("INVALID_CONFIGURATION", reason, {}, { cause: error }) : error;
-}
-
-function readVersion(): string {
-  return (JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string }).version;
 }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,10 @@ const MEGABYTE = 1024 * 1024;
 
 /** The package's own folder, from the sources and from the compiled program alike. */
 export const packageRoot = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
+
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string }).version;
+}
 
 const folder = (fallback: string) =>
   z

@@ -18,7 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": [],
   // The composition root, and the programs.
   "app.ts": ["engine", "http", "jobs", "resolvers", "services", "store", "config.ts", "context.ts"],
-  "main.ts": ["app.ts", "config.ts"],
+  commands: ["engine", "services", "app.ts", "config.ts"],
+  "main.ts": ["commands"],
   "print-schema.ts": ["config.ts", "resolvers"],
 };
 

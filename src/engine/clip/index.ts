@@ -6,6 +6,7 @@ export * from "./preprocessing.ts";
 export * from "./programs.ts";
 export * from "./safetensors.ts";
 export type { TensorEntry } from "./safetensors-header.ts";
+export * from "./self-test.ts";
 export * from "./token-embeddings.ts";
 export type { ClipTokenizer } from "./tokenizer.ts";
 export { imageEmbedding, textEmbedding } from "./towers.ts";
