@@ -7,7 +7,7 @@ import { type ExpectedTensor, linearTensors, named, normTensors, type Weights, w
 /** A bottleneck block gives four times as many channels as its 3×3 convolution has. */
 const EXPANSION = 4;
 
-const BATCH_NORM_EPSILON = 1e-5;
+export const BATCH_NORM_EPSILON = 1e-5;
 
 /** A bottleneck block: `channels` in, `4 · width` out, the map made smaller by `stride`. */
 interface Block {
@@ -17,40 +17,65 @@ interface Block {
   readonly stride: number;
 }
 
-/** Images [N, 3, H, W], normalised by mean and deviation, to features [N, D]. */
-export function resNet(g: GraphBuilder, tower: ResNetTower, weights: Weights, images: Wire): Wire {
+/** norm(conv x) without a bias, the weights of the batch normalisation being given by name. */
+export type NormalisedConv = (
+  g: GraphBuilder,
+  weight: Wire,
+  norm: Weights,
+  x: Wire,
+  options?: ConvOptions,
+) => Wire;
+
+/**
+ * Images [N, 3, H, W], normalised by mean and deviation, to features [N, D]. Batch normalisation uses its running
+ * statistics unless another `conv` is given, as for training.
+ */
+export function resNet(
+  g: GraphBuilder,
+  tower: ResNetTower,
+  weights: Weights,
+  images: Wire,
+  conv: NormalisedConv = foldedConv,
+): Wire {
+  const network: Network = { g, conv };
   const map = blocksOf(tower).reduce(
-    (x, block) => bottleneck(g, block, within(weights, block.name), x),
-    stem(g, weights, images),
+    (x, block) => bottleneck(network, block, within(weights, block.name), x),
+    stem(network, weights, images),
   );
   return attentionPool(g, tower.heads, within(weights, "attnpool"), map);
 }
 
+interface Network {
+  readonly g: GraphBuilder;
+  readonly conv: NormalisedConv;
+}
+
 /** Three 3×3 convolutions in place of one 7×7, then a mean in place of a maximum. */
-function stem(g: GraphBuilder, weights: Weights, images: Wire): Wire {
-  const first = convolution(g, weights, 1, images, 1, [2, 2]);
-  const second = convolution(g, weights, 2, first, 1);
-  return averagePool(g, convolution(g, weights, 3, second, 1), 2);
+function stem(network: Network, weights: Weights, images: Wire): Wire {
+  const first = convolution(network, weights, 1, images, 1, [2, 2]);
+  const second = convolution(network, weights, 2, first, 1);
+  return averagePool(network.g, convolution(network, weights, 3, second, 1), 2);
 }
 
 // y = relu(bn3(conv3(pool(relu(bn2(conv2(relu(bn1(conv1 x)))))))) + shortcut x)
 // The stride is a mean over stride × stride pixels instead of skipping: it does not alias.
-function bottleneck(g: GraphBuilder, block: Block, weights: Weights, x: Wire): Wire {
-  const narrow = convolution(g, weights, 2, convolution(g, weights, 1, x, 0), 1);
+function bottleneck(network: Network, block: Block, weights: Weights, x: Wire): Wire {
+  const { g, conv } = network;
+  const narrow = convolution(network, weights, 2, convolution(network, weights, 1, x, 0), 1);
   const pooled = averagePool(g, narrow, block.stride);
-  const wide = normalisedConv(g, weights("conv3.weight"), within(weights, "bn3"), pooled);
-  return g.relu(g.add(wide, shortcut(g, block, weights, x)));
+  const wide = conv(g, weights("conv3.weight"), within(weights, "bn3"), pooled);
+  return g.relu(g.add(wide, shortcut(network, block, weights, x)));
 }
 
-function shortcut(g: GraphBuilder, block: Block, weights: Weights, x: Wire): Wire {
+function shortcut({ g, conv }: Network, block: Block, weights: Weights, x: Wire): Wire {
   if (!changesShape(block)) return x;
   const pooled = averagePool(g, x, block.stride);
-  return normalisedConv(g, weights("downsample.0.weight"), within(weights, "downsample.1"), pooled);
+  return conv(g, weights("downsample.0.weight"), within(weights, "downsample.1"), pooled);
 }
 
 /** relu(bn(conv x)) of the numbered pair. */
 function convolution(
-  g: GraphBuilder,
+  { g, conv }: Network,
   weights: Weights,
   number: number,
   x: Wire,
@@ -59,16 +84,16 @@ function convolution(
 ): Wire {
   const pads = [padding, padding, padding, padding];
   const norm = within(weights, `bn${number}`);
-  return g.relu(normalisedConv(g, weights(`conv${number}.weight`), norm, x, { pads, strides }));
+  return g.relu(conv(g, weights(`conv${number}.weight`), norm, x, { pads, strides }));
 }
 
 // bn(conv x) with running statistics is one convolution: s = γ/√(σ² + ε), weight w·s, bias β − μ·s.
 // The constants are folded when the program is compiled, and the way back has nothing to normalise.
-function normalisedConv(g: GraphBuilder, weight: Wire, norm: Weights, x: Wire, options?: ConvOptions): Wire {
+const foldedConv: NormalisedConv = (g, weight, norm, x, options) => {
   const scale = g.div(norm("weight"), g.sqrt(g.add(norm("running_var"), BATCH_NORM_EPSILON)));
   const bias = g.sub(norm("bias"), g.mul(norm("running_mean"), scale));
   return g.conv(x, g.mul(weight, g.reshape(scale, [-1, 1, 1, 1])), bias, options);
-}
+};
 
 function averagePool(g: GraphBuilder, x: Wire, size: number): Wire {
   return size === 1 ? x : g.averagePool(x, { kernel: [size, size] });

@@ -4,7 +4,8 @@ import { tensorOf } from "../onnx/tensor.ts";
 import type { ClipArchitecture } from "./architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Activation, gelu, quickGelu } from "./layers.ts";
-import { resNet } from "./resnet.ts";
+import type { Preprocessing } from "./preprocessing.ts";
+import { type NormalisedConv, resNet } from "./resnet.ts";
 import { textTransformer } from "./text-transformer.ts";
 import { visionTransformer } from "./vision-transformer.ts";
 import { checkpointWeights, type Weights, within } from "./weights.ts";
@@ -14,13 +15,27 @@ import { checkpointWeights, type Weights, within } from "./weights.ts";
  * of it, so gradients are those of pixels. Nothing depends on N.
  */
 export function imageEmbedding(g: GraphBuilder, checkpoint: Checkpoint, pixels: Wire): Wire {
-  const tower = checkpoint.architecture.image;
-  const weights = within(checkpointWeights(g, checkpoint), "visual");
-  const images = standardise(g, checkpoint, pixels);
+  return embedImages(g, checkpoint, checkpointWeights(g, checkpoint), pixels);
+}
+
+/** What the towers need to know of a model beside its weights. */
+export type TowerModel = Pick<Checkpoint, "architecture" | "preprocessing">;
+
+/** `imageEmbedding` with weights from anywhere, and for a ResNet with convolutions normalised in another way. */
+export function embedImages(
+  g: GraphBuilder,
+  { architecture, preprocessing }: TowerModel,
+  weights: Weights,
+  pixels: Wire,
+  conv?: NormalisedConv,
+): Wire {
+  const tower = architecture.image;
+  const visual = within(weights, "visual");
+  const images = standardise(g, preprocessing, pixels);
   const features =
     tower.kind === "resnet"
-      ? resNet(g, tower, weights, images)
-      : visionTransformer(g, tower, weights, activationOf(checkpoint.architecture), images);
+      ? resNet(g, tower, visual, images, conv)
+      : visionTransformer(g, tower, visual, activationOf(architecture), images);
   return g.normalize(features);
 }
 
@@ -29,8 +44,17 @@ export function imageEmbedding(g: GraphBuilder, checkpoint: Checkpoint, pixels: 
  * [C, L, 1] is one at the pooled position and zero elsewhere.
  */
 export function textEmbedding(g: GraphBuilder, checkpoint: Checkpoint, tokens: Wire, endOfText: Wire): Wire {
-  const { architecture } = checkpoint;
-  const weights = textWeights(g, checkpoint);
+  return embedTexts(g, checkpoint, textWeights(g, checkpoint), tokens, endOfText);
+}
+
+/** `textEmbedding` with weights from anywhere. */
+export function embedTexts(
+  g: GraphBuilder,
+  { architecture }: TowerModel,
+  weights: Weights,
+  tokens: Wire,
+  endOfText: Wire,
+): Wire {
   const activation = activationOf(architecture);
   return g.normalize(textTransformer(g, architecture.text, weights, activation, tokens, endOfText));
 }
@@ -41,8 +65,7 @@ function textWeights(g: GraphBuilder, checkpoint: Checkpoint): Weights {
 }
 
 // (x − mean) / deviation, channel by channel
-function standardise(g: GraphBuilder, checkpoint: Checkpoint, pixels: Wire): Wire {
-  const { mean, std } = checkpoint.preprocessing;
+function standardise(g: GraphBuilder, { mean, std }: Preprocessing, pixels: Wire): Wire {
   const perChannel = (values: readonly number[]) => g.constant(tensorOf(g.float, [3, 1, 1], values));
   return g.div(g.sub(pixels, perChannel(mean)), perChannel(std));
 }
