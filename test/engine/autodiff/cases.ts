@@ -215,6 +215,17 @@ export const cases = {
       f: (g, x, scale, bias, mean, variance) => g.batchNormalization(x, scale, bias, mean, variance),
       positive: true,
     },
+    {
+      shapes: [[3, 2, 2, 2], [2], [2]],
+      f: (g, x, scale, bias) => g.batchNormalizationOfBatch(x, scale, bias)[0],
+    },
+    {
+      shapes: [[3, 2, 2], [2], [2]],
+      f: (g, x, scale, bias) => {
+        const [y, mean, variance] = g.batchNormalizationOfBatch(x, scale, bias, 1e-3);
+        return g.mul(g.reduceSum(y, [0, 2]), g.mul(g.add(mean, scale), g.mul(variance, variance)));
+      },
+    },
   ],
   LayerNormalization: [
     { shapes: [[2, 5], [5], [5]], f: (g, x, scale, bias) => g.layerNormalization(x, scale, bias) },

@@ -49,6 +49,20 @@ function geometry(node: Node, kernel: readonly number[]) {
   };
 }
 
+/** Mean and population variance of every channel. */
+function batchStatistics(x: Value): [Value, Value] {
+  const { shape } = x;
+  const [mean, variance] = [make([shape[1]], () => 0), make([shape[1]], () => 0)];
+  const share = shape[1] / count(shape);
+  each(shape, (index) => {
+    mean.data[index[1]] += at(x, index) * share;
+  });
+  each(shape, (index) => {
+    variance.data[index[1]] += (at(x, index) - mean.data[index[1]]) ** 2 * share;
+  });
+  return [mean, variance];
+}
+
 export const linear: Readonly<Record<string, Operator>> = {
   MatMul: ({ inputs: [a, b], outputShapes: [shape] }) => {
     const left = a.shape.length === 1 ? { ...a, shape: [1, ...a.shape] } : a;
@@ -124,7 +138,12 @@ export const linear: Readonly<Record<string, Operator>> = {
     ];
   },
 
-  BatchNormalization: ({ node, inputs: [x, scale, bias, mean, variance] }) => {
+  BatchNormalization: ({ node, inputs: [x, scale, bias, ...running] }) => {
+    const training = intOf(node, "training_mode", 0) === 1;
+    const [mean, variance] = training ? batchStatistics(x) : running;
+    const momentum = floatOf(node, "momentum", 0.9);
+    const moved = (old: Value, now: Value): Value =>
+      make(old.shape, ([c]) => momentum * old.data[c] + (1 - momentum) * now.data[c]);
     const epsilon = floatOf(node, "epsilon", 1e-5);
     return [
       make(x.shape, (index) => {
@@ -132,6 +151,7 @@ export const linear: Readonly<Record<string, Operator>> = {
         const hat = (at(x, index) - mean.data[c]) / Math.sqrt(variance.data[c] + epsilon);
         return hat * scale.data[c] + bias.data[c];
       }),
+      ...(training ? [moved(running[0], mean), moved(running[1], variance)] : []),
     ];
   },
 

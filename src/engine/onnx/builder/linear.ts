@@ -87,6 +87,18 @@ export class LinearBuilder extends ReduceBuilder {
     return this.one("BatchNormalization", inputs, x.shape, { epsilon: float(epsilon) });
   }
 
+  /**
+   * The same with the statistics of x itself: [y, mean, variance] over all axes but the channels', the variance that
+   * of a whole population (divided by n).
+   */
+  batchNormalizationOfBatch(x: Wire, scale: Wire, bias: Wire, epsilon = 1e-5): [Wire, Wire, Wire] {
+    const attributes = { epsilon: float(epsilon), momentum: float(0), training_mode: int(1) };
+    // Without momentum, the "running" statistics that the node gives are those of this batch. ONNX Runtime writes them
+    // over the old ones, so those must be values of this node alone, and no constants.
+    const inputs = [x, scale, bias, this.mul(scale, 0), this.mul(bias, 0)];
+    return this.node("BatchNormalization", inputs, attributes, [x, scale, scale]) as [Wire, Wire, Wire];
+  }
+
   /** (x − mean) / √(variance + ε) · scale + bias over the axes from `axis` on, which scale and bias have. */
   layerNormalization(x: Wire, scale: Wire, bias: Wire, epsilon = 1e-5, axis = -1): Wire {
     const from = axisOf(axis, x.shape.length);
