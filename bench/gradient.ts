@@ -13,7 +13,7 @@ import { gradients } from "../src/engine/autodiff/gradients.ts";
 import { type ClipArchitecture, parseArchitecture } from "../src/engine/clip/architecture.ts";
 import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { expectedTensors } from "../src/engine/clip/expected-tensors.ts";
-import type { TensorEntry } from "../src/engine/clip/safetensors-header.ts";
+import type { StoredTensor } from "../src/engine/clip/stored-tensor.ts";
 import { imageEmbedding, textEmbedding } from "../src/engine/clip/towers.ts";
 import { GraphBuilder } from "../src/engine/onnx/builder.ts";
 import type { Shape, Wire } from "../src/engine/onnx/graph.ts";
@@ -94,17 +94,18 @@ async function randomCheckpoint(
 ): Promise<Checkpoint> {
   const weightsFile = "random.bin";
   const random = noise(65_537);
-  const tensors = new Map<string, TensorEntry>();
+  const tensors = new Map<string, StoredTensor>();
   const file = await open(join(folder, weightsFile), "w");
   let offset = 0;
-  for (const [name, shape] of expectedTensors(architecture, "")) {
+  for (const [name, shape] of expectedTensors(architecture)) {
     const values = weightValues(name, shape, random);
     await file.write(values);
-    tensors.set(name, { name, dtype: "F32", shape, offset, length: values.byteLength });
+    const part = { file: weightsFile, offset, length: values.byteLength, shape };
+    tensors.set(name, { name, dtype: "F32", shape, parts: [part] });
     offset += values.byteLength;
   }
   await file.close();
-  return { ...base, folder, weightsFile, architecture, tensors, textPrefix: "" };
+  return { ...base, folder, weightsFolder: folder, architecture, tensors };
 }
 
 function programOf({ embed, input }: Subject, checkpoint: Checkpoint, backward: boolean): Program {
@@ -116,7 +117,7 @@ function programOf({ embed, input }: Subject, checkpoint: Checkpoint, backward: 
   );
   g.output(loss, "loss");
   if (backward) g.output(gradients(g, loss, [x])[0], "gradient");
-  return { graph: g.build(), folder: checkpoint.folder };
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
 }
 
 async function milliseconds(session: Session, x: Tensor): Promise<number> {

@@ -16,7 +16,7 @@ export interface ModelRecord {
   /** Absolute. */
   readonly folder: string;
   readonly architecture: string;
-  /** Digest of the weights file. */
+  /** Digest of the weights. */
   readonly weights: string;
   /** Digest of how images are prepared. */
   readonly preprocessing: string;
@@ -71,7 +71,8 @@ export class ModelRegistry {
       throw missingFolder(name, this.folder);
     const checkpoint = await openCheckpoint(join(this.folder, name));
     const known = await this.find(name);
-    const record = recordOf(name, checkpoint, trust ?? known?.trust ?? "SUSPECT");
+    const weights = `sha256:${await checkpoint.weightsDigest()}`;
+    const record = recordOf(name, checkpoint, weights, trust ?? known?.trust ?? "SUSPECT");
     await this.store.commit([{ kind: "put", key: PREFIX + name, value: record }]);
     return record;
   }
@@ -117,12 +118,12 @@ export class ModelRegistry {
   }
 }
 
-function recordOf(name: string, checkpoint: Checkpoint, trust: ModelTrust): ModelRecord {
+function recordOf(name: string, checkpoint: Checkpoint, weights: string, trust: ModelTrust): ModelRecord {
   return {
     name,
     folder: checkpoint.folder,
     architecture: describe(checkpoint.architecture),
-    weights: `sha256:${checkpoint.digest}`,
+    weights,
     preprocessing: digestOf(checkpoint.preprocessing),
     trust,
   };

@@ -101,7 +101,7 @@ export class ServedModel {
     options: ServingOptions,
   ): Promise<ServedModel> {
     const checkpoint = await openCheckpoint(record.folder);
-    if (`sha256:${checkpoint.digest}` !== record.weights)
+    if (`sha256:${await checkpoint.weightsDigest()}` !== record.weights)
       throw new AppError(
         "INCOMPATIBLE_MODEL",
         `The weights of model "${record.name}" have changed. Register it again.`,

@@ -48,7 +48,7 @@ export function tuningProgram(
 
   g.output(each, "losses");
   g.output(gradient!, "gradient");
-  return { graph: g.build(), folder: checkpoint.folder };
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
 }
 
 /**
@@ -82,7 +82,7 @@ export function universalProgram(
 
   g.output(losses, "losses");
   g.output(gradient!, "gradient");
-  return { graph: g.build(), folder: checkpoint.folder };
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
 }
 
 /**
@@ -109,7 +109,7 @@ export function perImageProgram(
 
   g.output(loss, "loss");
   g.output(gradient!, "gradient");
-  return { graph: g.build(), folder: checkpoint.folder };
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
 }
 
 const imageShape = ({ architecture }: Checkpoint): readonly number[] => {

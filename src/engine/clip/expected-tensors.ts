@@ -2,19 +2,14 @@ import type { ClipArchitecture } from "./architecture.ts";
 import { resNetTensors } from "./resnet.ts";
 import { textTransformerTensors } from "./text-transformer.ts";
 import { visionTransformerTensors } from "./vision-transformer.ts";
-import type { ExpectedTensor } from "./weights.ts";
+import { type ExpectedTensor, named } from "./weights.ts";
 
-/** Every tensor that the two towers read; those of the text tower begin with `textPrefix`. */
-export function expectedTensors(architecture: ClipArchitecture, textPrefix: string): ExpectedTensor[] {
+/** Every tensor that the two towers read, by open_clip's names. */
+export function expectedTensors(architecture: ClipArchitecture): ExpectedTensor[] {
   const { image, text, embeddingWidth } = architecture;
   const imageTensors =
     image.kind === "resnet"
       ? resNetTensors(image, embeddingWidth)
       : visionTransformerTensors(image, embeddingWidth);
-  const prefixed = (prefix: string, tensors: readonly ExpectedTensor[]): ExpectedTensor[] =>
-    tensors.map(([name, shape]) => [prefix + name, shape]);
-  return [
-    ...prefixed("visual.", imageTensors),
-    ...prefixed(textPrefix, textTransformerTensors(text, embeddingWidth)),
-  ];
+  return [...named("visual", imageTensors), ...textTransformerTensors(text, embeddingWidth)];
 }

@@ -9,7 +9,7 @@ export function imageProgram(checkpoint: Checkpoint, { batch }: { batch: number 
   const { height, width } = checkpoint.architecture.image.imageSize;
   const pixels = g.input("pixels", [batch === "dynamic" ? 1 : batch, 3, height, width]);
   g.output(imageEmbedding(g, checkpoint, pixels), "embedding");
-  const program = { graph: g.build(), folder: checkpoint.folder };
+  const program = { graph: g.build(), folder: checkpoint.weightsFolder };
   return batch === "dynamic" ? { ...program, dynamicBatch: "pixels" } : program;
 }
 
@@ -22,5 +22,5 @@ export function textProgram(
   const tokens = g.input("tokens", [classes, length, checkpoint.architecture.text.width]);
   const endOfText = g.input("endOfText", [classes, length, 1]);
   g.output(textEmbedding(g, checkpoint, tokens, endOfText), "embedding");
-  return { graph: g.build(), folder: checkpoint.folder };
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
 }

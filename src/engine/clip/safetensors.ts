@@ -1,13 +1,9 @@
 import { open } from "node:fs/promises";
+import { basename } from "node:path";
 import { AppError } from "../../errors.ts";
-import type { ElementType, Shape } from "../onnx/graph.ts";
-import {
-  damaged,
-  elementCount,
-  parseHeader,
-  type SafetensorsHeader,
-  type TensorEntry,
-} from "./safetensors-header.ts";
+import type { Shape } from "../onnx/graph.ts";
+import { decodeFloats } from "./float-decoding.ts";
+import { damaged, elementCount, parseHeader, type SafetensorsHeader } from "./safetensors-header.ts";
 
 /**
  * The safetensors format (huggingface.co/docs/safetensors): eight bytes of little-endian header length, a JSON
@@ -26,41 +22,24 @@ export interface NamedArray {
   readonly data: Float32Array | BigInt64Array;
 }
 
-const ELEMENT_TYPES: Readonly<Record<string, ElementType>> = {
-  F64: "float64",
-  F32: "float32",
-  F16: "float16",
-  BF16: "bfloat16",
-  I64: "int64",
-  I32: "int32",
-  I8: "int8",
-  U8: "uint8",
-  BOOL: "bool",
-};
-
 const LENGTH_BYTES = 8;
 /** A checkpoint of ten thousand tensors has a header of about one MiB. */
 const LARGEST_HEADER = 8 * 1024 * 1024;
 /** One read call cannot exceed 2 GiB; a longer range is read in pieces. */
 const LARGEST_READ = 1024 * 1024 * 1024;
 
-/** The graph's name for a tensor's type; undefined where graphs have none. */
-export function elementType(entry: TensorEntry): ElementType | undefined {
-  return ELEMENT_TYPES[entry.dtype];
-}
-
 /**
  * Reads and checks the header. Throws INVALID_CHECKPOINT, naming the file and the tensor, for a file that is
  * missing, truncated or longer than its header says, and for a header that is too long, not JSON, repeats a
- * name, or describes tensors that overlap, leave gaps or disagree with their shape.
+ * name, or describes tensors that overlap, leave gaps or disagree with their shape. Errors call the file `name`.
  */
-export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+export async function readSafetensors(path: string, name = basename(path)): Promise<SafetensorsFile> {
   const handle = await openFile(path);
   try {
     const size = (await handle.stat()).size;
-    const start = await readHeaderLength(handle, path, size);
-    const text = decodeHeader(await readFully(handle, path, LENGTH_BYTES, start - LENGTH_BYTES), path);
-    return { path, ...parseHeader(text, { path, start, size }) };
+    const start = await readHeaderLength(handle, name, size);
+    const text = decodeHeader(await readFully(handle, name, LENGTH_BYTES, start - LENGTH_BYTES), name);
+    return { path, ...parseHeader(text, { path: name, start, size }) };
   } finally {
     await handle.close();
   }
@@ -81,14 +60,10 @@ export async function readFloats(file: SafetensorsFile, name: string): Promise<F
   const entry = file.tensors.get(name);
   if (!entry) throw damaged(file.path, `the file has no tensor "${name}"`, { tensor: name });
   const bytes = await readRange(file.path, entry.offset, entry.length);
-  const decode = FLOAT_DECODERS[entry.dtype];
-  if (!decode) {
-    throw damaged(file.path, `tensor "${name}" is ${entry.dtype}, not a floating type`, {
-      tensor: name,
-      dtype: entry.dtype,
-    });
-  }
-  return decode(bytes);
+  const values = decodeFloats(entry.dtype, bytes);
+  if (values) return values;
+  const facts = { tensor: name, dtype: entry.dtype };
+  throw damaged(file.path, `tensor "${name}" is ${entry.dtype}, not a floating type`, facts);
 }
 
 /** The bytes of a safetensors file with these tensors, in this order. The same input gives the same bytes. */
@@ -182,24 +157,4 @@ function decodeHeader(bytes: Uint8Array, path: string): string {
   } catch {
     throw damaged(path, "the file has a header that is not UTF-8");
   }
-}
-
-const FLOAT_DECODERS: Readonly<Record<string, (bytes: Uint8Array) => Float32Array>> = {
-  F32: (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
-  F64: (bytes) => Float32Array.from(new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8)),
-  F16: (bytes) => Float32Array.from(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2), half),
-  BF16: (bytes) => {
-    const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-    return new Float32Array(Uint32Array.from(halves, (bits) => bits << 16).buffer);
-  },
-};
-
-/** IEEE 754 binary16: 1 sign bit, 5 of exponent (bias 15), 10 of fraction. */
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

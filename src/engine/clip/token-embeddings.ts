@@ -1,6 +1,6 @@
-import { join } from "node:path";
+import { AppError } from "../../errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { readFloats } from "./safetensors.ts";
+import { readStoredFloats } from "./stored-tensor.ts";
 
 /** The text tower's table of token vectors. */
 export interface TokenEmbeddings {
@@ -15,11 +15,9 @@ export interface TokenEmbeddings {
 /** Reads the table into memory: vocabulary × d floats. */
 export async function tokenEmbeddings(checkpoint: Checkpoint): Promise<TokenEmbeddings> {
   const { vocabulary, width } = checkpoint.architecture.text;
-  const file = {
-    path: join(checkpoint.folder, checkpoint.weightsFile),
-    tensors: checkpoint.tensors,
-    metadata: {},
-  };
-  const table = await readFloats(file, `${checkpoint.textPrefix}token_embedding.weight`);
+  const tensor = checkpoint.tensors.get("token_embedding.weight");
+  if (!tensor)
+    throw new AppError("INTERNAL", "The checkpoint was opened without its table of token vectors.");
+  const table = await readStoredFloats(checkpoint.weightsFolder, tensor);
   return { width, vocabulary, row: (id) => table.subarray(id * width, (id + 1) * width) };
 }

@@ -15,6 +15,8 @@ import { checkpointWeights, type Weights, within } from "./weights.ts";
  * of it, so gradients are those of pixels. Nothing depends on N.
  */
 export function imageEmbedding(g: GraphBuilder, checkpoint: Checkpoint, pixels: Wire): Wire {
+  const { exported, preprocessing } = checkpoint;
+  if (exported) return g.normalize(exported.image(g, standardise(g, preprocessing, pixels)));
   return embedImages(g, checkpoint, checkpointWeights(g, checkpoint), pixels);
 }
 
@@ -44,7 +46,8 @@ export function embedImages(
  * [C, L, 1] is one at the pooled position and zero elsewhere.
  */
 export function textEmbedding(g: GraphBuilder, checkpoint: Checkpoint, tokens: Wire, endOfText: Wire): Wire {
-  return embedTexts(g, checkpoint, textWeights(g, checkpoint), tokens, endOfText);
+  if (checkpoint.exported) return g.normalize(checkpoint.exported.text(g, tokens, endOfText));
+  return embedTexts(g, checkpoint, checkpointWeights(g, checkpoint), tokens, endOfText);
 }
 
 /** `textEmbedding` with weights from anywhere. */
@@ -57,11 +60,6 @@ export function embedTexts(
 ): Wire {
   const activation = activationOf(architecture);
   return g.normalize(textTransformer(g, architecture.text, weights, activation, tokens, endOfText));
-}
-
-function textWeights(g: GraphBuilder, checkpoint: Checkpoint): Weights {
-  const weights = checkpointWeights(g, checkpoint);
-  return (name) => weights(`${checkpoint.textPrefix}${name}`);
 }
 
 // (x − mean) / deviation, channel by channel

@@ -1,8 +1,7 @@
 import { AppError } from "../../errors.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Shape, Wire } from "../onnx/graph.ts";
-import { elementType } from "./safetensors.ts";
-import type { TensorEntry } from "./safetensors-header.ts";
+import { type StoredTensor, weightType } from "./stored-tensor.ts";
 
 /** Gives a weight, by its name within a part of the network, as a value of the graph. */
 export type Weights = (name: string) => Wire;
@@ -10,27 +9,39 @@ export type Weights = (name: string) => Wire;
 /** A tensor that a network reads: its name and shape. */
 export type ExpectedTensor = readonly [name: string, shape: Shape];
 
-/** What lies where: a checkpoint, as far as its weights go. */
+/** A checkpoint, as far as its weights go. */
 export interface StoredWeights {
-  readonly tensors: ReadonlyMap<string, TensorEntry>;
-  /** Within the model's folder. */
-  readonly weightsFile: string;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
+/** The values that stand for tensors, by graph: asking twice gives one value. */
+const given = new WeakMap<GraphBuilder, Map<StoredTensor, Wire>>();
+
 /**
- * The checkpoint's weights as constants that stay in its safetensors file. Weights of another floating type are cast
- * to the builder's.
+ * The checkpoint's weights as constants that stay in their files. Parts are joined, turned and cast to the builder's
+ * type in the graph; the runtime does so once, when it compiles.
  */
-export function checkpointWeights(g: GraphBuilder, stored: StoredWeights): Weights {
+export function checkpointWeights(g: GraphBuilder, { tensors }: StoredWeights): Weights {
+  const wires = given.get(g) ?? new Map<StoredTensor, Wire>();
+  given.set(g, wires);
   return (name) => {
-    const entry = stored.tensors.get(name);
-    const type = entry && elementType(entry);
-    if (!entry || !type)
-      throw new AppError("INTERNAL", `The checkpoint was opened without tensor "${name}".`);
-    const { offset, length } = entry;
-    const storage = { kind: "file", file: stored.weightsFile, offset, length } as const;
-    return g.cast(g.initializer(name, type, entry.shape, storage), g.float);
+    const tensor = tensors.get(name);
+    if (!tensor) throw new AppError("INTERNAL", `The checkpoint was opened without tensor "${name}".`);
+    const wire = wires.get(tensor) ?? weight(g, tensor);
+    wires.set(tensor, wire);
+    return wire;
   };
+}
+
+function weight(g: GraphBuilder, { name, dtype, parts, transposed }: StoredTensor): Wire {
+  const type = weightType(dtype);
+  if (!type) throw new AppError("INTERNAL", `Tensor "${name}" was opened as ${dtype}.`);
+  const wires = parts.map(({ shape, ...place }, index) => {
+    const part = parts.length === 1 ? name : `${name}:part${index}`;
+    return g.initializer(part, type, shape, { kind: "file", ...place });
+  });
+  const joined = g.cast(g.concat(wires, 0), g.float);
+  return transposed ? g.transpose(joined) : joined;
 }
 
 /** The weights of a part: `within(weights, "visual")("proj")` is `visual.proj`. */

@@ -162,7 +162,7 @@ function text(change: object): object {
 }
 
 function parameters(config: unknown): number {
-  const sizes = expectedTensors(parseArchitecture(config), "").map(([, shape]) =>
+  const sizes = expectedTensors(parseArchitecture(config)).map(([, shape]) =>
     shape.reduce((a, b) => a * b, 1),
   );
   return sizes.reduce((a, b) => a + b, 0);

@@ -18,12 +18,14 @@ test.each(MODELS)("opens %s as open_clip wrote it", async (model) => {
   const checkpoint = await openCheckpoint(join(FIXTURES, model));
   expect(checkpoint).toMatchObject({
     name: model,
+    format: "open_clip",
+    files: [CONFIG, WEIGHTS, TOKENIZER],
     unusedTensors: [],
-    textPrefix: model === "resnet" ? "" : "text.",
   });
+  expect([...checkpoint.tensors.keys()]).toContain("token_embedding.weight");
   expect(checkpoint.logitScale).toBeCloseTo(20, 4);
   const weights = readFileSync(join(FIXTURES, model, WEIGHTS));
-  expect(checkpoint.digest).toBe(createHash("sha256").update(weights).digest("hex"));
+  expect(await checkpoint.weightsDigest()).toBe(createHash("sha256").update(weights).digest("hex"));
 });
 
 test("reads the table of token vectors", async () => {
@@ -49,10 +51,10 @@ describe("a damaged checkpoint is a typed error that names what is wrong", () =>
   const projection = "text_projection";
   const cases: [string, (folder: string) => Promise<unknown>, string, Record<string, unknown>][] = [
     ["no folder", (folder) => rm(folder, { recursive: true }), invalid, { folder: "resnet" }],
-    ["no configuration", (folder) => rm(join(folder, CONFIG)), invalid, { file: CONFIG }],
-    ["no weights", (folder) => rm(join(folder, WEIGHTS)), invalid, { file: WEIGHTS }],
+    ["no configuration", (folder) => rm(join(folder, CONFIG)), invalid, { folder: "resnet" }],
+    ["no weights", (folder) => rm(join(folder, WEIGHTS)), invalid, { folder: "resnet" }],
     ["no tokenizer", (folder) => rm(join(folder, TOKENIZER)), invalid, { file: TOKENIZER }],
-    ["weights behind a link", link, invalid, { file: WEIGHTS }],
+    ["weights behind a link that leads nowhere", link("nowhere"), invalid, { folder: "resnet" }],
     ["a configuration that is not JSON", write(CONFIG, "{"), invalid, { file: CONFIG }],
     ["a configuration without a model", write(CONFIG, "{}"), invalid, { file: CONFIG, key: "embed_dim" }],
     [
@@ -145,7 +147,7 @@ describe("a damaged checkpoint is a typed error that names what is wrong", () =>
       for (let round = 0; round < 60; round++) {
         await writeFile(path, randomlyDamaged(whole, randomStream(round, file)));
         const result = await openCheckpoint(folder).catch((reason: unknown) => reason);
-        expect(result instanceof AppError || "digest" in (result as object)).toBe(true);
+        expect(result instanceof AppError || "weightsDigest" in (result as object)).toBe(true);
       }
     });
   });
@@ -186,9 +188,11 @@ function edit(file: string, from: string, to: string) {
   };
 }
 
-async function link(folder: string): Promise<void> {
-  await rename(join(folder, WEIGHTS), join(folder, "elsewhere"));
-  await symlink("elsewhere", join(folder, WEIGHTS));
+function link(target: string) {
+  return async (folder: string) => {
+    await rename(join(folder, WEIGHTS), join(folder, "elsewhere"));
+    await symlink(target, join(folder, WEIGHTS));
+  };
 }
 
 /** Replaces text of equal length in the weights' header. */

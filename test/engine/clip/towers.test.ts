@@ -136,7 +136,7 @@ function crossEntropyProgram(checkpoint: Checkpoint, golden: Golden): Program {
   g.output(loss, "loss");
   g.output(byPixels, "byPixels");
   g.output(byTokens, "byTokens");
-  return { graph: g.build(), folder: checkpoint.folder };
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
 }
 
 async function run(program: Program, feeds: Record<string, Tensor>): Promise<Record<string, number[]>> {

@@ -1,0 +1,5 @@
+import type { CheckpointFormat } from "./format.ts";
+import { openClip } from "./open-clip.ts";
+
+/** The known layouts. Of several that a folder fits, the first is read. */
+export const FORMATS: readonly CheckpointFormat[] = [openClip];
