@@ -19,6 +19,7 @@ import { AccessService, type Caller } from "./services/access.ts";
 import { CostBudget } from "./services/budget.ts";
 import { JobCompletion } from "./services/completion.ts";
 import { DEMO_TENANT, ensureDemoTenant } from "./services/demo-tenant.ts";
+import { Devices } from "./services/devices.ts";
 import { Readiness } from "./services/readiness.ts";
 import { ModelRegistry, type Scan } from "./services/registry.ts";
 import { SampleImages } from "./services/samples.ts";
@@ -51,7 +52,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const logger = options.logger ?? pino({ level: config.logLevel });
   const version = packageVersion();
   const schema = createSchema();
-  const device = await resolveDevice(config.device, (message) => logger.info(message));
+  const logDevice = (message: string) => logger.info(message);
+  const device = await resolveDevice(config.device, logDevice);
   const store = await LmdbStore.open(join(config.dataFolder, "store"));
   const blobs = await FileBlobStore.open(join(config.dataFolder, "blobs"));
   const samples = await SampleImages.open(join(config.zooFolder, "samples"));
@@ -79,6 +81,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     blobs,
     queue,
     models,
+    devices: new Devices(device, logDevice),
     serving,
     samples,
     limits,

@@ -1,3 +1,4 @@
+import type { Device } from "../engine/runtime/device.ts";
 import type { ErrorCode, ErrorDetails } from "../errors.ts";
 
 export type JobKind = "audit" | "purify" | "evaluate";
@@ -79,7 +80,8 @@ export interface JobContext {
   readonly checkpoint: Uint8Array | undefined;
   /** A folder of this job's own for results too large for JSON; it survives restarts. */
   readonly folder: string;
-  readonly device: string;
+  /** The server's; a spec may name another. */
+  readonly device: Device;
   readonly threads: number;
   /** Aborted when the job is to stop; handlers look at it between steps. */
   readonly signal: AbortSignal;

@@ -1,4 +1,5 @@
 import type { CarriedError } from "../engine/runtime/carried-error.ts";
+import type { Device } from "../engine/runtime/device.ts";
 import type { JobKind, JobReport } from "./job.ts";
 
 /** What a job's process is given at its start. */
@@ -8,7 +9,7 @@ export interface JobOrder {
   readonly spec: unknown;
   /** The job's own folder; the saved state lies in it. */
   readonly folder: string;
-  readonly device: string;
+  readonly device: Device;
   readonly threads: number;
   /** URL of the module with `handlers`. */
   readonly handlersModule: string;

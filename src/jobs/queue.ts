@@ -1,4 +1,5 @@
 import { packError } from "../engine/runtime/carried-error.ts";
+import type { Device } from "../engine/runtime/device.ts";
 import { entryPoint } from "../engine/runtime/entry-point.ts";
 import { AppError } from "../errors.ts";
 import type { Store, Write } from "../store/store.ts";
@@ -16,7 +17,7 @@ export interface JobQueueOptions {
   readonly concurrency?: number;
   /** How many jobs may wait, over all tenants; one more is refused. */
   readonly capacity?: number;
-  readonly device: string;
+  readonly device: Device;
   /** Threads that each job may compute with. */
   readonly threads: number;
   readonly complete: CompleteJob;

@@ -1,4 +1,5 @@
 import { packError } from "../engine/runtime/carried-error.ts";
+import type { Device } from "../engine/runtime/device.ts";
 import type { Write } from "../store/store.ts";
 import { failureOf, workerLost } from "./failure.ts";
 import { jobFolder } from "./folder.ts";
@@ -16,7 +17,7 @@ export interface JobLogger {
 export interface JobRunOptions {
   readonly records: JobRecords;
   readonly folder: string;
-  readonly device: string;
+  readonly device: Device;
   readonly threads: number;
   readonly handlersModule: URL;
   readonly graceMilliseconds: number;

@@ -1,5 +1,7 @@
 import { Field, ID, InputType, Int } from "type-graphql";
+import type { DeviceChoice } from "../engine/runtime/device.ts";
 import { CbptInput } from "./cbpt-input.ts";
+import { Device } from "./device.ts";
 
 @InputType({ description: "Which model to audit with which shots." })
 export class AuditInput extends CbptInput {
@@ -21,4 +23,7 @@ export class AuditInput extends CbptInput {
     description: "Use this many examples of each label. 1 to 1000.",
   })
   shots?: number;
+
+  @Field(() => Device, { nullable: true, description: "Where to compute; by default the server's device." })
+  device?: DeviceChoice;
 }

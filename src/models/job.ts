@@ -1,6 +1,8 @@
 import { Field, Float, InterfaceType } from "type-graphql";
+import type { Device as DeviceName } from "../engine/runtime/device.ts";
 import type { JobRecord } from "../jobs/job.ts";
 import { DateTime } from "./date-time.ts";
+import { Device } from "./device.ts";
 import { JobFailure } from "./job-failure.ts";
 import { JobStatus } from "./job-status.ts";
 import { Node } from "./node.ts";
@@ -20,6 +22,9 @@ export abstract class Job extends Node {
 
   @Field(() => Float, { nullable: true })
   etaSeconds?: number;
+
+  @Field(() => Device, { nullable: true, description: "Where it computes." })
+  device?: DeviceName;
 
   @Field(() => DateTime)
   createdAt!: string;

@@ -1,5 +1,7 @@
 import { Field, ID, InputType, Int } from "type-graphql";
+import type { DeviceChoice } from "../engine/runtime/device.ts";
 import { CbptInput } from "./cbpt-input.ts";
+import { Device } from "./device.ts";
 import { Gate } from "./gate.ts";
 import { PurifyMode } from "./purify-mode.ts";
 
@@ -33,6 +35,9 @@ export class PurifyInput extends CbptInput {
     description: "Use this many examples of each label. 1 to 1000.",
   })
   shots?: number;
+
+  @Field(() => Device, { nullable: true, description: "Where to compute; by default the server's device." })
+  device?: DeviceChoice;
 
   @Field(() => PurifyMode, { nullable: true, defaultValue: PurifyMode.UNIVERSAL })
   mode?: PurifyMode;

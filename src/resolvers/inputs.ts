@@ -62,6 +62,7 @@ export function searchChoice(input: AuditInput): SearchChoice {
     labels: input.labels ?? undefined,
     templates: input.templates ?? undefined,
     shots: input.shots ?? 16,
+    device: input.device ?? undefined,
     parameters: Object.fromEntries(
       names.map((name) => [name, input[name] ?? undefined]).filter(([, value]) => value !== undefined),
     ),

@@ -12,9 +12,11 @@ import {
   Subscription,
 } from "type-graphql";
 import type { Context } from "../context.ts";
+import type { DeviceChoice } from "../engine/runtime/device.ts";
 import type { JobStatus as JobStatusName } from "../jobs/job.ts";
 import { AttackInput } from "../models/attack-input.ts";
 import { AuditInput } from "../models/audit-input.ts";
+import { Device } from "../models/device.ts";
 import { Job } from "../models/job.ts";
 import { JobEvent } from "../models/job-event.ts";
 import { JobPayload } from "../models/job-payload.ts";
@@ -116,6 +118,8 @@ export class JobResolver {
       description: "For templates; by default the dataset's.",
     })
     labels: string[] | undefined,
+    @Arg("device", () => Device, { nullable: true, description: "By default the server's." })
+    device: DeviceChoice | undefined,
     @Arg("idempotencyKey", () => String, KEY) idempotencyKey: string,
     @Ctx() { tenant }: Context,
   ): Promise<JobPayload> {
@@ -127,6 +131,7 @@ export class JobResolver {
           labels: labels ?? undefined,
           through: throughChoice(through, "through"),
           attack: attack && { kind: attack.kind, target: attack.target, parameters: attack.parameters ?? {} },
+          device: device ?? undefined,
         },
         idempotencyKey,
       ),

@@ -1,5 +1,6 @@
 /** How records look as GraphQL objects. Each function makes one; what costs more is left to field resolvers. */
 import { type Count, rate } from "../engine/evaluation/rate.ts";
+import type { Device } from "../engine/runtime/device.ts";
 import type { AuditResult } from "../jobs/handlers/audit.ts";
 import type { JobEvent as JobEventRecord, JobRecord } from "../jobs/job.ts";
 import { Alias } from "../models/alias.ts";
@@ -102,6 +103,7 @@ export function viewJob(record: JobRecord): Job {
     status: status as Job["status"],
     progress,
     etaSeconds,
+    device: (record.spec as { device?: Device }).device,
     createdAt,
     startedAt,
     finishedAt,

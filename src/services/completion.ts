@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeSafetensors, readFloats, readSafetensors } from "../engine/clip/safetensors.ts";
 import type { Measurement } from "../engine/evaluation/protocol.ts";
+import type { Device } from "../engine/runtime/device.ts";
 import type { PurifyResult } from "../jobs/handlers/purify.ts";
 import type { JobRecord } from "../jobs/job.ts";
 import type { BlobStore, Store, Write } from "../store/store.ts";
@@ -22,7 +23,7 @@ interface CompletionOptions {
   readonly blobs: BlobStore;
   /** Version of this program. */
   readonly code: string;
-  readonly device: string;
+  readonly device: Device;
 }
 
 /**
@@ -69,8 +70,8 @@ export class JobCompletion {
     result: PurifyResult,
     path: string,
   ): Promise<(number: number) => VersionRecord> {
-    const { blobs, code, device } = this.options;
-    const { request, labels, templates } = job.spec as PurifyJobSpec;
+    const { blobs, code } = this.options;
+    const { request, labels, templates, device = this.options.device } = job.spec as PurifyJobSpec;
     const manifest: Manifest = {
       format: "antidote-prompts-1",
       promptSet: request.promptSet,

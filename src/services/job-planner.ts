@@ -1,11 +1,13 @@
 import { attackNamed } from "../engine/attacks/index.ts";
 import { completeConfig, type Mode } from "../engine/cbpt/config.ts";
 import { completeParameters } from "../engine/parameters.ts";
+import type { DeviceChoice } from "../engine/runtime/device.ts";
 import { AppError } from "../errors.ts";
 import type { LabelledImage, PurifySpec } from "../jobs/handlers/spec.ts";
 import type { BlobStore } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
 import type { DatasetRecord, Datasets } from "./datasets.ts";
+import type { Devices } from "./devices.ts";
 import type { GateTerms } from "./gates.ts";
 import type { AuditJobSpec, EvaluateJobSpec, PurifyJobSpec } from "./job-specs.ts";
 import { checkName } from "./names.ts";
@@ -19,6 +21,8 @@ export interface SearchChoice {
   readonly labels?: readonly string[];
   readonly templates?: readonly string[];
   readonly shots: number;
+  /** By default the server's. */
+  readonly device?: DeviceChoice;
   /** Any of CBPT's hyper-parameters. */
   readonly parameters: Record<string, unknown>;
 }
@@ -39,6 +43,8 @@ export interface EvaluateChoice {
     readonly target: string;
     readonly parameters: Record<string, unknown>;
   };
+  /** By default the server's. */
+  readonly device?: DeviceChoice;
 }
 
 const MOST_SHOTS = 1000;
@@ -49,6 +55,7 @@ export class JobPlanner {
     private readonly options: {
       readonly blobs: BlobStore;
       readonly models: ModelRegistry;
+      readonly devices: Devices;
       readonly datasets: Datasets;
       readonly through: ThroughResolver;
     },
@@ -79,6 +86,7 @@ export class JobPlanner {
     const labels = chooseLabels(dataset, choice.labels);
     const shots = await this.images(dataset, labels, choice.shots);
     const templates = this.options.through.templates(choice.templates);
+    const device = await this.options.devices.choose(choice.device);
     return {
       model,
       dataset,
@@ -88,6 +96,7 @@ export class JobPlanner {
       shots,
       config,
       mode,
+      device,
     };
   }
 
@@ -116,6 +125,7 @@ export class JobPlanner {
           : { kind: "templates", templates: [...through.templates] },
       images,
       attack: choice.attack && attackSpec(choice.attack, labels),
+      device: await this.options.devices.choose(choice.device),
       request: {
         versionId: through.kind === "version" ? through.version.id : undefined,
         dataset: dataset.digest,

@@ -3,6 +3,7 @@ import type { BlobStore, Store } from "../store/store.ts";
 import { Aliases } from "./aliases.ts";
 import { Classification, type ImageAnswer } from "./classification.ts";
 import { type DatasetLimits, Datasets } from "./datasets.ts";
+import type { Devices } from "./devices.ts";
 import { Evaluations } from "./evaluations.ts";
 import { JobPlanner } from "./job-planner.ts";
 import { TenantJobs } from "./jobs.ts";
@@ -34,6 +35,7 @@ export interface TenantServices {
   readonly blobs: BlobStore;
   readonly queue: JobQueue;
   readonly models: ModelRegistry;
+  readonly devices: Devices;
   readonly serving: Serving;
   readonly samples: SampleImages;
   readonly limits: DatasetLimits & { readonly classifyImages: number };
@@ -59,13 +61,13 @@ export class Tenants {
   }
 
   private make(name: string): Tenant {
-    const { store, blobs, queue, models, serving, samples, limits, onImages } = this.services;
+    const { store, blobs, queue, models, devices, serving, samples, limits, onImages } = this.services;
     const { features, embeddings } = this;
     const datasets = new Datasets(store, blobs, name, limits);
     const prompts = new Prompts(store, name);
     const aliases = new Aliases(store, name);
     const through = new ThroughResolver(prompts, aliases);
-    const planner = new JobPlanner({ blobs, models, datasets, through });
+    const planner = new JobPlanner({ blobs, models, devices, datasets, through });
     return {
       name,
       datasets,

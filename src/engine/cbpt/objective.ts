@@ -2,6 +2,7 @@ import { gradients } from "../autodiff/gradients.ts";
 import type { Checkpoint } from "../clip/checkpoint.ts";
 import { imageEmbedding, textEmbedding } from "../clip/towers.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
+import type { Device } from "../runtime/device.ts";
 import type { Program } from "../runtime/program.ts";
 import { alignment, crossEntropy, drift, similarityLogits, triggerContrast, unlearning } from "./losses.ts";
 
@@ -20,9 +21,10 @@ export const LOSSES = ["unlearning", "alignment", "cleanEntropy", "dummyEntropy"
 export function tuningProgram(
   checkpoint: Checkpoint,
   { classes, length, batch }: { classes: number; length: number; batch: number },
+  provider: Device = "cpu",
 ): Program {
   const { embeddingWidth, text: tower } = checkpoint.architecture;
-  const g = new GraphBuilder({ name: "tuning" });
+  const g = new GraphBuilder({ name: "tuning", provider });
   const tokens = g.input("tokens", [classes, length, tower.width]);
   const text = textEmbedding(g, checkpoint, tokens, g.input("endOfText", [classes, length, 1]));
   const image = (name: string) =>
@@ -61,10 +63,11 @@ export function tuningProgram(
 export function universalProgram(
   checkpoint: Checkpoint,
   { triggers: K, images: m, classes }: { triggers: number; images: number; classes: number },
+  provider: Device = "cpu",
 ): Program {
   const { embeddingWidth } = checkpoint.architecture;
   const image = imageShape(checkpoint);
-  const g = new GraphBuilder({ name: "universal inversion" });
+  const g = new GraphBuilder({ name: "universal inversion", provider });
   const pixels = g.reshape(g.input("pixels", [K * m, ...image]), [K, m, ...image]);
   const triggers = g.input("triggers", [K, ...image]);
   const stamped = g.clip(g.add(pixels, g.unsqueeze(triggers, [1])), 0, 1);
@@ -95,9 +98,10 @@ export function universalProgram(
 export function perImageProgram(
   checkpoint: Checkpoint,
   { batch, temperature }: { batch: number; temperature: number },
+  provider: Device = "cpu",
 ): Program {
   const image = imageShape(checkpoint);
-  const g = new GraphBuilder({ name: "per-image inversion" });
+  const g = new GraphBuilder({ name: "per-image inversion", provider });
   const triggers = g.input("triggers", [batch, ...image]);
   const stamped = g.add(g.input("pixels", [batch, ...image]), triggers);
   const feature = imageEmbedding(g, checkpoint, stamped);

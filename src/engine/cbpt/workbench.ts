@@ -62,11 +62,11 @@ export class Workbench {
 
   /** Losses as in `LOSSES` and the gradient [C, L, d] of their weighted sum. */
   async tune(contexts: Float32Array, batch: TuningBatch) {
-    const { checkpoint, layout, width } = this.problem;
+    const { checkpoint, device, layout, width } = this.problem;
     const { classes, length } = layout;
     const rows = batch.labels.length;
     const session = await this.lanes(`tuning of ${rows}`, () =>
-      tuningProgram(checkpoint, { classes, length, batch: rows }),
+      tuningProgram(checkpoint, { classes, length, batch: rows }, device),
     );
     const { losses, gradient } = await session.run({
       ...this.promptFeeds(contexts),
@@ -88,11 +88,11 @@ export class Workbench {
    * [K·m, 3, H, W], pulled to its target; both are given away. Losses [K] and their gradient [K, 3, H, W].
    */
   async invertUniversal(pixels: Float32Array, triggers: Float32Array, targets: readonly number[]) {
-    const { checkpoint, imageSize, width, matrix, layout } = this.problem;
+    const { checkpoint, device, imageSize, width, matrix, layout } = this.problem;
     const image = [3, imageSize.height, imageSize.width];
     const [count, images] = [targets.length, pixels.length / sizeOf(image) / targets.length];
     const session = await this.lanes(`universal ${count}x${images}`, () =>
-      universalProgram(checkpoint, { triggers: count, images, classes: layout.classes }),
+      universalProgram(checkpoint, { triggers: count, images, classes: layout.classes }, device),
     );
     const { losses, gradient } = await session.run({
       pixels: float32([count * images, ...image], pixels),
@@ -110,10 +110,10 @@ export class Workbench {
     positive: Float32Array;
     negative: Float32Array;
   }) {
-    const { checkpoint, imageSize, width: embedding, config } = this.problem;
+    const { checkpoint, device, imageSize, width: embedding, config } = this.problem;
     const batch = feeds.positive.length / embedding;
     const session = await this.lanes(`per image ${batch}`, () =>
-      perImageProgram(checkpoint, { batch, temperature: config.temperature }),
+      perImageProgram(checkpoint, { batch, temperature: config.temperature }, device),
     );
     const pixels = [batch, 3, imageSize.height, imageSize.width];
     const { loss, gradient } = await session.run({

@@ -3,7 +3,12 @@ import { fileURLToPath } from "node:url";
 import { AppError } from "../../errors.ts";
 import { entryPoint } from "./entry-point.ts";
 
-export type Device = "cpu" | "cuda" | "webgpu";
+export const DEVICES = ["cpu", "cuda", "webgpu"] as const;
+
+export type Device = (typeof DEVICES)[number];
+
+/** A device, or the fastest one that works. */
+export type DeviceChoice = "auto" | Device;
 
 /** Whether a device works on this machine, and how fast it computed beside the CPU. */
 export type DeviceProbe =
@@ -15,7 +20,7 @@ const GPU_DEVICES = ["cuda", "webgpu"] as const;
 const LONGEST_PROBE_MILLISECONDS = 60_000;
 
 const REMEDIES: Readonly<Record<(typeof GPU_DEVICES)[number], string>> = {
-  cuda: "It needs an NVIDIA driver, CUDA 12, cuDNN 9, and the libraries of `node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12`.",
+  cuda: "It needs an NVIDIA driver, CUDA 12, cuDNN 9, and what `npm run setup:cuda` adds.",
   webgpu: "It needs a Vulkan driver (on Debian: libvulkan1 and the driver of the card).",
 };
 
@@ -24,7 +29,7 @@ const REMEDIES: Readonly<Record<(typeof GPU_DEVICES)[number], string>> = {
  * that works and beats the CPU, which a software driver does not; `log` is told why others are passed over.
  */
 export async function resolveDevice(
-  wanted: "auto" | Device,
+  wanted: DeviceChoice,
   log: (message: string) => void = () => {},
 ): Promise<Device> {
   if (wanted === "cpu") return "cpu";

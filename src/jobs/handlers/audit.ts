@@ -8,9 +8,9 @@ import { type Finding, strongest, suspectsAmong } from "../../engine/cbpt/verdic
 import { Workbench } from "../../engine/cbpt/workbench.ts";
 import { openCheckpoint } from "../../engine/clip/checkpoint.ts";
 import type { Count } from "../../engine/evaluation/rate.ts";
-import type { Device } from "../../engine/runtime/device.ts";
 import type { JobContext, JobHandler } from "../job.ts";
 import { Clock, Saver } from "./clock.ts";
+import { deviceOf } from "./device.ts";
 import { loadShots } from "./images.ts";
 import { type AuditSpec, auditSpec, parseSpec, requireLabels } from "./spec.ts";
 
@@ -63,7 +63,7 @@ export async function problemOf(
     labels: spec.labels,
     templates: spec.templates,
     shots: await loadShots(checkpoint, spec.shots),
-    device: context.device as Device,
+    device: await deviceOf(spec, context),
     threads: context.threads,
   });
 }

@@ -7,12 +7,12 @@ import { zeroShotMatrix } from "../../engine/clip/zero-shot.ts";
 import { type Encoder, encodeImages } from "../../engine/evaluation/encode.ts";
 import { type Measurement, measure, type Outcome } from "../../engine/evaluation/protocol.ts";
 import { completeParameters } from "../../engine/parameters.ts";
-import type { Device } from "../../engine/runtime/device.ts";
 import type { Program } from "../../engine/runtime/program.ts";
 import { openSession } from "../../engine/runtime/session.ts";
 import { AppError } from "../../errors.ts";
 import type { JobContext, JobHandler } from "../job.ts";
 import { Clock } from "./clock.ts";
+import { deviceOf } from "./device.ts";
 import { loadImage } from "./images.ts";
 import { type EvaluateSpec, evaluateSpec, parseSpec, requireLabels } from "./spec.ts";
 
@@ -25,7 +25,7 @@ export const evaluate: JobHandler<unknown, Measurement> = async (given, context)
   requireLabels(spec.images, spec.labels);
   requireAttack(spec);
   const checkpoint = await openCheckpoint(spec.modelFolder);
-  const options = { device: context.device as Device, threads: context.threads };
+  const options = { device: await deviceOf(spec, context), threads: context.threads };
   const open = (program: Program) => openSession(program, options);
   const matrix = await classifier(spec, checkpoint, open);
   const { embeddingWidth: width, image } = checkpoint.architecture;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DEVICES } from "../../engine/runtime/device.ts";
 import { AppError } from "../../errors.ts";
 
 const image = z.object({ blob: z.string().min(1), label: z.number().int().nonnegative() });
@@ -11,6 +12,7 @@ export const auditSpec = z.object({
   templates,
   shots: z.array(image).min(1),
   config: z.record(z.string(), z.unknown()).default({}),
+  device: z.enum(DEVICES).optional(),
 });
 
 export const purifySpec = auditSpec.extend({ mode: z.enum(["UNIVERSAL", "PUBLISHED"]).default("UNIVERSAL") });
@@ -30,6 +32,7 @@ export const evaluateSpec = z.object({
       parameters: z.record(z.string(), z.unknown()).default({}),
     })
     .optional(),
+  device: z.enum(DEVICES).optional(),
 });
 
 export type AuditSpec = z.infer<typeof auditSpec>;

@@ -45,8 +45,14 @@ export class ReduceBuilder extends ShapeBuilder {
     return this.one("Softmax", [x], x.shape, { axis: int(axis) });
   }
 
+  /** In its parts for WebGPU, where ONNX Runtime has no LogSoftmax and would carry x to the CPU and back. */
   logSoftmax(x: Wire, axis = -1): Wire {
-    axisOf(axis, x.shape.length);
+    const place = axisOf(axis, x.shape.length);
+    if (this.provider === "webgpu") {
+      const keep = { keepDimensions: true };
+      const shifted = this.sub(x, this.detach(this.reduceMax(x, [place], keep)));
+      return this.sub(shifted, this.log(this.reduceSum(this.exp(shifted), [place], keep)));
+    }
     return this.one("LogSoftmax", [x], x.shape, { axis: int(axis) });
   }
 

@@ -1,0 +1,30 @@
+import { expect, test } from "@jest/globals";
+import { probeDevice } from "../../src/engine/runtime/device.ts";
+import { Devices } from "../../src/services/devices.ts";
+
+const GPUS = ["cuda", "webgpu"] as const;
+
+test("without a choice it is the server's device, untried", async () => {
+  expect(await new Devices("webgpu", () => {}).choose()).toBe("webgpu");
+});
+
+test("a GPU that is named works or is GPU_UNAVAILABLE, each time", async () => {
+  const devices = new Devices("cpu", () => {});
+  for (const device of GPUS) {
+    const { works } = await probeDevice(device);
+    for (let time = 0; time < 2; time++) {
+      const choice = devices.choose(device);
+      if (works) expect(await choice).toBe(device);
+      else await expect(choice).rejects.toMatchObject({ code: "GPU_UNAVAILABLE", details: { device } });
+    }
+  }
+});
+
+test("the fastest is looked for once, and what is passed over is told once", async () => {
+  const log: string[] = [];
+  const devices = new Devices("cpu", (message) => log.push(message));
+  const found = await Promise.all([devices.choose("auto"), devices.choose("auto")]);
+  expect(found[0]).toBe(found[1]);
+  const passedOver = found[0] === "cpu" ? GPUS : GPUS.slice(0, GPUS.indexOf(found[0]));
+  expect(log).toEqual(passedOver.map((device) => expect.stringContaining(`Not using ${device}: `)));
+});
