@@ -2,6 +2,7 @@ import { gradients } from "../autodiff/gradients.ts";
 import type { Checkpoint } from "../clip/checkpoint.ts";
 import { imageEmbedding, textEmbedding } from "../clip/towers.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
+import type { Wire } from "../onnx/graph.ts";
 import type { Device } from "../runtime/device.ts";
 import type { Program } from "../runtime/program.ts";
 import { alignment, crossEntropy, drift, similarityLogits, triggerContrast, unlearning } from "./losses.ts";
@@ -9,48 +10,108 @@ import { alignment, crossEntropy, drift, similarityLogits, triggerContrast, unle
 /** The parts of the outer loss, in the order of the `weights` input and of the `losses` output. */
 export const LOSSES = ["unlearning", "alignment", "cleanEntropy", "dummyEntropy", "drift"] as const;
 
+/** Sizes of an outer step: C classes with prompts of L tokens, and B shots, each with its dummy. */
+export interface TuningSize {
+  readonly classes: number;
+  readonly length: number;
+  readonly batch: number;
+}
+
 /**
- * The outer step for C classes, prompts of L tokens and B shots, each with its dummy: the losses and their gradient
- * with respect to the prompts' token vectors.
+ * The outer step in one run: the losses and their gradient with respect to the prompts' token vectors.
  *
- * Inputs: `tokens` [C, L, d], `endOfText` [C, L, 1], `clean` and `dummy` [B, D] normalised image features, `labels`
- * [B, C] one-hot, `targets` [B, C] the distributions that clean rows are to be predicted as, `emphasis` [B, 1] the weight of each clean row, `suspects` [B, C] one-hot of the class to push the dummy away from (a row of zeros: none),
- * `undefended` [C, D] the normalised text features to stay near and `anchors` [C, 1] how strictly, `weights` [5] as in `LOSSES`. Outputs: `losses` [5] without their weights, `gradient` [C, L, d] of their weighted
- * sum.
+ * Inputs: `tokens` [C, L, d], `endOfText` [C, L, 1], and those of `tuningLosses`. Outputs: `losses` [5] without their
+ * weights, `gradient` [C, L, d] of their weighted sum.
  */
-export function tuningProgram(
+export function tuningProgram(checkpoint: Checkpoint, size: TuningSize, provider: Device = "cpu"): Program {
+  const g = new GraphBuilder({ name: "tuning", provider });
+  const { tokens, endOfText } = promptInputs(g, checkpoint, size);
+  const text = textEmbedding(g, checkpoint, tokens, endOfText);
+  const { each, total } = tuningLosses(g, checkpoint, text, size);
+  const [gradient] = gradients(g, total, [tokens]);
+  g.output(each, "losses");
+  g.output(gradient!, "gradient");
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
+}
+
+/**
+ * The outer step without the text tower, for classes that do not fit into one run: `text` [C, D] and the inputs of
+ * `tuningLosses` to `losses` [5] and `gradient` [C, D] of their weighted sum with respect to `text`.
+ */
+export function tuningHeadProgram(
   checkpoint: Checkpoint,
-  { classes, length, batch }: { classes: number; length: number; batch: number },
+  size: Pick<TuningSize, "classes" | "batch">,
   provider: Device = "cpu",
 ): Program {
-  const { embeddingWidth, text: tower } = checkpoint.architecture;
-  const g = new GraphBuilder({ name: "tuning", provider });
-  const tokens = g.input("tokens", [classes, length, tower.width]);
-  const text = textEmbedding(g, checkpoint, tokens, g.input("endOfText", [classes, length, 1]));
-  const image = (name: string) =>
-    similarityLogits(g, g.input(name, [batch, embeddingWidth]), text, checkpoint.logitScale);
+  const g = new GraphBuilder({ name: "tuning head", provider });
+  const text = g.input("text", [size.classes, checkpoint.architecture.embeddingWidth]);
+  const { each, total } = tuningLosses(g, checkpoint, text, size);
+  const [gradient] = gradients(g, total, [text]);
+  g.output(each, "losses");
+  g.output(gradient!, "gradient");
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
+}
+
+/**
+ * The rest of it for some of the classes: `tokens` [c, L, d], `endOfText` [c, L, 1] and `seed` [c, D], the gradient
+ * with respect to their text features, to the `gradient` [c, L, d] with respect to their token vectors.
+ */
+export function promptGradientProgram(
+  checkpoint: Checkpoint,
+  size: Pick<TuningSize, "classes" | "length">,
+  provider: Device = "cpu",
+): Program {
+  const g = new GraphBuilder({ name: "prompt gradient", provider });
+  const { tokens, endOfText } = promptInputs(g, checkpoint, size);
+  const text = textEmbedding(g, checkpoint, tokens, endOfText);
+  const [gradient] = gradients(g, text, [tokens], g.input("seed", text.shape));
+  g.output(gradient!, "gradient");
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
+}
+
+function promptInputs(
+  g: GraphBuilder,
+  { architecture }: Checkpoint,
+  { classes, length }: Pick<TuningSize, "classes" | "length">,
+) {
+  return {
+    tokens: g.input("tokens", [classes, length, architecture.text.width]),
+    endOfText: g.input("endOfText", [classes, length, 1]),
+  };
+}
+
+/**
+ * The losses of normalised text features [C, D], each and their weighted sum.
+ *
+ * Inputs: `clean` and `dummy` [B, D] normalised image features, `labels` [B, C] one-hot, `targets` [B, C] the
+ * distributions that clean rows are to be predicted as, `emphasis` [B, 1] the weight of each clean row, `suspects`
+ * [B, C] one-hot of the class to push the dummy away from (a row of zeros: none), `undefended` [C, D] the normalised
+ * text features to stay near and `anchors` [C, 1] how strictly, `weights` [5] as in `LOSSES`.
+ */
+function tuningLosses(
+  g: GraphBuilder,
+  { architecture, logitScale }: Checkpoint,
+  text: Wire,
+  { classes, batch }: Pick<TuningSize, "classes" | "batch">,
+): { each: Wire; total: Wire } {
+  const width = architecture.embeddingWidth;
+  const image = (name: string) => similarityLogits(g, g.input(name, [batch, width]), text, logitScale);
   const clean = image("clean");
   const dummy = image("dummy");
   const labels = g.input("labels", [batch, classes]);
   const suspects = g.input("suspects", [batch, classes]);
-
   const losses = [
     unlearning(g, dummy, labels, suspects),
     alignment(g, clean, dummy, labels),
     crossEntropy(g, clean, g.mul(g.input("targets", [batch, classes]), g.input("emphasis", [batch, 1]))),
     crossEntropy(g, dummy, labels),
-    drift(g, text, g.input("undefended", [classes, embeddingWidth]), g.input("anchors", [classes, 1])),
+    drift(g, text, g.input("undefended", [classes, width]), g.input("anchors", [classes, 1])),
   ];
   const each = g.concat(
     losses.map((loss) => g.reshape(loss, [1])),
     0,
   );
-  const total = g.reduceSum(g.mul(each, g.input("weights", [LOSSES.length])));
-  const [gradient] = gradients(g, total, [tokens]);
-
-  g.output(each, "losses");
-  g.output(gradient!, "gradient");
-  return { graph: g.build(), folder: checkpoint.weightsFolder };
+  return { each, total: g.reduceSum(g.mul(each, g.input("weights", [LOSSES.length]))) };
 }
 
 /**

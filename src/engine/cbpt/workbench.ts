@@ -1,11 +1,12 @@
-import { imageProgram, textProgram } from "../clip/programs.ts";
+import { imageProgram } from "../clip/programs.ts";
 import { encodeImages } from "../evaluation/encode.ts";
-import { float32, sizeOf, type Tensor } from "../onnx/tensor.ts";
+import { float32, sizeOf } from "../onnx/tensor.ts";
 import type { Program } from "../runtime/program.ts";
 import { oneHot } from "./features.ts";
 import { Lanes } from "./lanes.ts";
-import { perImageProgram, tuningProgram, universalProgram } from "./objective.ts";
+import { perImageProgram, universalProgram } from "./objective.ts";
 import type { Problem } from "./problem.ts";
+import { PromptTower } from "./prompt-tower.ts";
 import { assembleTokens } from "./prompts.ts";
 
 /** Most images in one run of the image encoder; larger runs spill the processor's caches and are not faster. */
@@ -35,7 +36,15 @@ export class Workbench {
   private readonly sessions = new Map<string, Promise<Lanes>>();
   private readonly remembered = new WeakMap<object, unknown>();
 
-  constructor(readonly problem: Problem) {}
+  private readonly prompts: PromptTower;
+
+  /** @param promptBytes as in `PromptTower`. */
+  constructor(
+    readonly problem: Problem,
+    promptBytes?: number,
+  ) {
+    this.prompts = new PromptTower(problem, (name, program) => this.lanes(name, program), promptBytes);
+  }
 
   /** What was made for the key before, or else is made now: for what follows from a state and need not be in it. */
   remember<Made>(key: object, make: () => Promise<Made>): Promise<Made> {
@@ -53,34 +62,27 @@ export class Workbench {
 
   /** The purified text features [C, D] of context vectors [C, M, d]. */
   async textFeatures(contexts: Float32Array): Promise<Float32Array> {
-    const { checkpoint, layout } = this.problem;
-    const { classes, length } = layout;
-    const session = await this.lanes("text", () => textProgram(checkpoint, { classes, length }));
-    const { embedding } = await session.run(this.promptFeeds(contexts));
-    return (embedding!.data as Float32Array).slice();
+    return this.prompts.features(assembleTokens(this.problem.layout, contexts));
   }
 
   /** Losses as in `LOSSES` and the gradient [C, L, d] of their weighted sum. */
   async tune(contexts: Float32Array, batch: TuningBatch) {
-    const { checkpoint, device, layout, width } = this.problem;
-    const { classes, length } = layout;
+    const { layout, matrix, width } = this.problem;
+    const { classes } = layout;
     const rows = batch.labels.length;
-    const session = await this.lanes(`tuning of ${rows}`, () =>
-      tuningProgram(checkpoint, { classes, length, batch: rows }, device),
-    );
-    const { losses, gradient } = await session.run({
-      ...this.promptFeeds(contexts),
+    const feeds = {
       clean: float32([rows, width], batch.clean.slice()),
       dummy: float32([rows, width], batch.dummy.slice()),
       labels: float32([rows, classes], oneHot(batch.labels, classes)),
       targets: float32([rows, classes], batch.targets),
       suspects: float32([rows, classes], oneHot(batch.suspects, classes)),
       emphasis: float32([rows, 1], batch.emphasis),
-      undefended: float32([classes, width], this.problem.matrix.slice()),
+      undefended: float32([classes, width], matrix.slice()),
       anchors: float32([classes, 1], batch.anchors),
       weights: float32([batch.weights.length], batch.weights),
-    });
-    return { losses: Array.from(losses!.data as Float32Array), gradient: gradient!.data as Float32Array };
+    };
+    const { losses, gradient } = await this.prompts.tune(assembleTokens(layout, contexts), feeds, rows);
+    return { losses: Array.from(losses), gradient };
   }
 
   /**
@@ -129,15 +131,6 @@ export class Workbench {
     const opened = await Promise.allSettled(this.sessions.values());
     this.sessions.clear();
     for (const one of opened) if (one.status === "fulfilled") await one.value.close();
-  }
-
-  private promptFeeds(contexts: Float32Array): Record<string, Tensor> {
-    const { layout } = this.problem;
-    const { classes, length, width } = layout;
-    return {
-      tokens: float32([classes, length, width], assembleTokens(layout, contexts)),
-      endOfText: float32([classes, length, 1], layout.endOfText.slice()),
-    };
   }
 
   private lanes(name: string, program: () => Program): Promise<Lanes> {
