@@ -4,22 +4,21 @@
  *
  *     npm run build && node dist/bench/gradient.js [--threads 1] [--rounds 7] [--json]
  */
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { gradients } from "../src/engine/autodiff/gradients.ts";
-import { type ClipArchitecture, parseArchitecture } from "../src/engine/clip/architecture.ts";
+import { parseArchitecture } from "../src/engine/clip/architecture.ts";
 import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
-import { expectedTensors } from "../src/engine/clip/expected-tensors.ts";
-import type { StoredTensor } from "../src/engine/clip/stored-tensor.ts";
 import { imageEmbedding, textEmbedding } from "../src/engine/clip/towers.ts";
 import { GraphBuilder } from "../src/engine/onnx/builder.ts";
 import type { Shape, Wire } from "../src/engine/onnx/graph.ts";
 import { float32, sizeOf, type Tensor } from "../src/engine/onnx/tensor.ts";
 import type { Program } from "../src/engine/runtime/program.ts";
 import { openSession, type Session } from "../src/engine/runtime/session.ts";
+import { noise, RESNET_50, randomCheckpoint, TEXT, VIT_B_32 } from "./random-checkpoint.ts";
 
 const options = parseArgs({
   options: {
@@ -28,10 +27,6 @@ const options = parseArgs({
     json: { type: "boolean", default: false },
   },
 }).values;
-
-const TEXT = { context_length: 77, vocab_size: 1000, width: 512, heads: 8, layers: 12 };
-const RESNET_50 = { image_size: 224, layers: [3, 4, 6, 3], width: 64 };
-const VIT_B_32 = { image_size: 224, layers: 12, width: 768, patch_size: 32 };
 
 interface Subject {
   readonly name: string;
@@ -67,45 +62,6 @@ const subjects: readonly Subject[] = [
 function lastPosition(g: GraphBuilder, length: number): Wire {
   const marks = Array.from({ length }, (_, position) => (position === length - 1 ? 1 : 0));
   return g.constant(float32([1, length, 1], marks));
-}
-
-/** Park and Miller's generator, spread over (−1, 1). */
-function noise(length: number): Float32Array {
-  let state = 1;
-  return Float32Array.from({ length }, () => {
-    state = (state * 48271) % 2147483647;
-    return (2 * state) / 2147483647 - 1;
-  });
-}
-
-/** Random matrices that keep the size of what passes; identity normalisations. */
-function weightValues(name: string, shape: Shape, random: Float32Array): Float32Array {
-  const size = sizeOf(shape);
-  if (shape.length === 1) return new Float32Array(size).fill(/weight|running_var/.test(name) ? 1 : 0);
-  const gain = Math.sqrt((3 * shape[0]) / size);
-  return new Float32Array(size).map((_, index) => gain * random[index % random.length]);
-}
-
-/** The bundled checkpoint with another architecture, its weights written to a file of the folder. */
-async function randomCheckpoint(
-  base: Checkpoint,
-  architecture: ClipArchitecture,
-  folder: string,
-): Promise<Checkpoint> {
-  const weightsFile = "random.bin";
-  const random = noise(65_537);
-  const tensors = new Map<string, StoredTensor>();
-  const file = await open(join(folder, weightsFile), "w");
-  let offset = 0;
-  for (const [name, shape] of expectedTensors(architecture)) {
-    const values = weightValues(name, shape, random);
-    await file.write(values);
-    const part = { file: weightsFile, offset, length: values.byteLength, shape };
-    tensors.set(name, { name, dtype: "F32", shape, parts: [part] });
-    offset += values.byteLength;
-  }
-  await file.close();
-  return { ...base, folder, weightsFolder: folder, architecture, tensors };
 }
 
 function programOf({ embed, input }: Subject, checkpoint: Checkpoint, backward: boolean): Program {
