@@ -180,6 +180,13 @@ export const cases = {
     },
     {
       shapes: [
+        [2, 6, 1, 2],
+        [5, 6, 3, 3],
+      ],
+      f: (g, x, w) => g.conv(x, w, undefined, { pads: [1, 1, 1, 1] }),
+    },
+    {
+      shapes: [
         [2, 2, 6],
         [3, 2, 3],
       ],

@@ -158,7 +158,7 @@ function spread(g: GraphBuilder, x: Wire, dy: Wire, window: Window, share: numbe
 
 /**
  * w̄[o, i, k] = Σₙₚ ȳ[n, o, p] · x[n, i, p·stride + k·dilation − pad]: one slice of x and one batched product for
- * each tap k, which beats im2col and a convolution with swapped axes.
+ * each tap k, which beats im2col and a convolution with swapped axes unless the map is small.
  */
 function weightGradient(g: GraphBuilder, x: Wire, w: Wire, dy: Wire, window: Window, group: number): Wire {
   if (isPatches(window, group)) return patchWeightGradient(g, x, w, dy, window);
@@ -172,12 +172,36 @@ function weightGradient(g: GraphBuilder, x: Wire, w: Wire, dy: Wire, window: Win
         ...window.pads.slice(w.shape.length - 2),
       ])
     : x;
+  if (group === 1 && favoursOneProduct(w, dy)) return joinedWeightGradient(g, padded, w, dy, window);
   const rows = inGroups(g, dy, group);
   const taps = positions(window.kernel).map((position) => {
     const columns = g.transposeMatrix(inGroups(g, tapOf(g, padded, dy, window, position), group));
     return g.reshape(g.reduceSum(g.matmul(rows, columns), [0]), [w.shape[0], w.shape[1], 1]);
   });
   return g.reshape(g.concat(taps, 2), w.shape);
+}
+
+/** Whether N products [O, I] and their sum cost more than moving ȳ and x, once for each tap, into one product. */
+function favoursOneProduct(w: Wire, dy: Wire): boolean {
+  const [outputs, channels] = w.shape;
+  const pixels = sizeOf(dy.shape.slice(2));
+  return outputs * channels > (outputs + channels) * pixels;
+}
+
+/** Small maps of many channels: one product of ȳ [N·P, O] and all that the taps see [N·P, taps·I]. */
+function joinedWeightGradient(g: GraphBuilder, padded: Wire, w: Wire, dy: Wire, window: Window): Wire {
+  const [outputs, channels, ...kernel] = w.shape;
+  const seen = positions(window.kernel).map((position) => inRows(g, tapOf(g, padded, dy, window, position)));
+  const byTap = g.gemm(inRows(g, dy), g.concat(seen, 1), undefined, { transA: true });
+  if (seen.length === 1) return g.reshape(byTap, w.shape);
+  const split = g.reshape(byTap, [outputs, ...kernel, channels]);
+  return g.transpose(split, [0, kernel.length + 1, ...kernel.map((_, axis) => axis + 1)]);
+}
+
+/** [N, C, …] as [N·pixels, C]. */
+function inRows(g: GraphBuilder, x: Wire): Wire {
+  const [, channels, ...pixels] = x.shape;
+  return g.reshape(g.transpose(x, [0, ...pixels.map((_, axis) => axis + 2), 1]), [-1, channels]);
 }
 
 /** [N, C, …] as [N, C, pixels], or [N, group, C/group, pixels] if there are groups. */
