@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { gradients } from "../src/engine/autodiff/gradients.ts";
-import { parseArchitecture } from "../src/engine/clip/architecture.ts";
 import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
+import { parseOpenClipArchitecture } from "../src/engine/clip/formats/open-clip-config.ts";
 import { imageEmbedding, textEmbedding } from "../src/engine/clip/towers.ts";
 import { GraphBuilder } from "../src/engine/onnx/builder.ts";
 import type { Shape, Wire } from "../src/engine/onnx/graph.ts";
@@ -109,7 +109,7 @@ const results = [];
 for (const subject of subjects) {
   const folder = await mkdtemp(join(tmpdir(), "antidote-"));
   try {
-    const checkpoint = await randomCheckpoint(base, parseArchitecture(subject.model), folder);
+    const checkpoint = await randomCheckpoint(base, parseOpenClipArchitecture(subject.model), folder);
     const result = await measure(subject, checkpoint);
     results.push(result);
     if (options.json) continue;

@@ -1,7 +1,5 @@
 import { AppError } from "../../errors.ts";
 
-const FILE = "open_clip_config.json";
-
 /** Reads one object of the configuration key by key, remembers what was read, and can refuse what was not. */
 export interface ConfigSection {
   has(key: string): boolean;
@@ -16,7 +14,7 @@ export interface ConfigSection {
   ratio(key: string, otherwise: number): number;
   flag(key: string, otherwise: boolean): boolean;
   text(key: string, otherwise: string): string;
-  /** A list of `length` numbers that `accepts` each. */
+  /** As many numbers as the default has, that `accepts` each; a single one stands for all. */
   numbers(key: string, otherwise: readonly number[], accepts?: (value: number) => boolean): readonly number[];
   /** These keys may have any value: they do not change what the network computes. */
   ignore(...keys: string[]): void;
@@ -30,15 +28,15 @@ export interface ConfigSection {
   unsupported(key: string, what: string): AppError;
 }
 
-/** A section of the parsed file; `path` is where it lies, such as "model_cfg.vision_cfg". */
-export function configSection(value: unknown, path: string): ConfigSection {
+/** A section of a parsed file; `path` is where it lies in it, such as "model_cfg.vision_cfg", empty for all of it. */
+export function configSection(value: unknown, file: string, path = ""): ConfigSection {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new AppError("INVALID_CHECKPOINT", `${FILE}: ${path || "the file"} must be a JSON object.`, {
-      file: FILE,
+    throw new AppError("INVALID_CHECKPOINT", `${file}: ${path || "the file"} must be a JSON object.`, {
+      file,
       key: path,
     });
   }
-  return new Section(value as Record<string, unknown>, path);
+  return new Section(value as Record<string, unknown>, file, path);
 }
 
 class Section implements ConfigSection {
@@ -46,6 +44,7 @@ class Section implements ConfigSection {
 
   constructor(
     private readonly values: Readonly<Record<string, unknown>>,
+    private readonly file: string,
     private readonly path: string,
   ) {}
 
@@ -58,7 +57,7 @@ class Section implements ConfigSection {
   }
 
   section(key: string): ConfigSection {
-    return configSection(this.look(key), this.name(key));
+    return configSection(this.look(key), this.file, this.name(key));
   }
 
   count(key: string, otherwise?: number, most = LARGEST_COUNT): number {
@@ -100,7 +99,10 @@ class Section implements ConfigSection {
       Array.isArray(value) &&
       value.length === otherwise.length &&
       value.every((item) => isFiniteNumber(item) && accepts(item));
-    return this.read(key, otherwise, isNumbers, `must list ${otherwise.length} valid numbers`);
+    const problem = `must be a valid number, or list ${otherwise.length} of them`;
+    const single = this.look(key);
+    const all = isFiniteNumber(single) ? otherwise.map(() => single) : single;
+    return this.accept(key, all ?? otherwise, isNumbers, problem);
   }
 
   ignore(...keys: string[]): void {
@@ -126,15 +128,16 @@ class Section implements ConfigSection {
   }
 
   invalid(key: string, problem: string): AppError {
-    return new AppError("INVALID_CHECKPOINT", `${FILE}: ${this.name(key)} ${problem}.`, {
-      file: FILE,
+    return new AppError("INVALID_CHECKPOINT", `${this.file}: ${this.name(key)} ${problem}.`, {
+      file: this.file,
       key: this.name(key),
     });
   }
 
   unsupported(key: string, what: string): AppError {
-    const message = `${FILE}: ${this.name(key)} is not supported: the engine does not know ${what}. It builds open_clip's ModifiedResNet and ViT image towers and its causal text tower.`;
-    return new AppError("UNSUPPORTED_ARCHITECTURE", message, { file: FILE, key: this.name(key) });
+    const { file } = this;
+    const message = `${file}: ${this.name(key)} is not supported: the engine does not know ${what}. It builds CLIP's ModifiedResNet and ViT image towers and its causal text tower.`;
+    return new AppError("UNSUPPORTED_ARCHITECTURE", message, { file, key: this.name(key) });
   }
 
   /** The value of a key, marked as seen; null counts as absent. */
@@ -149,7 +152,15 @@ class Section implements ConfigSection {
     accepts: (value: unknown) => value is Value,
     problem: string,
   ): Value {
-    const value = this.look(key) ?? otherwise;
+    return this.accept(key, this.look(key) ?? otherwise, accepts, problem);
+  }
+
+  private accept<Value>(
+    key: string,
+    value: unknown,
+    accepts: (value: unknown) => value is Value,
+    problem: string,
+  ): Value {
     if (value === undefined) throw this.invalid(key, "is missing");
     if (!accepts(value)) throw this.invalid(key, `${problem}, not ${JSON.stringify(value)}`);
     return value;

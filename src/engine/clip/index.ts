@@ -1,9 +1,9 @@
 export type * from "./architecture.ts";
-export { parseArchitecture } from "./architecture.ts";
 export * from "./checkpoint.ts";
 export * from "./decoding.ts";
 export type { ExportedTowers } from "./exported-towers.ts";
 export { FORMATS } from "./formats/index.ts";
+export { parseOpenClipArchitecture } from "./formats/open-clip-config.ts";
 export * from "./preprocessing.ts";
 export * from "./programs.ts";
 export * from "./safetensors.ts";

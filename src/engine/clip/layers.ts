@@ -1,5 +1,6 @@
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
+import type { ActivationName } from "./architecture.ts";
 import type { Weights } from "./weights.ts";
 
 /** x·Wᵀ + b on the last axis of [N, d] or [N, L, d], with W as PyTorch keeps it: [outputs, inputs]. */
@@ -11,8 +12,8 @@ export function linear(g: GraphBuilder, x: Wire, weight: Wire, bias: Wire): Wire
   return g.reshape(product(g.reshape(x, [-1, inputs])), [-1, length, weight.shape[0]]);
 }
 
-export function layerNorm(g: GraphBuilder, x: Wire, weights: Weights): Wire {
-  return g.layerNormalization(x, weights("weight"), weights("bias"));
+export function layerNorm(g: GraphBuilder, x: Wire, weights: Weights, epsilon: number): Wire {
+  return g.layerNormalization(x, weights("weight"), weights("bias"), epsilon);
 }
 
 /** Multi-head attention: softmax(q·kᵀ/√h + mask)·v in every head of width h, for q [N,L,d] and k, v [N,M,d]. */
@@ -27,10 +28,9 @@ export function attention(g: GraphBuilder, heads: number, q: Wire, k: Wire, v: W
   return g.reshape(g.transpose(attended, [0, 2, 1, 3]), [0, length, width]);
 }
 
-export type Activation = (g: GraphBuilder, x: Wire) => Wire;
-
-// x · Φ(x) = x · (1 + erf(x/√2)) / 2
-export const gelu: Activation = (g, x) => g.mul(g.mul(x, g.add(g.erf(g.div(x, Math.SQRT2)), 1)), 0.5);
-
-// x · σ(1.702 x)
-export const quickGelu: Activation = (g, x) => g.mul(x, g.sigmoid(g.mul(x, 1.702)));
+export const activations: Readonly<Record<ActivationName, (g: GraphBuilder, x: Wire) => Wire>> = {
+  // x · Φ(x) = x · (1 + erf(x/√2)) / 2
+  gelu: (g, x) => g.mul(g.mul(x, g.add(g.erf(g.div(x, Math.SQRT2)), 1)), 0.5),
+  // x · σ(1.702 x)
+  "quick-gelu": (g, x) => g.mul(x, g.sigmoid(g.mul(x, 1.702))),
+};

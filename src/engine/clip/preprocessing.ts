@@ -1,5 +1,4 @@
 import type { ImageSize } from "./architecture.ts";
-import { type ConfigSection, configSection } from "./config-section.ts";
 import type { RgbImage } from "./decoding.ts";
 import { type Filter, resampleWindow, type Window } from "./resampling.ts";
 
@@ -9,48 +8,23 @@ export interface Preprocessing {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly interpolation: Filter;
-  /** "shortest" keeps the proportions and crops the centre; "squash" does not keep them. */
-  readonly resizeMode: "shortest" | "squash";
+  /**
+   * "shortest" keeps the proportions and crops the centre; "longest" keeps them and pads to the size; "squash" does
+   * not keep them.
+   */
+  readonly resizeMode: ResizeMode;
+  /** The byte that pads an image; zero where absent. */
+  readonly fill?: number;
+  /** What an image is resized to before `size` is cut from its centre; `size` itself where absent. */
+  readonly resizeTo?: ImageSize;
+  /** How an odd rest is shared in a crop: "even" as in torchvision (default), "down" as in Hugging Face's library. */
+  readonly cropRounding?: "even" | "down";
 }
 
-const OPENAI_MEAN = [0.48145466, 0.4578275, 0.40821073];
-const OPENAI_STD = [0.26862954, 0.26130258, 0.27577711];
+export type ResizeMode = "shortest" | "longest" | "squash";
 
-/**
- * Reads `preprocess_cfg` of the parsed `open_clip_config.json`; absent values are OpenAI's, and the size is always
- * that of the tower. Throws INVALID_CHECKPOINT or UNSUPPORTED_ARCHITECTURE naming the key.
- */
-export function parsePreprocessing(json: unknown, size: ImageSize): Preprocessing {
-  const root = configSection(json, "");
-  const config = root.has("preprocess_cfg")
-    ? root.section("preprocess_cfg")
-    : configSection({}, "preprocess_cfg");
-  config.expect("mode", "RGB");
-  const preprocessing = {
-    size,
-    mean: config.numbers("mean", OPENAI_MEAN),
-    std: config.numbers("std", OPENAI_STD, (value) => value > 0),
-    interpolation: parseInterpolation(config),
-    resizeMode: parseResizeMode(config),
-  };
-  config.ignore("size", "fill_color");
-  config.rejectRest();
-  return preprocessing;
-}
-
-function parseInterpolation(config: ConfigSection): Filter {
-  const name = config.text("interpolation", "bicubic");
-  // "random" varies the filter in training only.
-  if (name === "bicubic" || name === "random") return "bicubic";
-  if (name === "bilinear") return "bilinear";
-  throw config.unsupported("interpolation", JSON.stringify(name));
-}
-
-function parseResizeMode(config: ConfigSection): Preprocessing["resizeMode"] {
-  const name = config.text("resize_mode", "shortest");
-  if (name === "shortest" || name === "squash") return name;
-  throw config.unsupported("resize_mode", JSON.stringify(name));
-}
+export const OPENAI_MEAN = [0.48145466, 0.4578275, 0.40821073];
+export const OPENAI_STD = [0.26862954, 0.26130258, 0.27577711];
 
 /**
  * Resizes and crops as open_clip does on a PIL image of mode RGB, bit for bit. Returns 3·H·W values in [0, 1], a
@@ -60,17 +34,20 @@ function parseResizeMode(config: ConfigSection): Preprocessing["resizeMode"] {
 export function preprocess(image: RgbImage, preprocessing: Preprocessing): Float32Array {
   const { size, interpolation } = preprocessing;
   const resized = resizedSize(image, preprocessing);
-  const window = centreWindow(resized, size);
+  const window = centreWindow(resized, preprocessing);
   const pixels = resampleWindow(image, resized, window, interpolation);
-  return toPlanes(pixels, window, size);
+  return toPlanes(pixels, window, size, preprocessing.fill ?? 0);
 }
 
-function resizedSize(image: ImageSize, { size, resizeMode }: Preprocessing): ImageSize {
-  if (resizeMode === "squash") return size;
-  if (size.height === size.width) return shortestSideTo(image, size.height);
-  // For an oblong target open_clip fills it: the side that is nearer to its target decides.
-  const ratio = Math.min(image.height / size.height, image.width / size.width);
-  return { height: roundHalfEven(image.height / ratio), width: roundHalfEven(image.width / ratio) };
+function resizedSize(image: ImageSize, { size, resizeTo = size, resizeMode }: Preprocessing): ImageSize {
+  const { height, width } = resizeTo;
+  if (resizeMode === "squash") return resizeTo;
+  if (resizeMode === "shortest" && height === width) return shortestSideTo(image, height);
+  // For an oblong target open_clip fills it: the side that is nearer to its target decides. To fit, the other does.
+  const choose = resizeMode === "shortest" ? Math.min : Math.max;
+  const ratio = choose(image.height / height, image.width / width);
+  const scaled = (side: number): number => Math.max(1, roundHalfEven(side / ratio));
+  return { height: scaled(image.height), width: scaled(image.width) };
 }
 
 // torchvision's Resize with one number: the long side is rounded down.
@@ -80,21 +57,22 @@ function shortestSideTo({ height, width }: ImageSize, side: number): ImageSize {
 }
 
 /** The centre of a resized image; torchvision rounds a half to the even offset, as Python does. */
-function centreWindow(resized: ImageSize, size: ImageSize): Window {
+function centreWindow(resized: ImageSize, { size, cropRounding }: Preprocessing): Window {
+  const offset = cropRounding === "down" ? Math.floor : roundHalfEven;
   const height = Math.min(size.height, resized.height);
   const width = Math.min(size.width, resized.width);
   return {
-    top: roundHalfEven((resized.height - height) / 2),
-    left: roundHalfEven((resized.width - width) / 2),
+    top: offset((resized.height - height) / 2),
+    left: offset((resized.width - width) / 2),
     height,
     width,
   };
 }
 
-/** Interleaved bytes to planes of [0, 1], centred on black where rounding left the window a pixel too small. */
-function toPlanes(pixels: Uint8Array, window: Window, size: ImageSize): Float32Array {
+/** Interleaved bytes to planes of [0, 1], centred on the filling where the window is smaller than the size. */
+function toPlanes(pixels: Uint8Array, window: Window, size: ImageSize, fill: number): Float32Array {
   const plane = size.height * size.width;
-  const planes = new Float32Array(3 * plane);
+  const planes = new Float32Array(3 * plane).fill(fill / 255);
   const top = (size.height - window.height) >> 1;
   const left = (size.width - window.width) >> 1;
   for (let row = 0; row < window.height; row++) {

@@ -3,7 +3,7 @@ import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
 import { tensorOf } from "../onnx/tensor.ts";
 import type { TextTower } from "./architecture.ts";
-import { type Activation, layerNorm } from "./layers.ts";
+import { layerNorm } from "./layers.ts";
 import { transformer, transformerTensors } from "./transformer.ts";
 import { type ExpectedTensor, named, normTensors, type Weights, within } from "./weights.ts";
 
@@ -19,7 +19,6 @@ export function textTransformer(
   g: GraphBuilder,
   tower: TextTower,
   weights: Weights,
-  activation: Activation,
   tokens: Wire,
   endOfText: Wire,
 ): Wire {
@@ -31,9 +30,12 @@ export function textTransformer(
   const positions = g.slice(weights("positional_embedding"), [0], [length]);
   const placed = g.add(tokens, positions);
   const causal = causalMask(g, length);
-  const states = transformer(g, tower, within(weights, "transformer"), activation, placed, causal);
+  const states = transformer(g, tower, within(weights, "transformer"), placed, causal);
   const pooled = g.reduceSum(g.mul(states, endOfText), [1]);
-  return g.matmul(layerNorm(g, pooled, within(weights, "ln_final")), weights("text_projection"));
+  return g.matmul(
+    layerNorm(g, pooled, within(weights, "ln_final"), tower.normEpsilon),
+    weights("text_projection"),
+  );
 }
 
 /** [L, L]: row i sees columns 0 to i. */

@@ -1,9 +1,7 @@
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
 import { tensorOf } from "../onnx/tensor.ts";
-import type { ClipArchitecture } from "./architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { type Activation, gelu, quickGelu } from "./layers.ts";
 import type { Preprocessing } from "./preprocessing.ts";
 import { type NormalisedConv, resNet } from "./resnet.ts";
 import { textTransformer } from "./text-transformer.ts";
@@ -37,7 +35,7 @@ export function embedImages(
   const features =
     tower.kind === "resnet"
       ? resNet(g, tower, visual, images, conv)
-      : visionTransformer(g, tower, visual, activationOf(architecture), images);
+      : visionTransformer(g, tower, visual, images);
   return g.normalize(features);
 }
 
@@ -58,16 +56,11 @@ export function embedTexts(
   tokens: Wire,
   endOfText: Wire,
 ): Wire {
-  const activation = activationOf(architecture);
-  return g.normalize(textTransformer(g, architecture.text, weights, activation, tokens, endOfText));
+  return g.normalize(textTransformer(g, architecture.text, weights, tokens, endOfText));
 }
 
 // (x − mean) / deviation, channel by channel
 function standardise(g: GraphBuilder, { mean, std }: Preprocessing, pixels: Wire): Wire {
   const perChannel = (values: readonly number[]) => g.constant(tensorOf(g.float, [3, 1, 1], values));
   return g.div(g.sub(pixels, perChannel(mean)), perChannel(std));
-}
-
-function activationOf(architecture: ClipArchitecture): Activation {
-  return architecture.quickGelu ? quickGelu : gelu;
 }

@@ -1,37 +1,39 @@
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
 import type { TransformerShape } from "./architecture.ts";
-import { type Activation, attention, layerNorm, linear } from "./layers.ts";
+import { activations, attention, layerNorm, linear } from "./layers.ts";
 import { type ExpectedTensor, linearTensors, named, normTensors, type Weights, within } from "./weights.ts";
 
 /** The blocks that both transformers are made of: x [N, L, d] to [N, L, d]. A mask [L, L] is added to the scores. */
 export function transformer(
   g: GraphBuilder,
-  { layers, heads }: TransformerShape,
+  shape: TransformerShape,
   weights: Weights,
-  activation: Activation,
   x: Wire,
   mask?: Wire,
 ): Wire {
   let y = x;
-  for (let layer = 0; layer < layers; layer++) {
-    y = residualBlock(g, heads, within(weights, `resblocks.${layer}`), activation, y, mask);
+  for (let layer = 0; layer < shape.layers; layer++) {
+    y = residualBlock(g, shape, within(weights, `resblocks.${layer}`), y, mask);
   }
   return y;
 }
 
-// y = x + attention(norm x)        z = y + mlp(norm y)
+// y = x + γ₁ · attention(norm x)        z = y + γ₂ · mlp(norm y)        without layer scale γ is one
 function residualBlock(
   g: GraphBuilder,
-  heads: number,
+  shape: TransformerShape,
   weights: Weights,
-  activation: Activation,
   x: Wire,
   mask?: Wire,
 ): Wire {
-  const normed = layerNorm(g, x, within(weights, "ln_1"));
-  const y = g.add(x, selfAttention(g, heads, within(weights, "attn"), normed, mask));
-  return g.add(y, mlp(g, within(weights, "mlp"), activation, layerNorm(g, y, within(weights, "ln_2"))));
+  const { heads, normEpsilon, layerScale } = shape;
+  const scaled = (part: string, added: Wire): Wire =>
+    layerScale ? g.mul(added, weights(`${part}.gamma`)) : added;
+  const normed = (part: string, value: Wire): Wire => layerNorm(g, value, within(weights, part), normEpsilon);
+  const attended = selfAttention(g, heads, within(weights, "attn"), normed("ln_1", x), mask);
+  const y = g.add(x, scaled("ls_1", attended));
+  return g.add(y, scaled("ls_2", mlp(g, shape, within(weights, "mlp"), normed("ln_2", y))));
 }
 
 function selfAttention(g: GraphBuilder, heads: number, weights: Weights, x: Wire, mask?: Wire): Wire {
@@ -42,12 +44,17 @@ function selfAttention(g: GraphBuilder, heads: number, weights: Weights, x: Wire
   return linear(g, attended, weights("out_proj.weight"), weights("out_proj.bias"));
 }
 
-function mlp(g: GraphBuilder, weights: Weights, activation: Activation, x: Wire): Wire {
-  const hidden = activation(g, linear(g, x, weights("c_fc.weight"), weights("c_fc.bias")));
+function mlp(g: GraphBuilder, { activation }: TransformerShape, weights: Weights, x: Wire): Wire {
+  const hidden = activations[activation](g, linear(g, x, weights("c_fc.weight"), weights("c_fc.bias")));
   return linear(g, hidden, weights("c_proj.weight"), weights("c_proj.bias"));
 }
 
-export function transformerTensors({ layers, width, mlpWidth }: TransformerShape): ExpectedTensor[] {
+export function transformerTensors(shape: TransformerShape): ExpectedTensor[] {
+  const { layers, width, mlpWidth, layerScale } = shape;
+  const scales: ExpectedTensor[] = [
+    ["ls_1.gamma", [width]],
+    ["ls_2.gamma", [width]],
+  ];
   const block: ExpectedTensor[] = [
     ...named("ln_1", normTensors(width)),
     ["attn.in_proj_weight", [3 * width, width]],
@@ -56,6 +63,7 @@ export function transformerTensors({ layers, width, mlpWidth }: TransformerShape
     ...named("ln_2", normTensors(width)),
     ...named("mlp.c_fc", linearTensors(width, mlpWidth)),
     ...named("mlp.c_proj", linearTensors(mlpWidth, width)),
+    ...(layerScale ? scales : []),
   ];
   return Array.from({ length: layers }, (_, layer) => named(`resblocks.${layer}`, block)).flat();
 }

@@ -1,22 +1,38 @@
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
 import type { VisionTransformerTower } from "./architecture.ts";
-import { type Activation, layerNorm } from "./layers.ts";
+import { layerNorm } from "./layers.ts";
 import { transformer, transformerTensors } from "./transformer.ts";
 import { type ExpectedTensor, named, normTensors, type Weights, within } from "./weights.ts";
 
-/** Images [N, 3, H, W], normalised by mean and deviation, to features [N, D]: the class token's last state. */
+/** Images [N, 3, H, W], normalised by mean and deviation, to features [N, D]. */
 export function visionTransformer(
   g: GraphBuilder,
   tower: VisionTransformerTower,
   weights: Weights,
-  activation: Activation,
   images: Wire,
 ): Wire {
-  const embedded = layerNorm(g, embedPatches(g, tower, weights, images), within(weights, "ln_pre"));
-  const states = transformer(g, tower, within(weights, "transformer"), activation, embedded);
-  const classState = g.reshape(g.slice(states, [0], [1], [1]), [0, tower.width]);
-  return g.matmul(layerNorm(g, classState, within(weights, "ln_post")), weights("proj"));
+  const normed = (part: string, x: Wire): Wire => layerNorm(g, x, within(weights, part), tower.normEpsilon);
+  const patches = embedPatches(g, tower, weights, images);
+  const embedded = tower.normBeforeBlocks ? normed("ln_pre", patches) : patches;
+  const states = transformer(g, tower, within(weights, "transformer"), embedded);
+  return g.matmul(
+    pool(g, tower, states, (x) => normed("ln_post", x)),
+    weights("proj"),
+  );
+}
+
+/** States [N, P + 1, d], the class token's first, to the normed one [N, d] that stands for the image. */
+function pool(
+  g: GraphBuilder,
+  { pooling, width, patches }: VisionTransformerTower,
+  states: Wire,
+  norm: (x: Wire) => Wire,
+): Wire {
+  const mean = (x: Wire): Wire => g.reduceMean(g.slice(x, [1], [patches + 1], [1]), [1]);
+  if (pooling === "mean-of-normed") return mean(norm(states));
+  if (pooling === "norm-of-mean") return norm(mean(states));
+  return norm(g.reshape(g.slice(states, [0], [1], [1]), [0, width]));
 }
 
 /** One token for the class and one for each patch, with their positions: [N, P + 1, d]. */
@@ -38,12 +54,12 @@ export function visionTransformerTensors(
   tower: VisionTransformerTower,
   embeddingWidth: number,
 ): ExpectedTensor[] {
-  const { width, patchSize, patches } = tower;
+  const { width, patchSize, patches, normBeforeBlocks } = tower;
   return [
     ["conv1.weight", [width, 3, patchSize, patchSize]],
     ["class_embedding", [width]],
     ["positional_embedding", [patches + 1, width]],
-    ...named("ln_pre", normTensors(width)),
+    ...(normBeforeBlocks ? named("ln_pre", normTensors(width)) : []),
     ...named("transformer", transformerTensors(tower)),
     ...named("ln_post", normTensors(width)),
     ["proj", [width, embeddingWidth]],

@@ -1,6 +1,10 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { parseArchitecture } from "../../../src/engine/clip/architecture.ts";
 import { expectedTensors } from "../../../src/engine/clip/expected-tensors.ts";
+import { parseOpenClipArchitecture } from "../../../src/engine/clip/formats/open-clip-config.ts";
+import { FIXTURES } from "./fixtures.ts";
 
 const RN50 = {
   embed_dim: 1024,
@@ -16,9 +20,8 @@ const VIT_B_32 = {
 
 describe("architectures as open_clip describes them", () => {
   test("RN50", () => {
-    expect(parseArchitecture(RN50)).toEqual({
+    expect(parseOpenClipArchitecture(RN50)).toEqual({
       embeddingWidth: 1024,
-      quickGelu: false,
       image: {
         kind: "resnet",
         imageSize: { height: 224, width: 224 },
@@ -34,6 +37,9 @@ describe("architectures as open_clip describes them", () => {
         heads: 8,
         layers: 12,
         mlpWidth: 2048,
+        activation: "gelu",
+        normEpsilon: 1e-5,
+        layerScale: false,
         pooling: { kind: "argmax" },
         paddingToken: 0,
         cleaning: "lower",
@@ -42,8 +48,8 @@ describe("architectures as open_clip describes them", () => {
   });
 
   test("ViT-B/32 in model_cfg, beside its preprocessing", () => {
-    const { quickGelu, image } = parseArchitecture({ model_cfg: VIT_B_32, preprocess_cfg: { size: 224 } });
-    expect(quickGelu).toBe(true);
+    const { image, text } = parseOpenClipArchitecture({ model_cfg: VIT_B_32, preprocess_cfg: { size: 224 } });
+    expect(text.activation).toBe("quick-gelu");
     expect(image).toEqual({
       kind: "vision-transformer",
       imageSize: { height: 224, width: 224 },
@@ -53,12 +59,17 @@ describe("architectures as open_clip describes them", () => {
       layers: 12,
       heads: 12,
       mlpWidth: 3072,
+      activation: "quick-gelu",
+      normEpsilon: 1e-5,
+      layerScale: false,
+      normBeforeBlocks: true,
+      pooling: "class-token",
     });
   });
 
   test("an oblong ViT counts whole patches", () => {
     const vision_cfg = { ...VIT_B_32.vision_cfg, image_size: [100, 70] };
-    expect(parseArchitecture({ ...VIT_B_32, vision_cfg }).image).toMatchObject({
+    expect(parseOpenClipArchitecture({ ...VIT_B_32, vision_cfg }).image).toMatchObject({
       imageSize: { height: 100, width: 70 },
       patches: 3 * 2,
     });
@@ -66,7 +77,7 @@ describe("architectures as open_clip describes them", () => {
 
   test("a Hugging Face tokenizer is left to lower the case itself", () => {
     const text_cfg = { ...RN50.text_cfg, hf_tokenizer_name: "some/tokenizer" };
-    expect(parseArchitecture({ ...RN50, text_cfg }).text.cleaning).toBe("whitespace");
+    expect(parseOpenClipArchitecture({ ...RN50, text_cfg }).text.cleaning).toBe("whitespace");
   });
 
   test("the tensors of RN50 and ViT-B/32, counted by their parameters", () => {
@@ -76,14 +87,45 @@ describe("architectures as open_clip describes them", () => {
   });
 });
 
+describe("every configuration that open_clip knows", () => {
+  interface Known {
+    readonly config: object;
+    /** Absent where the towers are not CLIP's own. */
+    readonly tensors: string | null;
+  }
+  const known: Record<string, Known> = JSON.parse(readFileSync(join(FIXTURES, "architectures.json"), "utf8"));
+  const names = (own: boolean) => Object.keys(known).filter((name) => (known[name].tensors !== null) === own);
+
+  test("is there, from RN50 to ViT-bigG-14", () => {
+    const sizes = ["RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-32", "ViT-B-16", "ViT-L-14"];
+    expect(names(true)).toEqual(
+      expect.arrayContaining([...sizes, "ViT-L-14-336", "ViT-H-14", "ViT-g-14", "ViT-bigG-14"]),
+    );
+  });
+
+  test.each(names(true))("%s has the tensors that open_clip builds", (name) => {
+    const { config, tensors } = known[name];
+    const expected = expectedTensors(parseOpenClipArchitecture(config)).map(
+      ([tensor, shape]) => `${tensor} ${shape}\n`,
+    );
+    // In the order of their names, as Python sorts them.
+    const lines = expected.sort((a, b) => (a.split(" ")[0] < b.split(" ")[0] ? -1 : 1));
+    expect(createHash("sha256").update(lines.join("")).digest("hex")).toBe(tensors);
+  });
+
+  test.each(names(false))("%s is refused for its foreign towers", (name) => {
+    expect(() => parseOpenClipArchitecture(known[name].config)).toThrow(
+      expect.objectContaining({ code: "UNSUPPORTED_ARCHITECTURE" }),
+    );
+  });
+});
+
 describe("what would change the network is refused by its key", () => {
   const unsupported: [string, object][] = [
     ["vision_cfg.timm_model_name", vision({ timm_model_name: "convnext_base" })],
     ["vision_cfg.attentional_pool", vision({ attentional_pool: true })],
-    ["vision_cfg.no_ln_pre", vision({ no_ln_pre: true })],
-    ["vision_cfg.pool_type", vision({ pool_type: "avg" })],
-    ["vision_cfg.pos_embed_type", vision({ pos_embed_type: "sin_cos_2d" })],
-    ["vision_cfg.ls_init_value", vision({ ls_init_value: 1e-5 })],
+    ["vision_cfg.pool_type", vision({ pool_type: "none" })],
+    ["vision_cfg.act_kwargs", vision({ act_kwargs: { approximate: "tanh" } })],
     ["vision_cfg.qk_norm", vision({ qk_norm: true })],
     ["vision_cfg.block_type", vision({ block_type: "custom" })],
     ["vision_cfg.registers", vision({ registers: 4 })],
@@ -96,13 +138,13 @@ describe("what would change the network is refused by its key", () => {
     ["text_cfg.pool_type", text({ pool_type: "last" })],
     ["text_cfg.proj_type", text({ proj_type: "none" })],
     ["text_cfg.proj_bias", text({ proj_bias: true })],
-    ["text_cfg.norm_kwargs", text({ norm_kwargs: { eps: 1e-6 } })],
+    ["text_cfg.norm_kwargs.bias", text({ norm_kwargs: { bias: false } })],
     ["text_cfg.tokenizer_kwargs.strip_sep_token", text({ tokenizer_kwargs: { strip_sep_token: true } })],
     ["multimodal_cfg", { ...VIT_B_32, multimodal_cfg: {} }],
   ];
 
   test.each(unsupported)("%s", (key, config) => {
-    expect(() => parseArchitecture(config)).toThrow(
+    expect(() => parseOpenClipArchitecture(config)).toThrow(
       expect.objectContaining({
         code: "UNSUPPORTED_ARCHITECTURE",
         details: expect.objectContaining({ key }),
@@ -137,7 +179,7 @@ describe("values that make no sense are refused by their key", () => {
   ];
 
   test.each(invalid)("%s: %j", (key, config) => {
-    expect(() => parseArchitecture(config)).toThrow(
+    expect(() => parseOpenClipArchitecture(config)).toThrow(
       expect.objectContaining({ code: "INVALID_CHECKPOINT", details: expect.objectContaining({ key }) }),
     );
   });
@@ -149,7 +191,9 @@ describe("values that make no sense are refused by their key", () => {
       attentional_pool: false,
       output_tokens: true,
     });
-    expect(() => parseArchitecture({ ...config, init_logit_bias: -10, custom_text: true })).not.toThrow();
+    expect(() =>
+      parseOpenClipArchitecture({ ...config, init_logit_bias: -10, custom_text: true }),
+    ).not.toThrow();
   });
 });
 
@@ -162,7 +206,7 @@ function text(change: object): object {
 }
 
 function parameters(config: unknown): number {
-  const sizes = expectedTensors(parseArchitecture(config)).map(([, shape]) =>
+  const sizes = expectedTensors(parseOpenClipArchitecture(config)).map(([, shape]) =>
     shape.reduce((a, b) => a * b, 1),
   );
   return sizes.reduce((a, b) => a + b, 0);

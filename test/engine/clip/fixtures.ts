@@ -6,7 +6,7 @@ import { readFloats, readRange, readSafetensors } from "../../../src/engine/clip
 export const FIXTURES = join(__dirname, "../../fixtures/clip");
 
 /** The small checkpoints that test/fixtures/clip/make.py makes. */
-export const MODELS = ["resnet", "vit", "vit-16-bit"] as const;
+export const MODELS = ["resnet", "vit", "vit-16-bit", "vit-mean", "vit-norm-of-mean"] as const;
 
 /** What open_clip computes from one of them: values by name, floats or whole numbers. */
 export async function readGolden(model: string): Promise<Record<string, number[]>> {

@@ -3,11 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { decodeImage } from "../../../src/engine/clip/decoding.ts";
-import {
-  type Preprocessing,
-  parsePreprocessing,
-  preprocess,
-} from "../../../src/engine/clip/preprocessing.ts";
+import { parseOpenClipPreprocessing } from "../../../src/engine/clip/formats/open-clip-config.ts";
+import { type Preprocessing, preprocess } from "../../../src/engine/clip/preprocessing.ts";
 import type { Filter } from "../../../src/engine/clip/resampling.ts";
 import { FIXTURES } from "./fixtures.ts";
 
@@ -38,7 +35,7 @@ describe.each(Object.entries(golden))("%s", (name, expected) => {
   test.each(expected.preprocessed)("resizes as in Pillow: $size $interpolation $resizeMode", async (row) => {
     const [height, width] = row.size;
     const planes = preprocess(await decodeImage(bytes), {
-      ...parsePreprocessing({}, { height, width }),
+      ...parseOpenClipPreprocessing({}, { height, width }),
       interpolation: row.interpolation,
       resizeMode: row.resizeMode,
     });
@@ -48,7 +45,7 @@ describe.each(Object.entries(golden))("%s", (name, expected) => {
 
 test("an image of extreme proportions costs no more than its crop", async () => {
   const image = { width: 1, height: 60_000, data: new Uint8Array(180_000).fill(90) };
-  const planes = preprocess(image, parsePreprocessing({}, { height: 224, width: 224 }));
+  const planes = preprocess(image, parseOpenClipPreprocessing({}, { height: 224, width: 224 }));
   expect(planes).toHaveLength(3 * 224 * 224);
   expect(new Set(planes)).toEqual(new Set([Math.fround(90 / 255)]));
 });
@@ -56,7 +53,7 @@ test("an image of extreme proportions costs no more than its crop", async () => 
 test("values are in [0, 1], a plane for each colour", () => {
   const image = { width: 2, height: 1, data: Uint8Array.of(255, 0, 51, 0, 102, 255) };
   const planes = preprocess(image, {
-    ...parsePreprocessing({}, { height: 1, width: 2 }),
+    ...parseOpenClipPreprocessing({}, { height: 1, width: 2 }),
     resizeMode: "squash",
   });
   expect(planes).toEqual(Float32Array.of(1, 0, 0, 102 / 255, 51 / 255, 1));
@@ -66,7 +63,7 @@ describe("the configuration of preprocessing", () => {
   const size = { height: 8, width: 8 };
 
   test("defaults to OpenAI's numbers", () => {
-    const { mean, std, interpolation, resizeMode } = parsePreprocessing({ model_cfg: {} }, size);
+    const { mean, std, interpolation, resizeMode } = parseOpenClipPreprocessing({ model_cfg: {} }, size);
     expect(mean[0]).toBeCloseTo(0.48145466);
     expect(std[2]).toBeCloseTo(0.27577711);
     expect([interpolation, resizeMode]).toEqual(["bicubic", "shortest"]);
@@ -75,12 +72,12 @@ describe("the configuration of preprocessing", () => {
   test.each([
     [{ mean: [1, 2] }, "INVALID_CHECKPOINT", "preprocess_cfg.mean"],
     [{ std: [1, 0, 1] }, "INVALID_CHECKPOINT", "preprocess_cfg.std"],
-    [{ resize_mode: "longest" }, "UNSUPPORTED_ARCHITECTURE", "preprocess_cfg.resize_mode"],
+    [{ resize_mode: "farthest" }, "UNSUPPORTED_ARCHITECTURE", "preprocess_cfg.resize_mode"],
     [{ interpolation: "nearest" }, "UNSUPPORTED_ARCHITECTURE", "preprocess_cfg.interpolation"],
     [{ mode: "L" }, "UNSUPPORTED_ARCHITECTURE", "preprocess_cfg.mode"],
     [{ sharpen: 1 }, "UNSUPPORTED_ARCHITECTURE", "preprocess_cfg.sharpen"],
   ])("%j is refused by name", (config, code, key) => {
-    expect(() => parsePreprocessing({ preprocess_cfg: config }, size)).toThrow(
+    expect(() => parseOpenClipPreprocessing({ preprocess_cfg: config }, size)).toThrow(
       expect.objectContaining({ code, details: expect.objectContaining({ key }) }),
     );
   });

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { parseArchitecture } from "../../../src/engine/clip/architecture.ts";
 import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import { parseOpenClipArchitecture } from "../../../src/engine/clip/formats/open-clip-config.ts";
 import { cleanText } from "../../../src/engine/clip/text-cleaning.ts";
 import { createTokenizer } from "../../../src/engine/clip/tokenizer.ts";
 import { FIXTURES, MODELS, readGolden } from "./fixtures.ts";
@@ -133,7 +133,7 @@ async function small() {
 
 /** A text tower as CLIP's, as far as tokens go. */
 function clipTower() {
-  return parseArchitecture({
+  return parseOpenClipArchitecture({
     embed_dim: 4,
     vision_cfg: { layers: 1, width: 64 },
     text_cfg: { context_length: 77, vocab_size: 49408, width: 8, heads: 1, layers: 1 },

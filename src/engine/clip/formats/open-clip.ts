@@ -1,10 +1,9 @@
-import { parseArchitecture } from "../architecture.ts";
 import { expectedTensors } from "../expected-tensors.ts";
 import { readLogitScale } from "../logit-scale.ts";
-import { parsePreprocessing } from "../preprocessing.ts";
 import { gatherTensors, readTensors, type TensorSource } from "../stored-weights.ts";
 import { createTokenizer } from "../tokenizer.ts";
 import type { CheckpointFormat } from "./format.ts";
+import { parseOpenClipArchitecture, parseOpenClipPreprocessing } from "./open-clip-config.ts";
 
 const CONFIG = "open_clip_config.json";
 const WEIGHTS = "open_clip_model.safetensors";
@@ -18,7 +17,7 @@ export const openClip: CheckpointFormat = {
   wanted: (files) => [CONFIG, WEIGHTS, TOKENIZER].filter((file) => files.includes(file)),
   read: async (folder) => {
     const config = await folder.readJson(CONFIG);
-    const architecture = parseArchitecture(config);
+    const architecture = parseOpenClipArchitecture(config);
     const filed = await readTensors(folder, [WEIGHTS]);
     const sourceOf = openClipSource(filed.has("text.token_embedding.weight"));
     const gathered = gatherTensors(folder, filed, expectedTensors(architecture), sourceOf);
@@ -26,7 +25,7 @@ export const openClip: CheckpointFormat = {
       architecture,
       tensors: gathered.tensors,
       unusedTensors: gathered.unusedKeys.filter((key) => !isBookkeeping(key)),
-      preprocessing: parsePreprocessing(config, architecture.image.imageSize),
+      preprocessing: parseOpenClipPreprocessing(config, architecture.image.imageSize),
       tokenizer: createTokenizer(await folder.readJson(TOKENIZER), architecture.text),
       logitScale: await readLogitScale(folder, filed),
       weightFiles: [WEIGHTS],
