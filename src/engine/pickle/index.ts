@@ -1,0 +1,2 @@
+export * from "./plain-value.ts";
+export { type PytorchFile, readPytorchFile } from "./pytorch-file.ts";
