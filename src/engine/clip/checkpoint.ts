@@ -4,6 +4,7 @@ import { type CheckpointFolder, openFolder } from "./checkpoint-folder.ts";
 import { digestOfFiles } from "./digest.ts";
 import type { ExportedTowers } from "./exported-towers.ts";
 import { FORMATS } from "./formats/index.ts";
+import { type CheckpointOverrides, OVERRIDES_FILE, parseOverrides, withOverrides } from "./overrides.ts";
 import type { Preprocessing } from "./preprocessing.ts";
 import type { StoredTensor } from "./stored-tensor.ts";
 import type { ClipTokenizer } from "./tokenizer.ts";
@@ -43,14 +44,16 @@ export interface Checkpoint {
 
 /**
  * Opens a folder in one of the layouts of `formats/`. Everything that the networks need is checked here, and no
- * weight is read. Throws INVALID_CHECKPOINT naming the file, and the tensor where it is about one, or
+ * weight is read. What the overrides say, or `antidote.json` in the folder where none are given, wins over the
+ * folder's configuration. Throws INVALID_CHECKPOINT naming the file, and the tensor where it is about one, or
  * UNSUPPORTED_ARCHITECTURE naming the key of the configuration.
  */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
+export async function openCheckpoint(path: string, overrides?: CheckpointOverrides): Promise<Checkpoint> {
   const folder = await openFolder(path);
   const format = FORMATS.find(({ recognises }) => recognises(folder.files));
   if (!format) throw unrecognised(folder);
-  const { weightFiles, ...content } = await format.read(folder);
+  const chosen = overrides ?? (await readOverrides(folder));
+  const { weightFiles, ...content } = withOverrides(await format.read(folder), chosen);
   return {
     name: folder.name,
     folder: folder.path,
@@ -60,6 +63,10 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     ...content,
     weightsDigest: () => digestOfFiles(folder, weightFiles),
   };
+}
+
+async function readOverrides(folder: CheckpointFolder): Promise<CheckpointOverrides> {
+  return folder.has(OVERRIDES_FILE) ? parseOverrides(await folder.readJson(OVERRIDES_FILE)) : {};
 }
 
 function unrecognised({ name, files }: CheckpointFolder): AppError {

@@ -4,6 +4,7 @@ import { AppError } from "../../errors.ts";
 export interface ConfigSection {
   has(key: string): boolean;
   isList(key: string): boolean;
+  isText(key: string): boolean;
   section(key: string): ConfigSection;
   /** A whole number from 1 to `most`. Without a default the key is required; null counts as absent. */
   count(key: string, otherwise?: number, most?: number): number;
@@ -14,6 +15,12 @@ export interface ConfigSection {
   ratio(key: string, otherwise: number): number;
   flag(key: string, otherwise: boolean): boolean;
   text(key: string, otherwise: string): string;
+  /** One of some words; without a default the key is required. */
+  choice<const Choice extends string>(
+    key: string,
+    choices: readonly Choice[],
+    otherwise?: NoInfer<Choice>,
+  ): Choice;
   /** As many numbers as the default has, that `accepts` each; a single one stands for all. */
   numbers(key: string, otherwise: readonly number[], accepts?: (value: number) => boolean): readonly number[];
   /** These keys may have any value: they do not change what the network computes. */
@@ -24,6 +31,8 @@ export interface ConfigSection {
   expect(key: string, value: string): void;
   /** Refuses every key that was neither read nor ignored. */
   rejectRest(): void;
+  /** The same, for a file that is written for this engine: such a key is a mistake. */
+  forbidRest(): void;
   invalid(key: string, problem: string): AppError;
   unsupported(key: string, what: string): AppError;
 }
@@ -54,6 +63,10 @@ class Section implements ConfigSection {
 
   isList(key: string): boolean {
     return Array.isArray(this.look(key));
+  }
+
+  isText(key: string): boolean {
+    return typeof this.look(key) === "string";
   }
 
   section(key: string): ConfigSection {
@@ -90,6 +103,15 @@ class Section implements ConfigSection {
     return this.read(key, otherwise, isText, "must be a string");
   }
 
+  choice<const Choice extends string>(
+    key: string,
+    choices: readonly Choice[],
+    otherwise?: NoInfer<Choice>,
+  ): Choice {
+    const isChoice = (value: unknown): value is Choice => choices.includes(value as Choice);
+    return this.read<Choice>(key, otherwise, isChoice, `must be one of ${choices.join(", ")}`);
+  }
+
   numbers(
     key: string,
     otherwise: readonly number[],
@@ -123,8 +145,13 @@ class Section implements ConfigSection {
   }
 
   rejectRest(): void {
-    const unknown = Object.keys(this.values).find((key) => !this.seen.has(key));
+    const unknown = this.unknown();
     if (unknown !== undefined) throw this.unsupported(unknown, "this key");
+  }
+
+  forbidRest(): void {
+    const unknown = this.unknown();
+    if (unknown !== undefined) throw this.invalid(unknown, "is not a known key");
   }
 
   invalid(key: string, problem: string): AppError {
@@ -138,6 +165,10 @@ class Section implements ConfigSection {
     const { file } = this;
     const message = `${file}: ${this.name(key)} is not supported: the engine does not know ${what}. It builds CLIP's ModifiedResNet and ViT image towers and its causal text tower.`;
     return new AppError("UNSUPPORTED_ARCHITECTURE", message, { file, key: this.name(key) });
+  }
+
+  private unknown(): string | undefined {
+    return Object.keys(this.values).find((key) => !this.seen.has(key));
   }
 
   /** The value of a key, marked as seen; null counts as absent. */

@@ -4,6 +4,12 @@ export * from "./decoding.ts";
 export type { ExportedTowers } from "./exported-towers.ts";
 export { FORMATS } from "./formats/index.ts";
 export { parseOpenClipArchitecture } from "./formats/open-clip-config.ts";
+export {
+  type CheckpointOverrides,
+  OVERRIDES_FILE,
+  type PreprocessingOverrides,
+  parseOverrides,
+} from "./overrides.ts";
 export * from "./preprocessing.ts";
 export * from "./programs.ts";
 export * from "./safetensors.ts";
