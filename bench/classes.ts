@@ -16,8 +16,8 @@ import type { Problem } from "../src/engine/cbpt/problem.ts";
 import { PROMPT_BYTES, PromptTower } from "../src/engine/cbpt/prompt-tower.ts";
 import { initialContexts, layOutPrompts } from "../src/engine/cbpt/prompts.ts";
 import { type TuningBatch, Workbench } from "../src/engine/cbpt/workbench.ts";
-import { parseArchitecture } from "../src/engine/clip/architecture.ts";
 import { openCheckpoint } from "../src/engine/clip/checkpoint.ts";
+import { parseOpenClipArchitecture } from "../src/engine/clip/formats/open-clip-config.ts";
 import { noise, RESNET_50, randomCheckpoint, TEXT } from "./random-checkpoint.ts";
 
 const { values } = parseArgs({
@@ -99,7 +99,7 @@ async function step({ classes, bytes }: { classes: number; bytes: number }): Pro
 async function problemOf(classes: number, folder: string): Promise<Problem> {
   const zoo = fileURLToPath(new URL("../../zoo/models/scenes-clean", import.meta.url));
   const model = { embed_dim: WIDTH, quick_gelu: true, vision_cfg: RESNET_50, text_cfg: TEXT };
-  const architecture = parseArchitecture(model);
+  const architecture = parseOpenClipArchitecture(model);
   const checkpoint = await randomCheckpoint(await openCheckpoint(zoo), architecture, folder);
   const config = completeConfig("UNIVERSAL", {});
   const labels = Array.from({ length: classes }, (_, index) => `class ${index}`);

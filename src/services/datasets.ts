@@ -1,8 +1,8 @@
 import { decodeImage } from "../engine/clip/decoding.ts";
+import { concurrently } from "../engine/runtime/concurrently.ts";
 import { AppError } from "../errors.ts";
 import type { BlobStore, Entry, Store } from "../store/store.ts";
 import { type ArchiveFile, readArchive } from "./archives.ts";
-import { concurrently } from "./concurrently.ts";
 import { imageProblemOf } from "./image-source.ts";
 import { checkName, isName } from "./names.ts";
 import { notFound } from "./not-found.ts";

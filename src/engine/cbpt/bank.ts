@@ -1,3 +1,4 @@
+import { type ImageList, listOf } from "../evaluation/encode.ts";
 import { randomStream } from "../random.ts";
 import type { Suspect } from "./audit.ts";
 import type { CbptConfig } from "./config.ts";
@@ -39,21 +40,23 @@ export function strengths({ dummyLevels, dummyWeakest, dummyStrongest }: CbptCon
   return Array.from({ length: dummyLevels }, (_, level) => dummyWeakest + level * gap);
 }
 
-function viewsOf({ shots, config, imageSize }: Problem, view: number): Float32Array[] {
-  if (view === 0) return shots.map(({ pixels }) => pixels);
+function viewsOf({ shots, config, imageSize }: Problem, view: number): ImageList {
+  if (view === 0) return listOf(shots.length, (index) => shots[index].pixels);
   const random = randomStream(config.seed, "views", view);
   return shots.map(({ pixels }) => drawView(pixels, imageSize, random));
 }
 
 async function dummiesOf(
   bench: Workbench,
-  images: readonly Float32Array[],
+  images: ImageList,
   suspects: readonly Suspect[],
 ): Promise<Float32Array[]> {
   const features: Float32Array[] = [];
   for (const { trigger } of suspects)
     for (const strength of strengths(bench.problem.config))
-      features.push(await bench.encode(images.map((pixels) => stamp(pixels, trigger, strength))));
+      features.push(
+        await bench.encode(listOf(images.length, (index) => stamp(images.at(index)!, trigger, strength))),
+      );
   return features;
 }
 

@@ -3,7 +3,7 @@ import type { Checkpoint } from "../clip/checkpoint.ts";
 import { imageProgram } from "../clip/programs.ts";
 import { tokenEmbeddings } from "../clip/token-embeddings.ts";
 import { zeroShotMatrix } from "../clip/zero-shot.ts";
-import { encodeImages } from "../evaluation/encode.ts";
+import { encodeImages, listOf } from "../evaluation/encode.ts";
 import type { Device } from "../runtime/device.ts";
 import { openSession } from "../runtime/session.ts";
 import type { CbptConfig } from "./config.ts";
@@ -43,7 +43,7 @@ export async function prepareProblem(options: ProblemOptions): Promise<Problem> 
   const width = architecture.embeddingWidth;
   const session = await open(imageProgram(checkpoint, { batch: "dynamic" }));
   try {
-    const images = shots.map(({ pixels }) => pixels);
+    const images = listOf(shots.length, (index) => shots[index].pixels);
     const features = await encodeImages({ session, imageSize, width, batch: IMAGES_PER_RUN }, images);
     return { checkpoint, config, labels, imageSize, width, shots, features, matrix, layout, device, threads };
   } finally {

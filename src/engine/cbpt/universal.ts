@@ -1,4 +1,5 @@
 import { randomStream } from "../random.ts";
+import { concurrently } from "../runtime/concurrently.ts";
 import { joined } from "./features.ts";
 import { imageValues, type Problem } from "./problem.ts";
 import { draw, othersOf } from "./sampling.ts";
@@ -7,6 +8,9 @@ import type { Workbench } from "./workbench.ts";
 
 /** Triggers in one run of an inversion: with 8 images each, what fits the processor's caches. */
 const TRIGGERS_PER_RUN = 2;
+
+/** Runs whose images are in memory at the same time. */
+const RUNS_AT_ONCE = 8;
 
 /** One universal trigger for each class, on its way. */
 export interface Universal {
@@ -42,25 +46,23 @@ export async function stepUniversal(bench: Workbench, state: Universal, radius: 
     Math.min(group * TRIGGERS_PER_RUN, Math.max(0, classes - TRIGGERS_PER_RUN)),
   );
   const size = imageValues(problem);
-  await Promise.all(
-    starts.map(async (start, number) => {
-      const group = Array.from({ length: Math.min(TRIGGERS_PER_RUN, classes) }, (_, index) => start + index);
-      const pixels = group.flatMap((label) => drawOthers(problem, label, state.step, 0));
-      const own = state.triggers.slice(start * size, (start + group.length) * size);
-      const result = await bench.invertUniversal(joined(pixels), own, group);
-      group.forEach((label, index) => {
-        // The last group may repeat a class that belongs to the one before it.
-        if (label < number * TRIGGERS_PER_RUN) return;
-        const part = (values: Float32Array) => values.subarray(label * size, (label + 1) * size);
-        const gradient = result.gradient.subarray(index * size, (index + 1) * size);
-        descend(part(triggers), part(velocity), gradient, descentOf(problem), {
-          norm: problem.config.norm,
-          radius,
-        });
-        losses[label] = result.losses[index];
+  await concurrently(starts, RUNS_AT_ONCE, async (start, number) => {
+    const group = Array.from({ length: Math.min(TRIGGERS_PER_RUN, classes) }, (_, index) => start + index);
+    const pixels = group.flatMap((label) => drawOthers(problem, label, state.step, 0));
+    const own = state.triggers.slice(start * size, (start + group.length) * size);
+    const result = await bench.invertUniversal(joined(pixels), own, group);
+    group.forEach((label, index) => {
+      // The last group may repeat a class that belongs to the one before it.
+      if (label < number * TRIGGERS_PER_RUN) return;
+      const part = (values: Float32Array) => values.subarray(label * size, (label + 1) * size);
+      const gradient = result.gradient.subarray(index * size, (index + 1) * size);
+      descend(part(triggers), part(velocity), gradient, descentOf(problem), {
+        norm: problem.config.norm,
+        radius,
       });
-    }),
-  );
+      losses[label] = result.losses[index];
+    });
+  });
   return { step: state.step + 1, triggers, velocity, losses };
 }
 

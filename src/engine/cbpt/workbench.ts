@@ -1,5 +1,5 @@
 import { imageProgram } from "../clip/programs.ts";
-import { encodeImages } from "../evaluation/encode.ts";
+import { encodeImages, type ImageList } from "../evaluation/encode.ts";
 import { float32, sizeOf } from "../onnx/tensor.ts";
 import type { Program } from "../runtime/program.ts";
 import { oneHot } from "./features.ts";
@@ -54,7 +54,7 @@ export class Workbench {
   }
 
   /** Normalised embeddings [n, D] of images [3, H, W]. */
-  async encode(images: readonly Float32Array[]): Promise<Float32Array> {
+  async encode(images: ImageList): Promise<Float32Array> {
     const { checkpoint, imageSize, width } = this.problem;
     const session = await this.lanes("image", () => imageProgram(checkpoint, { batch: "dynamic" }));
     return encodeImages({ session, imageSize, width, batch: IMAGES_PER_RUN }, images);

@@ -13,23 +13,30 @@ export interface Encoder {
   readonly batch: number;
 }
 
+/** Images [3, H, W] that can be made when they are needed; an array of them is one. */
+export interface ImageList {
+  readonly length: number;
+  at(index: number): Float32Array | undefined;
+}
+
+/** A list whose images are made one by one, each time anew: for more than fit into memory. */
+export const listOf = (length: number, at: (index: number) => Float32Array): ImageList => ({ length, at });
+
 /** Runs that may wait for a session at the same time; bounds the memory that their images take. */
 const RUNS_AT_ONCE = 8;
 
 /** Normalised embeddings [n, D] of images [3, H, W] in [0, 1], in their order. */
 export async function encodeImages(
   { session, imageSize, width, batch }: Encoder,
-  images: readonly Float32Array[],
+  images: ImageList,
 ): Promise<Float32Array> {
   const features = new Float32Array(images.length * width);
   const shape = [3, imageSize.height, imageSize.width];
   const encode = async (start: number): Promise<void> => {
-    const part = images.slice(start, start + batch);
-    const pixels = new Float32Array(part.length * sizeOf(shape));
-    part.forEach((image, index) => {
-      pixels.set(image, index * sizeOf(shape));
-    });
-    const { embedding } = await session.run({ pixels: float32([part.length, ...shape], pixels) });
+    const count = Math.min(batch, images.length - start);
+    const pixels = new Float32Array(count * sizeOf(shape));
+    for (let index = 0; index < count; index++) pixels.set(images.at(start + index)!, index * sizeOf(shape));
+    const { embedding } = await session.run({ pixels: float32([count, ...shape], pixels) });
     features.set(embedding.data as Float32Array, start * width);
   };
   const starts = Array.from({ length: Math.ceil(images.length / batch) }, (_, index) => index * batch);

@@ -1,4 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { shotOf } from "../../engine/cbpt/byte-shot.ts";
+import type { Shot } from "../../engine/cbpt/problem.ts";
 import type { Checkpoint } from "../../engine/clip/checkpoint.ts";
 import { decodeImage } from "../../engine/clip/decoding.ts";
 import { preprocess } from "../../engine/clip/preprocessing.ts";
@@ -26,8 +28,8 @@ export async function loadImage(
 
 /** All of them, in their order. */
 export async function loadShots(checkpoint: Checkpoint, images: readonly LabelledImage[]) {
-  const shots = [];
+  const shots: Shot[] = [];
   for (const [index, image] of images.entries())
-    shots.push({ pixels: await loadImage(checkpoint, image, index), label: image.label });
+    shots.push(shotOf(await loadImage(checkpoint, image, index), image.label));
   return shots;
 }
