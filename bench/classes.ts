@@ -57,7 +57,10 @@ function compare(): void {
     const self = [fileURLToPath(import.meta.url), "--threads", values.threads, "--one", JSON.stringify(one)];
     return JSON.parse(execFileSync(process.execPath, self, { encoding: "utf8", env }));
   });
-  if (values.json) return console.log(JSON.stringify(results));
+  if (values.json) {
+    console.log(JSON.stringify(results));
+    return;
+  }
   const print = (cells: readonly string[]) => console.log(cells.map((cell) => cell.padStart(16)).join(""));
   print(["classes", "in one run", "step, s", "before, MB", "peak, MB"]);
   for (const result of results)
