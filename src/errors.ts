@@ -26,6 +26,7 @@ export const ERROR_CODES = [
   "CANCELLED",
   "WORKER_LOST",
   "INVALID_CONFIGURATION",
+  "DOWNLOAD_FAILED",
   "INTERNAL",
 ] as const;
 

@@ -1,0 +1,174 @@
+import { readFile, realpath, rm, stat } from "node:fs/promises";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { type CheckpointFolder, openFolder } from "../../engine/clip/checkpoint-folder.ts";
+import { openCheckpoint } from "../../engine/clip/index.ts";
+import { AppError } from "../../errors.ts";
+import { type HubAddress, isHubAddress, parseHubAddress } from "../hub/address.ts";
+import { type DownloadProgress, downloadFiles } from "../hub/download.ts";
+import { type HubListing, listRepository } from "../hub/listing.ts";
+import { type HubOptions, HubRequests } from "../hub/requests.ts";
+import { isWeightsFile, type Selection, selectFile, selectFromFolder } from "./selection.ts";
+import type { Bundle, Workplace } from "./workplace.ts";
+
+export interface SourceOptions {
+  /** A folder, a file of weights, or `hf:owner/name[@revision][/path]`. */
+  readonly source: string;
+  /** The only layout to look for. */
+  readonly format?: string;
+  /** Paths of files that take the place of those of the source. */
+  readonly config?: string;
+  readonly tokenizer?: string;
+  readonly hub: HubOptions;
+  readonly onProgress?: (progress: DownloadProgress) => void;
+}
+
+/** What an import works with: the files, on this machine. */
+export interface Gathered {
+  readonly files: Bundle;
+  readonly leftOut: readonly string[];
+  /** What the model could be called. */
+  readonly name: string;
+  /** The source with all that identifies it, such as the commit. */
+  readonly origin: string;
+  /** Removes what was downloaded. */
+  discard(): Promise<void>;
+}
+
+/** Finds what makes up the checkpoint, and downloads it if it is elsewhere. */
+export async function gather(options: SourceOptions, workplace: Workplace): Promise<Gathered> {
+  const gathered = isHubAddress(options.source)
+    ? await gatherFromHub(parseHubAddress(options.source), options, workplace)
+    : await gatherLocal(resolve(options.source), options);
+  return { ...gathered, files: new Map([...gathered.files, ...(await replacements(options))]) };
+}
+
+async function gatherLocal(path: string, options: SourceOptions): Promise<Gathered> {
+  const status = await stat(path).catch(() => undefined);
+  if (!status) throw missing(options.source);
+  const local = { origin: path, discard: async () => {} };
+  if (status.isDirectory())
+    return { ...local, ...(await filesOfFolder(path, options)), name: basename(await realpath(path)) };
+  if (!isWeightsFile(path)) throw notWeights(options.source);
+  const inner = basename(dirname(path)) === "onnx" ? dirname(dirname(path)) : dirname(path);
+  const folder = await openFolder(inner);
+  const weights = path.slice(inner.length + 1);
+  const selection = selectFile(
+    [...folder.files, ...(await replacements(options)).keys()],
+    weights,
+    options.format,
+  );
+  return { ...local, files: located(folder, selection), leftOut: [], name: nameOfFile(path) };
+}
+
+async function filesOfFolder(
+  path: string,
+  options: SourceOptions,
+): Promise<Pick<Gathered, "files" | "leftOut">> {
+  const folder = await openFolder(path);
+  const added = [...(await replacements(options)).keys()];
+  if (added.length > 0 || options.format !== undefined) {
+    const selection = selectFromFolder([...new Set([...folder.files, ...added])], options.format);
+    return { files: located(folder, selection), leftOut: selection.leftOut };
+  }
+  // The engine knows best which files it reads.
+  const { files } = await openCheckpoint(path);
+  return {
+    files: new Map(files.map((file) => [file, placeOf(folder, file)])),
+    leftOut: folder.files.filter((file) => !files.includes(file)),
+  };
+}
+
+const placeOf = (folder: CheckpointFolder, file: string): string => join(folder.root, folder.locate(file));
+
+function located(folder: CheckpointFolder, { files }: Selection): Bundle {
+  const there = files.filter(({ from }) => folder.has(from));
+  return new Map(there.map(({ from, to }) => [to, placeOf(folder, from)]));
+}
+
+async function gatherFromHub(
+  address: HubAddress,
+  options: SourceOptions,
+  workplace: Workplace,
+): Promise<Gathered> {
+  const requests = new HubRequests(options.hub);
+  const listing = await listRepository(requests, address);
+  const added = [...(await replacements(options)).keys()];
+  const { prefix, selection } = selectFromListing(listing, address, added, options.format);
+  const key = `${address.repository.replace("/", "--")}--${listing.commit.slice(0, 12)}`;
+  const folder = workplace.downloads(key);
+  const paths = new Set(selection.files.map(({ from }) => prefix + from));
+  const files = listing.files.filter(({ path }) => paths.has(path));
+  // Small files first: what is wrong with a configuration should not be found after the weights.
+  files.sort((a, b) => a.bytes - b.bytes);
+  await downloadFiles(requests, listing, files, folder, options.onProgress);
+  const there = selection.files.filter(({ from }) => files.some(({ path }) => path === prefix + from));
+  return {
+    files: new Map(there.map(({ from, to }) => [to, join(folder, prefix + from)])),
+    leftOut: selection.leftOut,
+    name:
+      address.path && !isWeightsFile(address.path) ? basename(address.path) : basename(address.repository),
+    origin: `hf:${address.repository}@${listing.commit}${address.path && `/${address.path}`}`,
+    discard: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** The files for a path in the repository; what they are named within is `prefix`. */
+function selectFromListing(
+  { files }: HubListing,
+  { path, repository }: HubAddress,
+  added: readonly string[],
+  format: string | undefined,
+): { prefix: string; selection: Selection } {
+  const names = files.map((file) => file.path);
+  if (names.includes(path)) {
+    if (!isWeightsFile(path)) throw notWeights(path);
+    return { prefix: "", selection: selectFile([...names, ...added], path, format) };
+  }
+  const prefix = path && `${path}/`;
+  const inside = names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  if (inside.length === 0)
+    throw new AppError("NOT_FOUND", `${repository} has no file or folder "${path}".`, { path });
+  return { prefix, selection: selectFromFolder([...new Set([...inside, ...added])], format) };
+}
+
+/** The files that flags name, by the names that the layouts know them by. */
+async function replacements({ config, tokenizer }: SourceOptions): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  if (config !== undefined) files.set(await nameOfConfig(config), await existing(config, "--config"));
+  if (tokenizer !== undefined) files.set("tokenizer.json", await existing(tokenizer, "--tokenizer"));
+  return files;
+}
+
+/** open_clip describes the width that both towers share; Hugging Face's configurations name a type. */
+async function nameOfConfig(path: string): Promise<string> {
+  const text = await readFile(path, "utf8").catch(() => "{}");
+  return /"(embed_dim|model_cfg)"/.test(text) ? "open_clip_config.json" : "config.json";
+}
+
+async function existing(path: string, flag: string): Promise<string> {
+  const place = await realpath(path).catch(() => undefined);
+  if (place && (await stat(place)).isFile()) return place;
+  throw new AppError("BAD_USER_INPUT", `${flag}: there is no file "${path}".`);
+}
+
+const GENERIC = /^(open_clip_)?(pytorch_)?model$/;
+
+/** A file with a name that all of them have is called like its folder. */
+function nameOfFile(path: string): string {
+  const stem = basename(path, extname(path));
+  if (!GENERIC.test(stem)) return stem;
+  const folder = dirname(path);
+  return basename(basename(folder) === "onnx" ? dirname(folder) : folder);
+}
+
+const missing = (source: string): AppError =>
+  new AppError(
+    "NOT_FOUND",
+    `There is no file or folder "${source}". To download from the hub, write hf:OWNER/NAME.`,
+  );
+
+const notWeights = (source: string): AppError =>
+  new AppError(
+    "BAD_USER_INPUT",
+    `"${source}" is not a file of weights. Name a folder, or a .safetensors, .onnx, .pt, .pth or .bin file.`,
+  );
