@@ -23,6 +23,7 @@ import { Devices } from "./services/devices.ts";
 import { Readiness } from "./services/readiness.ts";
 import { ModelRegistry, type Scan } from "./services/registry.ts";
 import { SampleImages } from "./services/samples.ts";
+import { selfTester } from "./services/self-testing.ts";
 import { Serving } from "./services/serving.ts";
 import { Tenants } from "./services/tenant.ts";
 import { FileBlobStore } from "./store/blobs.ts";
@@ -58,7 +59,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const blobs = await FileBlobStore.open(join(config.dataFolder, "blobs"));
   const samples = await SampleImages.open(join(config.zooFolder, "samples"));
   const access = new AccessService(store);
-  const models = new ModelRegistry(store, config.modelsFolder);
+  const tester = selfTester({ device, threads: config.threads });
+  const models = new ModelRegistry(store, config.modelsFolder, tester);
   const serving = new Serving({
     device,
     threads: config.threads,

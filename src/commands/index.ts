@@ -5,9 +5,10 @@ import { type Command, EXIT } from "./command.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { manual, overview } from "./help.ts";
 
+import { importCommand } from "./import-command.ts";
 import { serveCommand } from "./serve-command.ts";
 
-const COMMANDS: Readonly<Record<string, Command>> = { serve: serveCommand };
+const COMMANDS: Readonly<Record<string, Command>> = { serve: serveCommand, import: importCommand };
 
 /** Runs what a command line asks for, `serve` where it names no command. Resolves to the exit code. */
 export async function runCommandLine(line: readonly string[]): Promise<number> {

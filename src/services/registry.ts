@@ -1,26 +1,34 @@
-import { readdir } from "node:fs/promises";
+import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { type Checkpoint, type ClipArchitecture, openCheckpoint } from "../engine/clip/index.ts";
+import { openCheckpoint } from "../engine/clip/index.ts";
+import { agrees, requirePassed } from "../engine/clip/self-test.ts";
 import { AppError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
-import { digestOf } from "./canonical.ts";
+import { type ImportNote, readNote } from "./import/note.ts";
+import { Workplace } from "./import/workplace.ts";
+import { fingerprintOf, inspect, type ModelFacts } from "./inspection.ts";
 import { checkName, isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
 import type { VersionRecord } from "./prompts.ts";
+import type { RecordedSelfTest, SelfTester } from "./self-testing.ts";
 
 export type ModelTrust = "TRUSTED" | "SUSPECT" | "QUARANTINED";
 
 /** As stored under `models/<name>`. Every tenant sees all models; only an operator registers them. */
-export interface ModelRecord {
+export interface ModelRecord extends ModelFacts {
   readonly name: string;
   /** Absolute. */
   readonly folder: string;
-  readonly architecture: string;
-  /** Digest of the weights. */
-  readonly weights: string;
-  /** Digest of how images are prepared. */
-  readonly preprocessing: string;
   readonly trust: ModelTrust;
+  readonly selfTest: RecordedSelfTest;
+  /** Where it was imported from, if it was. */
+  readonly source?: string;
+  /** The import whose note this record has taken in. */
+  readonly importId?: string;
+  /** Of the folder's files as they were read. */
+  readonly fingerprint: string;
+  /** Of what a record tells; one that tells less is made anew. */
+  readonly edition: number;
 }
 
 /** What became of a scan: the folders that hold a usable checkpoint, and why others do not. */
@@ -30,59 +38,68 @@ export interface Scan {
 }
 
 const PREFIX = "models/";
+const EDITION = 2;
+
+const DIFFERS =
+  "It no longer answers the self-test as it did with the same weights: the runtime, a driver or the machine has changed, or misbehaves.";
 
 /** The checkpoints of the models folder: one folder each, named like the model. */
 export class ModelRegistry {
+  private readonly workplace: Workplace;
+
   constructor(
     private readonly store: Store,
     private readonly folder: string,
-  ) {}
+    private readonly test: SelfTester,
+  ) {
+    this.workplace = new Workplace(folder);
+  }
 
-  /** Registers every usable checkpoint of the folder, and forgets models whose folder is gone. */
+  /**
+   * Registers every usable checkpoint of the folder, and forgets models whose folder is gone. What has not changed
+   * since it was registered is not read again, so a start costs no more than looking at the files.
+   */
   async scan(): Promise<Scan> {
     const folders = (await readdir(this.folder, { withFileTypes: true })).filter((entry) =>
       entry.isDirectory(),
     );
     const names = folders.map(({ name }) => name).filter(isName);
-    const gone = (await this.list()).filter(({ name }) => !names.includes(name));
-    await this.store.commit(gone.map(({ name }) => ({ kind: "delete", key: PREFIX + name })));
-    const outcomes = await Promise.all(
-      names.map((name) =>
-        this.register(name).catch((error) => {
-          if (error instanceof AppError) return { name, error };
-          throw error;
-        }),
-      ),
-    );
-    return {
-      registered: outcomes.filter((outcome) => "folder" in outcome),
-      failed: outcomes.filter((outcome) => "error" in outcome),
-    };
+    const known = await this.store.list<ModelRecord>(PREFIX);
+    const gone = known.filter(({ value }) => !names.includes(value.name));
+    await this.store.commit(gone.map(({ key }) => ({ kind: "delete", key })));
+    const registered: ModelRecord[] = [];
+    const failed: { name: string; error: AppError }[] = [];
+    // One after the other: each may hold a whole model in memory.
+    for (const name of names) {
+      try {
+        registered.push((await this.unchanged(name)) ?? (await this.read(name, {})));
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        failed.push({ name, error });
+      }
+    }
+    return { registered, failed };
   }
 
   /**
-   * Reads the checkpoint in the folder of that name. A model that is registered already is read again, and keeps
-   * its record when that fails. Fails with NOT_FOUND, INVALID_CHECKPOINT or UNSUPPORTED_ARCHITECTURE.
+   * Reads and tests the checkpoint in the folder of that name. A model that is registered already is read again, and
+   * keeps its record when that fails. Fails with NOT_FOUND, INVALID_CHECKPOINT or UNSUPPORTED_ARCHITECTURE.
    */
   async register(name: string, trust?: ModelTrust): Promise<ModelRecord> {
     checkName("The model", name);
     const entries = await readdir(this.folder, { withFileTypes: true });
     if (!entries.some((entry) => entry.isDirectory() && entry.name === name))
       throw missingFolder(name, this.folder);
-    const checkpoint = await openCheckpoint(join(this.folder, name));
-    const known = await this.find(name);
-    const weights = `sha256:${await checkpoint.weightsDigest()}`;
-    const record = recordOf(name, checkpoint, weights, trust ?? known?.trust ?? "SUSPECT");
-    await this.store.commit([{ kind: "put", key: PREFIX + name, value: record }]);
-    return record;
+    return this.read(name, { trust, testAgain: true });
   }
 
   async list(): Promise<ModelRecord[]> {
-    return (await this.store.list<ModelRecord>(PREFIX)).map(({ value }) => value);
+    return (await this.store.list<ModelRecord>(PREFIX)).map(({ value }) => value).filter(isCurrent);
   }
 
   async find(name: string): Promise<ModelRecord | undefined> {
-    return isName(name) ? (await this.store.get<ModelRecord>(PREFIX + name))?.value : undefined;
+    const record = await this.stored(name);
+    return record && isCurrent(record) ? record : undefined;
   }
 
   /** Fails with NOT_FOUND. */
@@ -116,26 +133,69 @@ export class ModelRegistry {
       { made: name, asked: model.name },
     );
   }
+
+  private async stored(name: string): Promise<ModelRecord | undefined> {
+    return isName(name) ? (await this.store.get<ModelRecord>(PREFIX + name))?.value : undefined;
+  }
+
+  private note(name: string): Promise<ImportNote | undefined> {
+    return readNote(this.workplace.note(name));
+  }
+
+  /** The record of a model whose files are as they were, and that was not imported anew. */
+  private async unchanged(name: string): Promise<ModelRecord | undefined> {
+    const known = await this.find(name);
+    if (!known || known.folder !== (await realpath(join(this.folder, name)))) return undefined;
+    const note = await this.note(name);
+    if (note && note.id !== known.importId) return undefined;
+    return (await fingerprintOf(known.folder)) === known.fingerprint ? known : undefined;
+  }
+
+  private async read(
+    name: string,
+    { trust, testAgain = false }: { trust?: ModelTrust; testAgain?: boolean },
+  ): Promise<ModelRecord> {
+    const path = join(this.folder, name);
+    const fingerprint = await fingerprintOf(path);
+    const checkpoint = await openCheckpoint(path);
+    const facts = await inspect(checkpoint);
+    const known = await this.stored(name);
+    const found = await this.note(name);
+    // A note holds for the weights that were imported, not for what took their place by hand.
+    const note = found?.weights === facts.weights ? found : undefined;
+    const before = [known, note].find((other) => other?.selfTest && isSame(other, facts))?.selfTest;
+    const selfTest = before && !testAgain ? before : await this.test(path);
+    requirePassed(selfTest, name);
+    const record: ModelRecord = {
+      ...facts,
+      warnings: before && !agrees(before, selfTest) ? [...facts.warnings, DIFFERS] : facts.warnings,
+      name,
+      folder: checkpoint.folder,
+      trust: trust ?? trustOf(facts.weights, known, note),
+      selfTest,
+      source: note?.source,
+      importId: found?.id,
+      fingerprint,
+      edition: EDITION,
+    };
+    await this.store.commit([{ kind: "put", key: PREFIX + name, value: record }]);
+    return record;
+  }
 }
 
-function recordOf(name: string, checkpoint: Checkpoint, weights: string, trust: ModelTrust): ModelRecord {
-  return {
-    name,
-    folder: checkpoint.folder,
-    architecture: describe(checkpoint.architecture),
-    weights,
-    preprocessing: digestOf(checkpoint.preprocessing),
-    trust,
-  };
-}
+const isCurrent = ({ edition }: ModelRecord): boolean => edition === EDITION;
 
-function describe({ image, text, embeddingWidth }: ClipArchitecture): string {
-  const { height, width } = image.imageSize;
-  const tower =
-    image.kind === "resnet"
-      ? `ModifiedResNet ${image.layers.join("-")}, width ${image.width}`
-      : `ViT ${image.layers} layers, width ${image.width}, patch ${image.patchSize}`;
-  return `${tower}, ${width}×${height} px; text ${text.layers} layers, width ${text.width}; embedding ${embeddingWidth}`;
+/** Whether what was recorded then was of these weights, prepared for in the same way. */
+const isSame = (
+  then: { readonly weights: string; readonly preprocessing: string },
+  { weights, preprocessing }: ModelFacts,
+): boolean => then.weights === weights && then.preprocessing === preprocessing;
+
+/** Trust is in weights, not in a name; only a quarantine stays until somebody lifts it. */
+function trustOf(weights: string, known: ModelRecord | undefined, note: ImportNote | undefined): ModelTrust {
+  if (note?.trust && note.id !== known?.importId) return note.trust;
+  if (known && (known.weights === weights || known.trust === "QUARANTINED")) return known.trust;
+  return "SUSPECT";
 }
 
 const missingFolder = (name: string, folder: string): AppError =>

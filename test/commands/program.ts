@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { compiled } from "../support/compiled.ts";
 
@@ -10,6 +10,14 @@ export interface Finished {
 
 /** The program itself, as a shell would run it, until it ends. Variables of the tests' own environment stay out. */
 export function antidote(args: readonly string[], variables: Record<string, string> = {}): Promise<Finished> {
+  return start(args, variables).finished;
+}
+
+/** The same, while it runs. */
+export function start(
+  args: readonly string[],
+  variables: Record<string, string> = {},
+): { child: ChildProcess; finished: Promise<Finished> } {
   const { PATH = "", HOME = "" } = process.env;
   const child = spawn(process.execPath, [fileURLToPath(compiled("src/main")), ...args], {
     env: { PATH, HOME, DEVICE: "cpu", THREADS: "1", ...variables },
@@ -22,8 +30,9 @@ export function antidote(args: readonly string[], variables: Record<string, stri
   child.stderr.on("data", (chunk) => {
     texts.err += chunk;
   });
-  return new Promise((resolve, reject) => {
+  const finished = new Promise<Finished>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) => resolve({ code, ...texts }));
   });
+  return { child, finished };
 }

@@ -2,7 +2,7 @@ import { AppError } from "../../errors.ts";
 
 /** A repository of the hub at a revision, and a folder or file in it. */
 export interface HubAddress {
-  /** "owner/name", or "name" for the few without an owner. */
+  /** "owner/name". */
   readonly repository: string;
   /** A branch, a tag or a commit. */
   readonly revision: string;

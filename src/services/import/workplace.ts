@@ -6,6 +6,7 @@ import { AppError } from "../../errors.ts";
 
 /** The folder within the models folder where imports are prepared; no model can have its name. */
 const WORKPLACE = ".antidote";
+const SMALL = 1024 * 1024;
 const ABANDONED_MILLISECONDS = 24 * 3600 * 1000;
 
 /** Files by the names that they are to have. */
@@ -77,11 +78,15 @@ export class Workplace {
   }
 }
 
-/** A hard link costs nothing; other file systems, and files of other owners, are copied. */
+/**
+ * A hard link costs no room; other file systems, and files of other owners, are copied. So are small files, which
+ * people edit in place.
+ */
 async function linkOrCopy(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   try {
-    await link(from, to);
+    if ((await stat(from)).size < SMALL) await copyFile(from, to, constants.COPYFILE_EXCL);
+    else await link(from, to);
   } catch (error) {
     if (!NOT_LINKABLE.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
     await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);

@@ -1,0 +1,17 @@
+/** A task for a `WorkerPool`: compiling and running a whole model takes seconds, off the thread that serves. */
+import type { Device } from "../runtime/device.ts";
+import { openSession } from "../runtime/session.ts";
+import { openCheckpoint } from "./checkpoint.ts";
+import { type SelfTest, selfTest } from "./self-test.ts";
+
+export interface SelfTestInput {
+  readonly folder: string;
+  readonly device: Device;
+  readonly threads: number;
+}
+
+/** Opens the folder and tests it. Fails as `openCheckpoint` and `openSession` do. */
+export async function testCheckpoint({ folder, device, threads }: SelfTestInput): Promise<SelfTest> {
+  const checkpoint = await openCheckpoint(folder);
+  return selfTest((program) => openSession(program, { device, threads }), checkpoint);
+}
