@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { readArguments } from "../../src/commands/arguments.ts";
+import { runImport } from "../../src/commands/import.ts";
+import { importCommand } from "../../src/commands/import-command.ts";
 import { inBytes } from "../../src/commands/progress.ts";
 import { type Behaviour, startHub } from "../services/hub/hub-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -81,15 +84,17 @@ describe("antidote import", () => {
   });
 
   test.each([
-    [["import"], 2, "It needs SOURCE"],
-    [["import", "x", "--trust", "blindly"], 2, "--trust takes one of suspect, trusted, quarantined"],
     [["import", "x", "--modelsdir", "y"], 2, "Did you mean --models-dir?"],
     [["import", "/nowhere/at-all"], 1, "There is no file or folder"],
-    [["import", "x", "--models-dir", "/nowhere/at-all"], 1, "MODELS_DIR"],
   ])("%j ends with code %d and the reason", async (args, code, reason) => {
     const result = await antidote(args);
     expect(result).toMatchObject({ code, out: "" });
     expect(result.err).toContain(reason);
+  });
+
+  test("says which level of trust there is", () => {
+    const args = readArguments("import", importCommand, ["x", "--trust", "blindly"]);
+    return expect(runImport(args)).rejects.toThrow(/--trust takes one of suspect, trusted, quarantined/);
   });
 });
 
