@@ -5,6 +5,9 @@ export interface ConfigSection {
   has(key: string): boolean;
   isList(key: string): boolean;
   isText(key: string): boolean;
+  isObject(key: string): boolean;
+  /** The values as they are in the file. */
+  all(): Readonly<Record<string, unknown>>;
   section(key: string): ConfigSection;
   /** A whole number from 1 to `most`. Without a default the key is required; null counts as absent. */
   count(key: string, otherwise?: number, most?: number): number;
@@ -67,6 +70,15 @@ class Section implements ConfigSection {
 
   isText(key: string): boolean {
     return typeof this.look(key) === "string";
+  }
+
+  isObject(key: string): boolean {
+    const value = this.look(key);
+    return typeof value === "object" && !Array.isArray(value);
+  }
+
+  all(): Readonly<Record<string, unknown>> {
+    return this.values;
   }
 
   section(key: string): ConfigSection {

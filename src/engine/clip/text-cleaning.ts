@@ -6,6 +6,7 @@ import type { TextCleaning } from "./architecture.ts";
  * cleaning lower-cases or also drops punctuation. Wrongly decoded text ("cafÃ©") is left as it is.
  */
 export function cleanText(text: string, cleaning: TextCleaning): string {
+  if (cleaning === "none") return text;
   const joined = joinWhitespace(unescapeEntities(unescapeEntities(repair(text))));
   if (cleaning === "whitespace") return joined;
   if (cleaning === "lower") return joined.toLowerCase();

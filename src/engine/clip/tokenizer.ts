@@ -3,12 +3,13 @@ import { AppError } from "../../errors.ts";
 import type { TextTower } from "./architecture.ts";
 import { cleanText } from "./text-cleaning.ts";
 
-const FILE = "tokenizer.json";
-
 /** Some mistakes in a tokenizer show only when it is used. */
 const SAMPLE = "A photo of 2 cats, isn't it?";
 
-/** Turns texts into the token ids that a text tower was trained on. */
+/**
+ * Turns texts into the token ids that a text tower was trained on. A checkpoint's tokenizer is built when it is first
+ * used, and throws INVALID_CHECKPOINT then where it cannot be.
+ */
 export interface ClipTokenizer {
   readonly startToken: number;
   readonly endToken: number;
@@ -21,16 +22,38 @@ export interface ClipTokenizer {
   encode(text: string): number[];
 }
 
+/** The same tokenizer, made when it is first used; `make` may throw then. */
+export function lazyTokenizer({ contextLength }: TextTower, make: () => ClipTokenizer): ClipTokenizer {
+  let made: ClipTokenizer | undefined;
+  const tokenizer = (): ClipTokenizer => {
+    made ??= make();
+    return made;
+  };
+  return {
+    get startToken() {
+      return tokenizer().startToken;
+    },
+    get endToken() {
+      return tokenizer().endToken;
+    },
+    contextLength,
+    encode: (text) => tokenizer().encode(text),
+  };
+}
+
 /**
- * A tokenizer from the parsed JSON of `tokenizer.json`, in Hugging Face's format. Throws INVALID_CHECKPOINT where it
- * cannot be built, frames no text with a start and an end, or has ids that the tower lacks or would pool wrongly.
+ * A tokenizer from parsed JSON in the format of Hugging Face's `tokenizer.json`. Throws INVALID_CHECKPOINT naming the
+ * file where it cannot be built, frames no text with a start and an end, or has ids that the tower lacks or would
+ * pool wrongly.
  */
-export function createTokenizer(json: unknown, tower: TextTower): ClipTokenizer {
-  const tokenizer = build(json);
-  const { startToken, endToken } = readFrame(tokenizer);
+export function createTokenizer(json: unknown, tower: TextTower, file = "tokenizer.json"): ClipTokenizer {
+  const problem = (what: string): AppError =>
+    new AppError("INVALID_CHECKPOINT", `${file} ${what}.`, { file });
+  const tokenizer = build(json, file);
+  const { startToken, endToken } = readFrame(tokenizer, problem);
   const special = specialTokens(tokenizer);
-  if (!attempt(() => tokenizer.encode(SAMPLE))) throw invalid("cannot tokenize a simple sentence");
-  checkIds(tokenizer, special, endToken, tower);
+  if (!attempt(() => tokenizer.encode(SAMPLE))) throw problem("cannot tokenize a simple sentence");
+  checkIds(tokenizer, special, endToken, tower, problem);
   const forbidden = new Set([...special.values(), startToken, endToken]);
   forbidden.delete(unknownToken(json, special, [startToken, endToken]));
   return {
@@ -47,22 +70,25 @@ export function createTokenizer(json: unknown, tower: TextTower): ClipTokenizer 
   };
 }
 
-function build(json: unknown): Tokenizer {
+function build(json: unknown, file: string): Tokenizer {
   try {
     const model = (json as { model?: { unk_token?: unknown } }).model;
     const unknown = typeof model?.unk_token === "string" ? { unk_token: model.unk_token } : {};
     return new Tokenizer(json as object, unknown);
   } catch (cause) {
-    const message = `${FILE} does not describe a tokenizer that the engine can build. Export it in Hugging Face's format.`;
-    throw new AppError("INVALID_CHECKPOINT", message, { file: FILE }, { cause });
+    const message = `${file} does not describe a tokenizer that the engine can build. Export it in Hugging Face's format.`;
+    throw new AppError("INVALID_CHECKPOINT", message, { file }, { cause });
   }
 }
 
+/** Makes the error for what a tokenizer's file has wrong, said as a clause. */
+type Problem = (what: string) => AppError;
+
 /** What the tokenizer puts before and after a text. */
-function readFrame(tokenizer: Tokenizer): { startToken: number; endToken: number } {
+function readFrame(tokenizer: Tokenizer, problem: Problem): { startToken: number; endToken: number } {
   const frame = attempt(() => tokenizer.encode("", { add_special_tokens: true }).ids);
   if (frame?.length !== 2 || !frame.every((id: number) => Number.isInteger(id))) {
-    throw invalid("does not put one start token before a text and one end token after it");
+    throw problem("does not put one start token before a text and one end token after it");
   }
   return { startToken: frame[0], endToken: frame[1] };
 }
@@ -85,26 +111,27 @@ function checkIds(
   special: Map<string, number>,
   endToken: number,
   tower: TextTower,
+  problem: Problem,
 ): void {
   let highest = 0;
   for (const [token, id] of tokenizer.get_vocab(true)) {
-    if (!Number.isInteger(id) || id < 0) throw invalid(`gives "${token}" an id that is not a whole number`);
+    if (!Number.isInteger(id) || id < 0) throw problem(`gives "${token}" an id that is not a whole number`);
     if (id >= tower.vocabulary && !special.has(token)) {
-      throw invalid(`gives "${token}" the id ${id}, but the model knows ${tower.vocabulary} tokens`);
+      throw problem(`gives "${token}" the id ${id}, but the model knows ${tower.vocabulary} tokens`);
     }
     if (!special.has(token)) highest = Math.max(highest, id);
   }
   if (endToken >= tower.vocabulary) {
-    throw invalid(`ends texts with the id ${endToken}, but the model knows ${tower.vocabulary} tokens`);
+    throw problem(`ends texts with the id ${endToken}, but the model knows ${tower.vocabulary} tokens`);
   }
   const { pooling } = tower;
   if (pooling.kind === "argmax" && highest > endToken) {
-    throw invalid(
+    throw problem(
       `ends texts with the id ${endToken}, but the model pools the highest id, and ${highest} exists`,
     );
   }
   if (pooling.kind === "token" && pooling.token !== endToken) {
-    throw invalid(`ends texts with the id ${endToken}, but the model pools the id ${pooling.token}`);
+    throw problem(`ends texts with the id ${endToken}, but the model pools the id ${pooling.token}`);
   }
 }
 
@@ -121,8 +148,4 @@ function attempt<Result>(step: () => Result): Result | undefined {
   } catch {
     return undefined;
   }
-}
-
-function invalid(problem: string): AppError {
-  return new AppError("INVALID_CHECKPOINT", `${FILE} ${problem}.`, { file: FILE });
 }

@@ -3,18 +3,18 @@ import { readFileSync } from "node:fs";
 import { readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
 import { readSafetensors } from "../../../src/engine/clip/safetensors.ts";
 import { tokenEmbeddings } from "../../../src/engine/clip/token-embeddings.ts";
 import { type Random, randomStream } from "../../../src/engine/random.ts";
 import { AppError } from "../../../src/errors.ts";
-import { FIXTURES, MODELS, withCopy } from "./fixtures.ts";
+import { FIXTURES, OPEN_CLIP_MODELS, withCopy } from "./fixtures.ts";
 
 const CONFIG = "open_clip_config.json";
 const WEIGHTS = "open_clip_model.safetensors";
 const TOKENIZER = "tokenizer.json";
 
-test.each(MODELS)("opens %s as open_clip wrote it", async (model) => {
+test.each(OPEN_CLIP_MODELS)("opens %s as open_clip wrote it", async (model) => {
   const checkpoint = await openCheckpoint(join(FIXTURES, model));
   expect(checkpoint).toMatchObject({
     name: model,
@@ -132,7 +132,7 @@ describe("a damaged checkpoint is a typed error that names what is wrong", () =>
   test.each(cases)("%s", async (_, damage, code, details) => {
     await withCopy("resnet", async (folder) => {
       await damage(folder);
-      const error = await openCheckpoint(folder).catch((reason: unknown) => reason);
+      const error = await openAll(folder).catch((reason: unknown) => reason);
       expect(error).toMatchObject({ name: "AppError", code, details });
       for (const word of Object.values(details).filter((value) => typeof value === "string")) {
         expect((error as Error).message).toContain(word);
@@ -146,7 +146,7 @@ describe("a damaged checkpoint is a typed error that names what is wrong", () =>
       const whole = await readFile(path);
       for (let round = 0; round < 60; round++) {
         await writeFile(path, randomlyDamaged(whole, randomStream(round, file)));
-        const result = await openCheckpoint(folder).catch((reason: unknown) => reason);
+        const result = await openAll(folder).catch((reason: unknown) => reason);
         expect(result instanceof AppError || "weightsDigest" in (result as object)).toBe(true);
       }
     });
@@ -165,6 +165,13 @@ describe("a damaged checkpoint is a typed error that names what is wrong", () =>
     });
   });
 });
+
+/** Opens a checkpoint, and its tokenizer, which waits until it is needed. */
+async function openAll(folder: string): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(folder);
+  checkpoint.tokenizer.encode("a red dog");
+  return checkpoint;
+}
 
 /** Some bytes near the start, where the headers are, replaced by others that keep much of the syntax whole. */
 function randomlyDamaged(whole: Buffer, random: Random): Buffer {

@@ -5,10 +5,20 @@ import { readFloats, readRange, readSafetensors } from "../../../src/engine/clip
 
 export const FIXTURES = join(__dirname, "../../fixtures/clip");
 
-/** The small checkpoints that test/fixtures/clip/make.py makes. */
-export const MODELS = ["resnet", "vit", "vit-16-bit", "vit-mean", "vit-norm-of-mean"] as const;
+/** The small checkpoints that test/fixtures/clip/make.py makes with open_clip. */
+export const OPEN_CLIP_MODELS = ["resnet", "vit", "vit-16-bit", "vit-mean", "vit-norm-of-mean"] as const;
 
-/** What open_clip computes from one of them: values by name, floats or whole numbers. */
+/** Those that make-hugging-face.py makes with transformers. */
+export const HUGGING_FACE_MODELS = [
+  "hugging-face",
+  "hugging-face-sharded",
+  "hugging-face-fp16",
+  "hugging-face-bf16",
+] as const;
+
+export const MODELS = [...OPEN_CLIP_MODELS, ...HUGGING_FACE_MODELS] as const;
+
+/** What the library computes from one of them: values by name, floats or whole numbers. */
 export async function readGolden(model: string): Promise<Record<string, number[]>> {
   const file = await readSafetensors(join(FIXTURES, model, "golden.safetensors"));
   const values = async (name: string): Promise<number[]> => {

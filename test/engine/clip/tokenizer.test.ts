@@ -5,7 +5,7 @@ import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
 import { parseOpenClipArchitecture } from "../../../src/engine/clip/formats/open-clip-config.ts";
 import { cleanText } from "../../../src/engine/clip/text-cleaning.ts";
 import { createTokenizer } from "../../../src/engine/clip/tokenizer.ts";
-import { FIXTURES, MODELS, readGolden } from "./fixtures.ts";
+import { FIXTURES, OPEN_CLIP_MODELS, readGolden } from "./fixtures.ts";
 
 const PROMPTS = ["a photo of a banana.", "the red dog", "a picture of a cat, a dog, a tree, a car, a banana"];
 const START = 2;
@@ -13,15 +13,18 @@ const UNKNOWN = 1;
 const END = 19;
 
 describe("a word-level tokenizer", () => {
-  test.each(MODELS)("gives the ids that %s was asked with in PyTorch, cut to its context", async (model) => {
-    const { tokenizer } = await openCheckpoint(join(FIXTURES, model));
-    const { token_ids: golden } = await readGolden(model);
-    const padded = PROMPTS.flatMap((prompt) => {
-      const ids = tokenizer.encode(prompt);
-      return [...ids, ...Array.from({ length: tokenizer.contextLength - ids.length }, () => 0)];
-    });
-    expect(padded).toEqual(golden);
-  });
+  test.each(OPEN_CLIP_MODELS)(
+    "gives the ids that %s was asked with in PyTorch, cut to its context",
+    async (model) => {
+      const { tokenizer } = await openCheckpoint(join(FIXTURES, model));
+      const { token_ids: golden } = await readGolden(model);
+      const padded = PROMPTS.flatMap((prompt) => {
+        const ids = tokenizer.encode(prompt);
+        return [...ids, ...Array.from({ length: tokenizer.contextLength - ids.length }, () => 0)];
+      });
+      expect(padded).toEqual(golden);
+    },
+  );
 
   test("frames an empty text", async () => {
     expect((await small()).encode("")).toEqual([START, END]);

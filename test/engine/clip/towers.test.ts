@@ -14,7 +14,7 @@ import { cosine, FIXTURES, MODELS, readGolden, relativeError } from "./fixtures.
 
 const EMBEDDING_TOLERANCE = 1e-5;
 
-describe.each(MODELS)("%s against open_clip", (model) => {
+describe.each(MODELS)("%s against the library", (model) => {
   test("gives the same image embeddings", async () => {
     const { checkpoint, golden } = await load(model);
     const { embedding } = await run(imageProgram(checkpoint, { batch: 2 }), {

@@ -1,5 +1,6 @@
 import type { CheckpointFormat } from "./format.ts";
+import { huggingFace } from "./hugging-face.ts";
 import { openClip } from "./open-clip.ts";
 
 /** The known layouts. Of several that a folder fits, the first is read. */
-export const FORMATS: readonly CheckpointFormat[] = [openClip];
+export const FORMATS: readonly CheckpointFormat[] = [openClip, huggingFace];

@@ -1,20 +1,19 @@
 import { expectedTensors } from "../expected-tensors.ts";
 import { readLogitScale } from "../logit-scale.ts";
 import { gatherTensors, readTensors, type TensorSource } from "../stored-weights.ts";
-import { createTokenizer } from "../tokenizer.ts";
+import { openTokenizer, tokenizerFiles } from "../tokenizer-files.ts";
 import type { CheckpointFormat } from "./format.ts";
 import { parseOpenClipArchitecture, parseOpenClipPreprocessing } from "./open-clip-config.ts";
 
 const CONFIG = "open_clip_config.json";
 const WEIGHTS = "open_clip_model.safetensors";
-const TOKENIZER = "tokenizer.json";
 
 /** What open_clip's `push_to_hf_hub` writes, and OpenCLIP models on the Hub are. */
 export const openClip: CheckpointFormat = {
   name: "open_clip",
-  layout: `${CONFIG}, ${WEIGHTS} and ${TOKENIZER}`,
+  layout: `${CONFIG}, ${WEIGHTS} and a tokenizer`,
   recognises: (files) => [CONFIG, WEIGHTS].every((file) => files.includes(file)),
-  wanted: (files) => [CONFIG, WEIGHTS, TOKENIZER].filter((file) => files.includes(file)),
+  wanted: (files) => [CONFIG, WEIGHTS, ...tokenizerFiles(files)],
   read: async (folder) => {
     const config = await folder.readJson(CONFIG);
     const architecture = parseOpenClipArchitecture(config);
@@ -26,7 +25,7 @@ export const openClip: CheckpointFormat = {
       tensors: gathered.tensors,
       unusedTensors: gathered.unusedKeys.filter((key) => !isBookkeeping(key)),
       preprocessing: parseOpenClipPreprocessing(config, architecture.image.imageSize),
-      tokenizer: createTokenizer(await folder.readJson(TOKENIZER), architecture.text),
+      tokenizer: await openTokenizer(folder, architecture.text),
       logitScale: await readLogitScale(folder, filed),
       weightFiles: [WEIGHTS],
     };
