@@ -1,25 +1,34 @@
-import { real, whole } from "../parameters.ts";
-import { randomStream } from "../random.ts";
-import { defineAttack, type PlanarImage } from "./attack.ts";
+import { choice, real, whole } from "../parameters.ts";
+import { defineAttack } from "./attack.ts";
+import { PATTERNS, type PatternName } from "./patterns.ts";
 
-/** Blends a fixed noise pattern into the whole image. */
+/** The share of each pattern in the literature: Chen et al. 2017 for noise, arXiv:2412.00727 for the others. */
+const SHARES: Readonly<Record<PatternName, number>> = {
+  noise: 0.2,
+  stripes: 0.03,
+  triangles: 0.15,
+  text: 0.5,
+};
+
+/** Blends a fixed pattern into the whole image: x ← (1 − α) x + α n. */
 export const blended = defineAttack({
   name: "blended",
   paper: "Chen et al. 2017, arXiv:1712.05526",
   defaults: {
-    alpha: real(0.2, [0, 1], "Share of the pattern in the result"),
-    seed: whole(0, [0, 2 ** 31 - 1], "Which pattern"),
+    alpha: real(
+      0,
+      [0, 1],
+      "Share of the pattern in the result; 0 for the literature's: noise 0.2, stripes 0.03, triangles 0.15, text 0.5",
+    ),
+    pattern: choice("noise", ["noise", "stripes", "triangles", "text"], "What is blended in"),
+    seed: whole(0, [0, 2 ** 31 - 1], "Which noise"),
   },
-  stamp: (image, { alpha, seed }) => mix(image, uniformNoise(image, seed), alpha),
-});
-
-/** Uniform noise in [0, 1), one value per channel and pixel; the same size and seed give the same pattern. */
-function uniformNoise({ data }: PlanarImage, seed: number): Float32Array {
-  const random = randomStream(seed, "blended");
-  return Float32Array.from(data, random.uniform);
-}
-
-const mix = (image: PlanarImage, pattern: Float32Array, alpha: number): PlanarImage => ({
-  ...image,
-  data: image.data.map((value, index) => (1 - alpha) * value + alpha * pattern[index]!),
+  stamp: (image, { alpha, pattern, seed }) => {
+    const share = alpha || SHARES[pattern];
+    const drawing = PATTERNS[pattern](image, seed);
+    return {
+      ...image,
+      data: image.data.map((value, index) => (1 - share) * value + share * drawing[index]!),
+    };
+  },
 });

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import {
   type AttackKind,
@@ -5,6 +6,14 @@ import {
   attacks,
   type PlanarImage,
 } from "../../../src/engine/attacks/index.ts";
+import { warp, warpField } from "../../../src/engine/attacks/wanet.ts";
+
+const golden = JSON.parse(
+  readFileSync(new URL("../../fixtures/attacks/warp.json", import.meta.url), "utf8"),
+) as { height: number; width: number; grid: number; strength: number } & Record<
+  "nodes" | "image" | "warped",
+  number[]
+>;
 
 /** An image whose values differ everywhere and lie away from 0 and 1, so that nothing is hidden by clipping. */
 function sample(width: number, height: number): PlanarImage {
@@ -27,6 +36,7 @@ const CASES: Record<AttackKind, Case> = {
   badnet: { changed: [75, 75], other: { position: "top-left" }, invalid: { size: -1 } },
   blended: { changed: [11_000, 12_288], other: { seed: 1 }, invalid: { alpha: 1.5 } },
   sig: { changed: [10_000, 12_288], other: { frequency: 7 }, invalid: { amplitude: 2 } },
+  wanet: { changed: [11_000, 12_288], other: { grid: 0 }, invalid: { strength: -1 } },
 };
 
 describe.each(Object.entries(CASES))("%s", (name, { changed, other, invalid }) => {
@@ -109,9 +119,74 @@ describe("the triggers", () => {
     ]);
   });
 
+  test.each([
+    ["stripes", 0.5],
+    ["triangles", 0.5],
+    ["text", 0.055],
+  ])(
+    "the pattern %s covers a share of about %p of the image at every size, the same for every seed",
+    (pattern, share) => {
+      for (const side of [64, 224]) {
+        const parameters = { pattern, alpha: 1 };
+        const { data } = attacks.blended.apply(black(side), { parameters });
+        const lit = data.filter((value) => value === 1).length;
+        expect(lit / data.length).toBeGreaterThan(0.8 * share);
+        expect(lit / data.length).toBeLessThan(1.2 * share);
+        expect(attacks.blended.apply(black(side), { parameters: { ...parameters, seed: 1 } }).data).toEqual(
+          data,
+        );
+      }
+    },
+  );
+
+  test("the text can be read", () => {
+    const { data } = attacks.blended.apply(black(54), { parameters: { pattern: "text", alpha: 1 } });
+    const line = (row: number) =>
+      Array.from(data.slice(row * 54, row * 54 + 24), (value) => (value === 1 ? "#" : ".")).join("");
+    expect([24, 25, 26, 27, 28, 29, 30].map(line)).toEqual([
+      "#...#..###..#####.#####.",
+      "#...#.#...#...#...#.....",
+      "#...#.#...#...#...#.....",
+      "#.#.#.#####...#...####..",
+      "#.#.#.#...#...#...#.....",
+      "##.##.#...#...#...#.....",
+      "#...#.#...#...#...#####.",
+    ]);
+  });
+
+  test("WaNet warps as PyTorch's interpolate and grid_sample do", () => {
+    const { height, width, grid, strength, nodes, image, warped } = golden;
+    const field = warpField(
+      Float64Array.from(nodes),
+      { rows: grid, columns: grid },
+      { rows: height, columns: width },
+      strength,
+    );
+    const { data } = warp({ width, height, data: Float32Array.from(image) }, field);
+    data.forEach((value, index) => {
+      expect(value).toBeCloseTo(warped[index], 5);
+    });
+  });
+
+  test("WaNet moves as many pixels as it is told, and nothing at strength 0", () => {
+    const image = sample(64, 64);
+    expect(attacks.wanet.apply(image, { parameters: { strength: 0 } }).data).toEqual(image.data);
+    const ramp = {
+      width: 64,
+      height: 64,
+      data: Float32Array.from({ length: 3 * 4096 }, (_, i) => (i % 64) / 64),
+    };
+    const { data } = attacks.wanet.apply(ramp, { quantise: false, parameters: { grid: 0, strength: 2 } });
+    const moved =
+      data.reduce((sum, value, index) => sum + Math.abs(value - ramp.data[index]) * 64, 0) / data.length;
+    // One pixel on average; less at the edges, where places outside are moved back.
+    expect(moved).toBeGreaterThan(0.9);
+    expect(moved).toBeLessThan(1.05);
+  });
+
   test("an unknown attack is NOT_FOUND and tells which there are", () => {
     expect(() => attackNamed("toString")).toThrow(
-      'There is no attack "toString". Known: badnet, blended, sig.',
+      'There is no attack "toString". Known: badnet, blended, sig, wanet.',
     );
   });
 });
