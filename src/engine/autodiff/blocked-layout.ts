@@ -16,8 +16,3 @@ export function scaledInBlocks(g: GraphBuilder, x: Wire, factor: number): Wire {
   const weight = g.constant(tensorOf(x.type, [channels, 1, 1, 1], Array(channels).fill(factor)));
   return g.conv(x, weight, undefined, { group: channels });
 }
-
-/** 1 where y > 0 and 0 elsewhere, for y ≥ 0: so steep a slope that its limit is a step. */
-export function maskInBlocks(g: GraphBuilder, y: Wire): Wire {
-  return g.detach(g.clip(scaledInBlocks(g, y, 1e30), 0, 1));
-}

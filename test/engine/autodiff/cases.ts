@@ -66,6 +66,7 @@ export const cases = {
   Tanh: [{ shapes: [[4]], f: (g, x) => g.tanh(x) }],
   Sigmoid: [{ shapes: [[4]], f: (g, x) => g.sigmoid(x) }],
   Erf: [{ shapes: [[4]], f: (g, x) => g.erf(g.mul(x, 2)) }],
+  HardSigmoid: [{ shapes: [[8]], f: (g, x) => g.mul(g.hardSigmoid(x, 0.9, 0.4), x) }],
   Relu: [
     { shapes: [[6]], f: (g, x) => g.mul(g.relu(x), x) },
     { shapes: [[1, 16, 2, 1]], f: (g, x) => g.mul(g.relu(x), x) },

@@ -1,3 +1,4 @@
+import { floatOf } from "../../../src/engine/onnx/attributes.ts";
 import { broadcast } from "../../../src/engine/onnx/shapes.ts";
 import type { Operator } from "./operator.ts";
 import { broadcastAt, make } from "./values.ts";
@@ -50,6 +51,10 @@ export const elementwise: Readonly<Record<string, Operator>> = {
   Tanh: pointwise(Math.tanh),
   Erf: pointwise(erf),
   Sigmoid: pointwise((x) => 1 / (1 + Math.exp(-x))),
+  HardSigmoid: (context) => {
+    const [slope, offset] = [floatOf(context.node, "alpha", 0.2), floatOf(context.node, "beta", 0.5)];
+    return pointwise((x) => Math.min(Math.max(slope * x + offset, 0), 1))(context);
+  },
   Relu: pointwise((x) => Math.max(x, 0)),
   Clip: pointwise((x, low, high) => Math.min(Math.max(x, low), high)),
   Max: pointwise(Math.max),

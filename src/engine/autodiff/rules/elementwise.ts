@@ -1,6 +1,6 @@
+import { floatOf } from "../../onnx/attributes.ts";
 import type { GraphBuilder } from "../../onnx/builder.ts";
 import type { Wire } from "../../onnx/graph.ts";
-import { inBlockedLayout, maskInBlocks } from "../blocked-layout.ts";
 import type { Rule, RuleContext } from "../rule.ts";
 import { factorOf, scale } from "../scale.ts";
 
@@ -64,7 +64,14 @@ export const elementwise = {
 
   // y = max(x, 0)    x̄ = ȳ where y > 0
   Relu: ({ g, out: [y], grad: [dy] }) =>
-    inBlockedLayout(g, y) ? [g.mul(dy, maskInBlocks(g, y))] : [g.where(g.greater(y, 0), dy, 0)],
+    g.provider === "cpu" && y.type === "float32"
+      ? [g.mul(dy, stepOf(g, y))]
+      : [g.where(g.greater(y, 0), dy, 0)],
+
+  // y = s x + o in [0, 1]    x̄ = ȳ · s where 0 < y < 1
+  HardSigmoid: ({ g, node, out: [y], grad: [dy] }) => [
+    g.where(g.and(g.greater(y, 0), g.less(y, 1)), scale(g, dy, floatOf(node, "alpha", 0.2)), 0),
+  ],
 
   // y = x in [l, h]  x̄ = ȳ where y = x
   Clip: ({ g, in: [x], out: [y], grad: [dy] }) => [g.where(g.equal(x, y), dy, 0)],
@@ -92,6 +99,14 @@ export const elementwise = {
 function times(g: GraphBuilder, dy: Wire, factor: Wire): Wire {
   const constant = factorOf(g, factor);
   return constant === undefined ? g.mul(dy, factor) : scale(g, dy, constant);
+}
+
+/**
+ * 1 where y > 0 and 0 elsewhere, for y ≥ 0: a slope so steep that it is a step. ONNX Runtime's Where takes seven times
+ * as long on a CPU, and has feature maps copied out of the layout that convolutions keep them in; this does neither.
+ */
+function stepOf(g: GraphBuilder, y: Wire): Wire {
+  return g.detach(g.hardSigmoid(y, 1e30, 0));
 }
 
 /** p · xᵖ⁻¹, without a power for squares and cubes. */

@@ -1,4 +1,4 @@
-import { int } from "../attributes.ts";
+import { float, int } from "../attributes.ts";
 import { ELEMENT_NUMBERS } from "../element-numbers.ts";
 import type { ElementType, Wire } from "../graph.ts";
 import { broadcast } from "../shapes.ts";
@@ -77,6 +77,11 @@ export class ElementwiseBuilder extends GraphCore {
 
   sigmoid(x: Wire): Wire {
     return this.one("Sigmoid", [x], x.shape);
+  }
+
+  /** slope · x + offset, kept in [0, 1]. */
+  hardSigmoid(x: Wire, slope: number, offset: number): Wire {
+    return this.one("HardSigmoid", [x], x.shape, { alpha: float(slope), beta: float(offset) });
   }
 
   relu(x: Wire): Wire {
