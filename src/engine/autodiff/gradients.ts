@@ -21,7 +21,8 @@ export function gradients(
   if (!sameShape(seed.shape, loss.shape))
     throw new AppError("INVALID_GRAPH", `The seed has shape [${seed.shape}], the loss [${loss.shape}].`);
   const forward = [...g.nodes];
-  const active = descendants(g, forward, withRespectTo);
+  const asked = new Set(withRespectTo.map((wire) => wire.name));
+  const active = descendants(g, forward, asked);
   const contributions = new Map<string, Wire[]>([[loss.name, [seed]]]);
   const gradientOf = (name: string): Wire | undefined => {
     const list = contributions.get(name);
@@ -31,7 +32,7 @@ export function gradients(
   for (const node of forward.toReversed()) {
     const reachesLoss = node.outputs.some((name) => active.has(name) && contributions.has(name));
     if (!reachesLoss || !node.inputs.some((name) => active.has(name))) continue;
-    differentiate(g, node, node.outputs.map(gradientOf)).forEach((gradient, index) => {
+    differentiate(g, node, node.outputs.map(gradientOf), asked).forEach((gradient, index) => {
       const name = node.inputs[index];
       if (gradient && active.has(name))
         contributions.set(name, [...(contributions.get(name) ?? []), gradient]);
@@ -52,8 +53,8 @@ function unitSeed(g: GraphBuilder, loss: Wire): Wire {
 const CONTINUOUS: readonly ElementType[] = ["float32", "float64", "float16", "bfloat16"];
 
 /** Names of the continuous values that depend on the roots: only on these does a gradient travel. */
-function descendants(g: GraphBuilder, nodes: readonly Node[], roots: readonly Wire[]): Set<string> {
-  const active = new Set(roots.map((wire) => wire.name));
+function descendants(g: GraphBuilder, nodes: readonly Node[], roots: ReadonlySet<string>): Set<string> {
+  const active = new Set(roots);
   for (const node of nodes) {
     if (!node.inputs.some((name) => active.has(name))) continue;
     for (const name of node.outputs)
@@ -66,10 +67,11 @@ function differentiate(
   g: GraphBuilder,
   node: Node,
   [first, ...others]: readonly (Wire | undefined)[],
+  asked: ReadonlySet<string>,
 ): readonly (Wire | undefined)[] {
   const wires = (names: readonly string[]): Wire[] =>
     names.map((name) => (name === "" ? undefined : g.wire(name)) as Wire);
   const out = wires(node.outputs);
   const grad = [first ?? g.zeros(out[0].shape, out[0].type), ...others] as Wire[];
-  return ruleOf(node)({ g, node, in: wires(node.inputs), out, grad });
+  return ruleOf(node)({ g, node, in: wires(node.inputs), out, grad, asked });
 }

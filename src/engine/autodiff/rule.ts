@@ -11,6 +11,8 @@ export interface RuleContext {
   readonly out: readonly Wire[];
   /** The first is always there; a later one is undefined where that output does not reach the loss. */
   readonly grad: readonly Wire[];
+  /** Names of the values that gradients are asked by; what is between others is the rules' own affair. */
+  readonly asked: ReadonlySet<string>;
 }
 
 /**

@@ -99,17 +99,17 @@ function averagePool(g: GraphBuilder, x: Wire, size: number): Wire {
   return size === 1 ? x : g.averagePool(x, { kernel: [size, size] });
 }
 
-/** Attention over the positions of the map, asked by their mean: [N, C, h, w] to [N, D]. */
+/** Attention over the positions of the map, asked by their mean: [N, C, h, w] to [N, D]. The positions come first. */
 function attentionPool(g: GraphBuilder, heads: number, weights: Weights, map: Wire): Wire {
   const [, channels, height, width] = map.shape;
-  const pixels = g.transpose(g.reshape(map, [0, channels, height * width]), [0, 2, 1]);
-  const mean = g.reduceMean(pixels, [1], { keepDimensions: true });
-  const positions = weights("positional_embedding");
-  const states = g.add(g.concat([mean, pixels], 1), positions);
+  const pixels = g.transpose(g.reshape(map, [0, channels, height * width]), [2, 0, 1]);
+  const mean = g.reduceMean(pixels, [0], { keepDimensions: true });
+  const positions = g.unsqueeze(weights("positional_embedding"), [1]);
+  const states = g.add(g.concat([mean, pixels], 0), positions);
   const project = (name: string, x: Wire) => linear(g, x, weights(`${name}.weight`), weights(`${name}.bias`));
-  const query = project("q_proj", g.slice(states, [0], [1], [1]));
+  const query = project("q_proj", g.slice(states, [0], [1]));
   const attended = attention(g, heads, query, project("k_proj", states), project("v_proj", states));
-  return project("c_proj", g.reshape(attended, [0, channels]));
+  return project("c_proj", g.reshape(attended, [-1, channels]));
 }
 
 function blocksOf({ layers, width }: ResNetTower): Block[] {

@@ -12,11 +12,12 @@ export function transformer(
   x: Wire,
   mask?: Wire,
 ): Wire {
-  let y = x;
+  // The sequence comes first in here, which attention and its gradient take without copies.
+  let y = g.transpose(x, [1, 0, 2]);
   for (let layer = 0; layer < shape.layers; layer++) {
     y = residualBlock(g, shape, within(weights, `resblocks.${layer}`), y, mask);
   }
-  return y;
+  return g.transpose(y, [1, 0, 2]);
 }
 
 // y = x + γ₁ · attention(norm x)        z = y + γ₂ · mlp(norm y)        without layer scale γ is one
@@ -44,9 +45,11 @@ function selfAttention(g: GraphBuilder, heads: number, weights: Weights, x: Wire
   return linear(g, attended, weights("out_proj.weight"), weights("out_proj.bias"));
 }
 
-function mlp(g: GraphBuilder, { activation }: TransformerShape, weights: Weights, x: Wire): Wire {
-  const hidden = activations[activation](g, linear(g, x, weights("c_fc.weight"), weights("c_fc.bias")));
-  return linear(g, hidden, weights("c_proj.weight"), weights("c_proj.bias"));
+function mlp(g: GraphBuilder, tower: TransformerShape, weights: Weights, x: Wire): Wire {
+  const { before, shape, after } = activations[tower.activation];
+  const factors = { alpha: before, beta: before };
+  const hidden = shape(g, linear(g, x, weights("c_fc.weight"), weights("c_fc.bias"), factors));
+  return linear(g, hidden, weights("c_proj.weight"), weights("c_proj.bias"), { alpha: after });
 }
 
 export function transformerTensors(shape: TransformerShape): ExpectedTensor[] {

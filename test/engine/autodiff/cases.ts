@@ -39,6 +39,9 @@ export const cases = {
       ],
       f: (g, a, b) => g.mul(a, b),
     },
+    { shapes: [[5]], f: (g, x) => g.mul(x, g.sigmoid(x)) },
+    { shapes: [[5]], f: (g, x) => g.mul(g.sigmoid(g.mul(x, 1.702)), x) },
+    { shapes: [[5], [5]], f: (g, x, y) => g.mul(x, g.sigmoid(g.mul(y, 2))) },
   ],
   Div: [
     {

@@ -59,6 +59,22 @@ describe("gradients", () => {
     expect([...second.data]).toEqual([0, 0, 0]);
   });
 
+  test("a gate is one function of its input, unless the gate itself is asked for", () => {
+    const gradientBy = (asked: "input" | "gate") => {
+      const g = new GraphBuilder();
+      const x = g.input("x", [2]);
+      const gate = g.sigmoid(x);
+      const [gradient] = gradients(g, g.reduceSum(g.mul(x, gate)), [asked === "input" ? x : gate]);
+      g.output(gradient, "gradient");
+      return g.build();
+    };
+    const [gradient] = interpret(gradientBy("input"), { x: values(1, -2) });
+    const sigmoid = (z: number) => 1 / (1 + Math.exp(-z));
+    const slope = (z: number) => sigmoid(z) * (1 + z * sigmoid(-z));
+    expect([...gradient.data]).toEqual([expect.closeTo(slope(1)), expect.closeTo(slope(-2))]);
+    expect([...interpret(gradientBy("gate"), { x: values(1, -2) })[0].data]).toEqual([1, -2]);
+  });
+
   test("a seed makes it a vector-Jacobian product", () => {
     const g = new GraphBuilder();
     const [x, seed] = [g.input("x", [2]), g.input("seed", [2])];
