@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { decodeImage } from "../../../src/engine/clip/decoding.ts";
+import { parseHuggingFacePreprocessing } from "../../../src/engine/clip/formats/hugging-face-preprocessing.ts";
 import { parseOpenClipPreprocessing } from "../../../src/engine/clip/formats/open-clip-config.ts";
 import { type Preprocessing, preprocess } from "../../../src/engine/clip/preprocessing.ts";
 import type { Filter } from "../../../src/engine/clip/resampling.ts";
@@ -41,6 +42,37 @@ describe.each(Object.entries(golden))("%s", (name, expected) => {
     });
     expect(digest(toBytes(planes))).toBe(row.digest);
   });
+});
+
+/** What a library makes of some images by its own configuration, by test/fixtures/clip/make-preprocessing.py. */
+interface LibraryGolden {
+  readonly library: "open_clip" | "transformers";
+  readonly config: object;
+  readonly size: readonly [number, number];
+  readonly digests: Readonly<Record<string, string>>;
+}
+
+const libraries: LibraryGolden[] = JSON.parse(readFileSync(join(FIXTURES, "preprocessing.json"), "utf8"));
+
+test.each(libraries)("$library with $config, bit for bit", async ({ library, config, size, digests }) => {
+  const [height, width] = size;
+  const preprocessing =
+    library === "open_clip"
+      ? parseOpenClipPreprocessing({ preprocess_cfg: config }, { height, width })
+      : parseHuggingFacePreprocessing(config, { height, width }, "preprocessor_config.json");
+  const names = Object.keys(digests);
+  expect(names.length).toBeGreaterThan(2);
+  for (const name of names) {
+    const image = await decodeImage(readFileSync(join(FIXTURES, "images", name)));
+    expect([name, digest(toBytes(preprocess(image, preprocessing)))]).toEqual([name, digests[name]]);
+  }
+});
+
+test("an image of extreme proportions that is padded keeps a line of pixels", () => {
+  const image = { width: 1, height: 600, data: new Uint8Array(1800).fill(90) };
+  const config = { preprocess_cfg: { resize_mode: "longest" } };
+  const planes = preprocess(image, parseOpenClipPreprocessing(config, { height: 8, width: 8 }));
+  expect([...planes].filter((value) => value > 0)).toHaveLength(3 * 8);
 });
 
 test("an image of extreme proportions costs no more than its crop", async () => {

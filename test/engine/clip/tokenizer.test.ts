@@ -1,11 +1,14 @@
-import { existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import { openFolder } from "../../../src/engine/clip/checkpoint-folder.ts";
 import { parseOpenClipArchitecture } from "../../../src/engine/clip/formats/open-clip-config.ts";
 import { cleanText } from "../../../src/engine/clip/text-cleaning.ts";
 import { createTokenizer } from "../../../src/engine/clip/tokenizer.ts";
-import { FIXTURES, OPEN_CLIP_MODELS, readGolden } from "./fixtures.ts";
+import { openTokenizer } from "../../../src/engine/clip/tokenizer-files.ts";
+import { FIXTURES, OPEN_CLIP_MODELS, readGolden, withFolder } from "./fixtures.ts";
 
 const PROMPTS = ["a photo of a banana.", "the red dog", "a picture of a cat, a dog, a tree, a car, a banana"];
 const START = 2;
@@ -77,6 +80,64 @@ describe("CLIP's own tokenizer", () => {
     expect(tokenizer.encode("<|startoftext|> hello <|endoftext|>")).toEqual(tokenizer.encode("hello"));
     const wrong = golden.filter(({ text, ids }) => `${tokenizer.encode(text)}` !== `${ids}`);
     expect(wrong.map(({ text }) => text)).toEqual([]);
+  });
+});
+
+describe("CLIP's byte-pair encoding, of a small vocabulary", () => {
+  interface Tokens {
+    readonly text: string;
+    readonly open_clip: number[];
+    readonly transformers: number[];
+  }
+  const folder = join(FIXTURES, "bpe");
+  const golden: Tokens[] = JSON.parse(readFileSync(join(folder, "tokens.json"), "utf8"));
+  const layouts = [["tokenizer.json"], ["vocab.json", "merges.txt"], ["bpe_simple_vocab_16e6.txt.gz"]];
+  const tower = { ...clipTower(), vocabulary: 674 };
+
+  test.each(layouts.map((files) => [files]))(
+    "from %j gives the ids of open_clip and transformers",
+    async (files) => {
+      await withFolder(async (copy) => {
+        for (const file of files) copyFileSync(join(folder, file), join(copy, file));
+        const opened = await openFolder(copy);
+        const openClip = await openTokenizer(opened, tower);
+        const transformers = await openTokenizer(opened, { ...tower, cleaning: "none" });
+        for (const { text, ...ids } of golden) {
+          expect([text, openClip.encode(text)]).toEqual([text, ids.open_clip]);
+          expect([text, transformers.encode(text)]).toEqual([text, ids.transformers]);
+        }
+      });
+    },
+  );
+
+  test("from a list of merges in plain text", async () => {
+    await withFolder(async (copy) => {
+      const text = gunzipSync(readFileSync(join(folder, "bpe_simple_vocab_16e6.txt.gz")));
+      writeFileSync(join(copy, "bpe_simple_vocab_16e6.txt"), text);
+      const tokenizer = await openTokenizer(await openFolder(copy), tower);
+      expect(tokenizer.encode(golden[2].text)).toEqual(golden[2].open_clip);
+    });
+  });
+
+  test.each([
+    ["vocab.json", "[]"],
+    ["vocab.json", '{"a": 1}'],
+    ["merges.txt", "#version: 0.2\na b c\n"],
+  ])("a %s of %j is refused by name when it is first used", async (file, content) => {
+    await withFolder(async (copy) => {
+      for (const name of layouts[1]) copyFileSync(join(folder, name), join(copy, name));
+      writeFileSync(join(copy, file), content);
+      const tokenizer = await openTokenizer(await openFolder(copy), tower);
+      expect(() => tokenizer.endToken).toThrow(expect.objectContaining({ code: "INVALID_CHECKPOINT" }));
+    });
+  });
+
+  test("a list with too few merges for the model is refused", async () => {
+    await withFolder(async (copy) => {
+      copyFileSync(join(folder, layouts[2][0]), join(copy, layouts[2][0]));
+      const tokenizer = await openTokenizer(await openFolder(copy), { ...tower, vocabulary: 49408 });
+      expect(() => tokenizer.encode("a")).toThrow(/160 merges.*49408 tokens/);
+    });
   });
 });
 
