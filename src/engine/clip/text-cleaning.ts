@@ -1,4 +1,5 @@
 import type { TextCleaning } from "./architecture.ts";
+import { unescapeEntities, unescapePlainEntities } from "./html-entities.ts";
 
 /**
  * Prepares a text for the tokenizer as open_clip does: repairs what can be repaired without guessing (entities,
@@ -7,7 +8,7 @@ import type { TextCleaning } from "./architecture.ts";
  */
 export function cleanText(text: string, cleaning: TextCleaning): string {
   if (cleaning === "none") return text;
-  const joined = joinWhitespace(unescapeEntities(unescapeEntities(repair(text))));
+  const joined = joinWhitespace(unescapeEntities(unescapeEntities(repair(unescapePlainEntities(text)))));
   if (cleaning === "whitespace") return joined;
   if (cleaning === "lower") return joined.toLowerCase();
   const words = joined.replaceAll("_", " ").replace(/[!-/:-@[-`{-~]/g, "");
@@ -44,25 +45,4 @@ const CONTROL_CHARACTERS = new RegExp(
 
 function joinWhitespace(text: string): string {
   return text.split(/\s+/).filter(Boolean).join(" ");
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  apos: "'",
-  nbsp: "\u00a0",
-};
-
-function unescapeEntities(text: string): string {
-  return text.replace(
-    /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos|nbsp));/gi,
-    (entity, decimal, hexadecimal, name) => {
-      if (name) return ENTITIES[name.toLowerCase()];
-      const code = decimal ? Number.parseInt(decimal, 10) : Number.parseInt(hexadecimal, 16);
-      const valid = code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
-      return valid ? String.fromCodePoint(code) : entity;
-    },
-  );
 }

@@ -186,7 +186,12 @@ test.each([
   ["ﬁne ＡＢＣ’s", "lower", "fine abc's"],
   ["Keep Case\u0007", "whitespace", "Keep Case"],
   ["a_big, RED (dog)!", "canonicalize", "a big red dog"],
-  ["&#65;&#x42;&#0;&#xd800;", "whitespace", "AB&#0;&#xd800;"],
+  ["&#65;&#x42;&#0;&#xd800;", "whitespace", "AB\ufffd\ufffd"],
+  ["&eacute;&Eacute; &copy2026 &nbspy &alpha;&Omega;&sigmaf;", "whitespace", "éÉ ©2026 y αΩς"],
+  ["&amp;amp;amp;lt;b", "whitespace", "<b"],
+  ["<b>&amp;amp;lt;", "whitespace", "<b>&lt;"],
+  ["&#128;uro &#x99; &#1 x &#1;y", "whitespace", "€uro ™ x y"],
+  ["AT&T; Q&A &unknown; &x; &ampamp;", "whitespace", "AT&T; Q&A &unknown; &x; &"],
 ] as const)("cleaning %j by %s", (text, cleaning, expected) => {
   expect(cleanText(text, cleaning)).toBe(expected);
 });
