@@ -9,7 +9,7 @@ export const WORLD = /* GraphQL */ `
 
 export const REGISTER = /* GraphQL */ `
   mutation Register($folder: String!) {
-    registerModel(folder: $folder) { model { id name arch } userErrors { code message } }
+    registerModel(input: { folder: $folder }) { model { id name arch } userErrors { code message } }
   }
 `;
 

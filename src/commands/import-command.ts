@@ -9,6 +9,14 @@ export const importCommand: Command = {
     format: { value: "FORMAT", help: "Only this layout, where a source holds several." },
     config: { value: "FILE", help: "A configuration in place of the source's." },
     tokenizer: { value: "FILE", help: "A tokenizer.json in place of the source's." },
+    normalisation: {
+      value: "HOW",
+      help: "How images were normalised in training: none, clip, imagenet, half, or M,M,M/S,S,S.",
+    },
+    overrides: {
+      value: "FILE",
+      help: "Other things that the configuration has wrong, as in docs/import.md.",
+    },
     replace: { help: "Replaces a model of that name, once the new one has passed its self-test." },
     "models-dir": {
       value: "FOLDER",
@@ -19,7 +27,7 @@ export const importCommand: Command = {
   notes: `SOURCE is a folder, a file of weights with its configuration and tokenizer beside it, or a repository of the hub:
 
   antidote import ~/checkpoints/ViT-B-32
-  antidote import weights/epoch_30.pt --tokenizer tokenizer.json --name suspect
+  antidote import weights/epoch_30.pt --tokenizer tokenizer.json --normalisation none --name suspect
   antidote import hf:openai/clip-vit-base-patch32
   antidote import hf:OWNER/NAME@REVISION/FOLDER
 

@@ -1,5 +1,6 @@
 import type { SelfTestCheck } from "../engine/clip/self-test.ts";
 import type { ImportReport } from "../services/import/import-model.ts";
+import { isEmpty } from "../services/normalisation.ts";
 import { inBytes } from "./progress.ts";
 
 /** The report that a person reads: what was imported, what the self-test measured, what to do next. */
@@ -12,7 +13,7 @@ export function describeImport(report: ImportReport): string {
     ["Files", `${report.files.join(", ")} (${inBytes(report.bytes)})`],
     ...(report.leftOut.length > 0 ? [["Left out", shortened(report.leftOut)] as const] : []),
     ["Digest", report.weights],
-    ["Images", `mean ${inWords(report.normalisation.mean)}, deviation ${inWords(report.normalisation.std)}`],
+    ["Images", imagesOf(report)],
     ["Texts", `${report.vocabulary} tokens, at most ${report.contextLength} in a text`],
     ["Self-test", selfTestOf(report)],
     ...report.selfTest.checks.map((check) => ["", measured(check)] as const),
@@ -25,6 +26,11 @@ export function describeImport(report: ImportReport): string {
 function parametersOf({ parameters, dtypes }: ImportReport): string {
   const count = parameters === undefined ? "not counted" : `${(parameters / 1e6).toFixed(2)} million`;
   return `${count}, stored as ${dtypes.join(" and ")}`;
+}
+
+function imagesOf({ normalisation: { mean, std }, overrides }: ImportReport): string {
+  const said = isEmpty(overrides) ? "" : ` (antidote.json says ${JSON.stringify(overrides)})`;
+  return `mean ${inWords(mean)}, deviation ${inWords(std)}${said}`;
 }
 
 const MOST_SHOWN = 8;
@@ -49,5 +55,5 @@ const number = (value: number): string =>
 
 const nextSteps = ({ name }: ImportReport): string =>
   `Next: a server that starts now has it as model_${name}; one that runs takes it in with the mutation
-  registerModel(folder: "${name}")
+  registerModel(input: { folder: "${name}" })
 Then create a dataset with a few clean images for each label, and audit or purify.`;

@@ -3,6 +3,11 @@ import { resolveDevice } from "../engine/runtime/device.ts";
 import { AppError } from "../errors.ts";
 import { PUBLIC_HUB } from "../services/hub/requests.ts";
 import { importModel } from "../services/import/import-model.ts";
+import {
+  NORMALISATION_NAMES,
+  type NormalisationChoice,
+  type NormalisationName,
+} from "../services/normalisation.ts";
 import type { ModelTrust } from "../services/registry.ts";
 import { selfTester } from "../services/self-testing.ts";
 import { type Arguments, EXIT } from "./command.ts";
@@ -26,6 +31,8 @@ export async function runImport(args: Arguments): Promise<number> {
       format: args.value("format"),
       config: args.value("config"),
       tokenizer: args.value("tokenizer"),
+      overrides: args.value("overrides"),
+      normalisation: readNormalisation(args.value("normalisation")),
       replace: args.has("replace"),
       trust,
       modelsFolder: config.modelsFolder,
@@ -65,4 +72,15 @@ function readTrust(value: string | undefined): ModelTrust | undefined {
   if (value === undefined || trust) return trust;
   const levels = TRUSTS.map((level) => level.toLowerCase()).join(", ");
   throw new AppError("BAD_USER_INPUT", `--trust takes one of ${levels}, not "${value}".`);
+}
+
+/** A name, or three means and three deviations: "0.5,0.5,0.5/0.25,0.25,0.25". */
+function readNormalisation(value: string | undefined): NormalisationChoice | undefined {
+  if (value === undefined || NORMALISATION_NAMES.includes(value)) return value as NormalisationName;
+  const [mean, std, ...rest] = value.split("/").map((part) => part.split(",").map(Number));
+  const isTriple = (values: number[] | undefined) => values?.length === 3 && values.every(Number.isFinite);
+  if (rest.length === 0 && isTriple(mean) && isTriple(std)) return { mean: mean!, std: std! };
+  const names = NORMALISATION_NAMES.join(", ");
+  const message = `--normalisation takes ${names}, or three means and three deviations such as 0.5,0.5,0.5/0.25,0.25,0.25; not "${value}".`;
+  throw new AppError("BAD_USER_INPUT", message);
 }

@@ -6,11 +6,16 @@ import type { UploadReader } from "../http/uploads.ts";
 import type { AuditInput } from "../models/audit-input.ts";
 import type { ExamplesInput } from "../models/examples-input.ts";
 import type { ImageInput } from "../models/image-input.ts";
+import type { NormalisationInput } from "../models/normalisation-input.ts";
+import type { NormalisationName } from "../models/normalisation-name.ts";
+import type { RegisterModelInput } from "../models/register-model-input.ts";
 import type { Through } from "../models/through.ts";
 import type { Examples } from "../services/datasets.ts";
 import { localId } from "../services/global-id.ts";
 import type { ImageSource } from "../services/image-source.ts";
 import type { SearchChoice } from "../services/job-planner.ts";
+import type { NormalisationChoice } from "../services/normalisation.ts";
+import type { RegisterChoice } from "../services/registry.ts";
 import type { ThroughChoice } from "../services/through.ts";
 import { requireId } from "./identifiers.ts";
 
@@ -67,4 +72,13 @@ export function searchChoice(input: AuditInput): SearchChoice {
       names.map((name) => [name, input[name] ?? undefined]).filter(([, value]) => value !== undefined),
     ),
   };
+}
+
+export function registerChoice({ trust, normalisation }: RegisterModelInput): RegisterChoice {
+  return { trust: trust ?? undefined, normalisation: normalisation && normalisationChoice(normalisation) };
+}
+
+function normalisationChoice({ name, values }: NormalisationInput): NormalisationChoice {
+  if (values != null) return { mean: values.mean, std: values.deviation };
+  return name!.toLowerCase() as Lowercase<NormalisationName>;
 }

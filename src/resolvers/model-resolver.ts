@@ -1,10 +1,12 @@
 import { Arg, Authorized, Ctx, Int, Mutation, Query, Resolver } from "type-graphql";
 import type { Context } from "../context.ts";
+import { AppError } from "../errors.ts";
 import { Asset } from "../models/asset.ts";
 import { Model } from "../models/model.ts";
 import { ModelPayload } from "../models/model-payload.ts";
-import { Trust } from "../models/trust.ts";
+import { RegisterModelInput } from "../models/register-model-input.ts";
 import type { ModelRecord } from "../services/registry.ts";
+import { registerChoice } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
 import { payload } from "./user-errors.ts";
 import { viewAsset, viewModel } from "./views.ts";
@@ -40,29 +42,30 @@ export class ModelResolver {
   @Authorized("admin")
   @Mutation(() => ModelPayload, {
     description:
-      "Registers the checkpoint in a folder of the models folder, or reads it again. Without a folder, all are looked at.",
+      "Registers the checkpoint in a folder of the models folder, or reads it again: recognised, checked, and tested with a fixed image and text. One that fails changes nothing.",
     complexity: 50,
   })
   registerModel(
-    @Arg("folder", () => String, {
-      nullable: true,
-      description: "The folder's name, not a path; it becomes the model's name.",
-    })
-    folder: string | undefined,
-    @Arg("trust", () => Trust, { nullable: true, description: "SUSPECT for a new model." })
-    trust: Trust | undefined,
+    @Arg("input", () => RegisterModelInput, { defaultValue: {} }) input: RegisterModelInput,
     @Ctx() { server }: Context,
   ): Promise<ModelPayload> {
     const view = (record: ModelRecord) => viewModel(record, server.serving.isLoaded(record));
-    if (folder == null) return scan(server, view);
+    const { folder, trust, normalisation } = input;
+    if (folder == null && trust == null && normalisation == null) return scan(server, view);
     return payload(
       async () => {
-        const model = view(await server.models.register(folder, trust ?? undefined));
+        const model = view(await server.models.register(requireFolder(folder), registerChoice(input)));
         return { model, models: [model] };
       },
       { models: [] },
     );
   }
+}
+
+function requireFolder(folder: string | undefined): string {
+  if (folder != null) return folder;
+  const message = "Trust and normalisation are said of one model: name its folder.";
+  throw new AppError("VALIDATION_FAILED", message, { path: ["input", "folder"] });
 }
 
 /** A folder that cannot be used does not keep the others out. */

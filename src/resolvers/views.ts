@@ -21,6 +21,7 @@ import { PromptSet } from "../models/prompt-set.ts";
 import { PromptVersion } from "../models/prompt-version.ts";
 import { PurificationJob } from "../models/purification-job.ts";
 import type { Rate } from "../models/rate.ts";
+import type { SelfTest } from "../models/self-test.ts";
 import { StatusChanged } from "../models/status-changed.ts";
 import { StepMetrics } from "../models/step-metrics.ts";
 import { Tenant } from "../models/tenant.ts";
@@ -34,6 +35,7 @@ import type { EvaluationRecord } from "../services/job-specs.ts";
 import type { PromptSetRecord, VersionRecord } from "../services/prompts.ts";
 import type { ModelRecord } from "../services/registry.ts";
 import { mediaType, type Sample } from "../services/samples.ts";
+import type { RecordedSelfTest } from "../services/self-testing.ts";
 
 /** An instance of a model's class, by which GraphQL knows an object of an interface or union. */
 export const make = <T extends object>(type: new () => T, fields: Partial<T>): T =>
@@ -48,9 +50,28 @@ export const viewModel = (record: ModelRecord, loaded: boolean): Model =>
     arch: record.architecture,
     weights: record.weights,
     preprocessing: record.preprocessing,
+    format: record.format,
+    parameters: record.parameters,
+    dtypes: [...record.dtypes],
+    bytes: record.bytes,
+    contextLength: record.contextLength,
+    normalisation: {
+      mean: [...record.normalisation.mean],
+      deviation: [...record.normalisation.std],
+      overridden: record.overrides.preprocessing?.normalisation !== undefined,
+    },
+    selfTest: viewSelfTest(record.selfTest),
+    warnings: [...record.warnings],
+    // Paths of this machine are nobody's business.
+    source: record.source?.startsWith("hf:") ? record.source : undefined,
     trust: record.trust as Trust,
     loaded,
   });
+
+function viewSelfTest({ checks, image, text, ...facts }: RecordedSelfTest): SelfTest {
+  const view = ({ digest, first }: RecordedSelfTest["image"]) => ({ digest, first: [...first] });
+  return { ...facts, checks: [...checks], image: view(image), text: view(text) };
+}
 
 export const viewDataset = ({ name, labels, counts, digest, createdAt }: DatasetRecord): Dataset =>
   make(Dataset, {

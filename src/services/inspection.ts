@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type CheckpointFolder, openFolder } from "../engine/clip/checkpoint-folder.ts";
 import type { Checkpoint, ClipArchitecture } from "../engine/clip/index.ts";
+import type { CheckpointOverrides } from "../engine/clip/overrides.ts";
 import { digestOf } from "./canonical.ts";
 
 /** What an operator wants to know of a checkpoint before it is trusted with anything. */
@@ -22,13 +23,15 @@ export interface ModelFacts {
   /** Digest of how images are prepared. */
   readonly preprocessing: string;
   readonly normalisation: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  /** What an operator has said about it against its own configuration. */
+  readonly overrides: CheckpointOverrides;
   readonly contextLength: number;
   readonly vocabulary: number;
   readonly warnings: readonly string[];
 }
 
-/** Reads the weights once for their digest. */
-export async function inspect(checkpoint: Checkpoint): Promise<ModelFacts> {
+/** Reads the weights once for their digest. `overrides` are those that it was opened with. */
+export async function inspect(checkpoint: Checkpoint, overrides: CheckpointOverrides): Promise<ModelFacts> {
   const { format, architecture, files, preprocessing, tensors, exported } = checkpoint;
   const { mean, std } = preprocessing;
   const sizes = await Promise.all(files.map((file) => stat(join(checkpoint.folder, file))));
@@ -42,6 +45,7 @@ export async function inspect(checkpoint: Checkpoint): Promise<ModelFacts> {
     weights: `sha256:${await checkpoint.weightsDigest()}`,
     preprocessing: digestOf(preprocessing),
     normalisation: { mean, std },
+    overrides,
     contextLength: architecture.text.contextLength,
     vocabulary: architecture.text.vocabulary,
     warnings: warningsOf(checkpoint),

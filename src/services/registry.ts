@@ -8,7 +8,9 @@ import { type ImportNote, readNote } from "./import/note.ts";
 import { Workplace } from "./import/workplace.ts";
 import { fingerprintOf, inspect, type ModelFacts } from "./inspection.ts";
 import { checkName, isName } from "./names.ts";
+import { type NormalisationChoice, withNormalisation } from "./normalisation.ts";
 import { notFound } from "./not-found.ts";
+import { readOverrides, writeOverrides } from "./overrides-file.ts";
 import type { VersionRecord } from "./prompts.ts";
 import type { RecordedSelfTest, SelfTester } from "./self-testing.ts";
 
@@ -29,6 +31,12 @@ export interface ModelRecord extends ModelFacts {
   readonly fingerprint: string;
   /** Of what a record tells; one that tells less is made anew. */
   readonly edition: number;
+}
+
+export interface RegisterChoice {
+  readonly trust?: ModelTrust;
+  /** How images were normalised in training, where the configuration does not say so. It is kept in the folder. */
+  readonly normalisation?: NormalisationChoice;
 }
 
 /** What became of a scan: the folders that hold a usable checkpoint, and why others do not. */
@@ -85,12 +93,12 @@ export class ModelRegistry {
    * Reads and tests the checkpoint in the folder of that name. A model that is registered already is read again, and
    * keeps its record when that fails. Fails with NOT_FOUND, INVALID_CHECKPOINT or UNSUPPORTED_ARCHITECTURE.
    */
-  async register(name: string, trust?: ModelTrust): Promise<ModelRecord> {
+  async register(name: string, choice: RegisterChoice = {}): Promise<ModelRecord> {
     checkName("The model", name);
     const entries = await readdir(this.folder, { withFileTypes: true });
     if (!entries.some((entry) => entry.isDirectory() && entry.name === name))
       throw missingFolder(name, this.folder);
-    return this.read(name, { trust, testAgain: true });
+    return this.read(name, { ...choice, testAgain: true });
   }
 
   async list(): Promise<ModelRecord[]> {
@@ -153,19 +161,22 @@ export class ModelRegistry {
 
   private async read(
     name: string,
-    { trust, testAgain = false }: { trust?: ModelTrust; testAgain?: boolean },
+    { trust, normalisation, testAgain = false }: RegisterChoice & { testAgain?: boolean },
   ): Promise<ModelRecord> {
     const path = join(this.folder, name);
     const fingerprint = await fingerprintOf(path);
-    const checkpoint = await openCheckpoint(path);
-    const facts = await inspect(checkpoint);
+    const overrides = withNormalisation(await readOverrides(path), normalisation);
+    const checkpoint = await openCheckpoint(path, overrides);
+    const facts = await inspect(checkpoint, overrides);
     const known = await this.stored(name);
     const found = await this.note(name);
     // A note holds for the weights that were imported, not for what took their place by hand.
     const note = found?.weights === facts.weights ? found : undefined;
     const before = [known, note].find((other) => other?.selfTest && isSame(other, facts))?.selfTest;
-    const selfTest = before && !testAgain ? before : await this.test(path);
+    const selfTest = before && !testAgain ? before : await this.test(path, overrides);
     requirePassed(selfTest, name);
+    // Whoever opens the folder, a job or a bench, then prepares images in the same way.
+    if (normalisation !== undefined) await writeOverrides(path, overrides);
     const record: ModelRecord = {
       ...facts,
       warnings: before && !agrees(before, selfTest) ? [...facts.warnings, DIFFERS] : facts.warnings,
@@ -175,7 +186,7 @@ export class ModelRegistry {
       selfTest,
       source: note?.source,
       importId: found?.id,
-      fingerprint,
+      fingerprint: normalisation === undefined ? fingerprint : await fingerprintOf(path),
       edition: EDITION,
     };
     await this.store.commit([{ kind: "put", key: PREFIX + name, value: record }]);

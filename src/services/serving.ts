@@ -10,6 +10,7 @@ import type { Session } from "../engine/runtime/session.ts";
 import { WorkerPool } from "../engine/runtime/worker-pool.ts";
 import { openWorkerSession } from "../engine/runtime/worker-session.ts";
 import { AppError } from "../errors.ts";
+import { digestOf } from "./canonical.ts";
 import { LeastRecent } from "./least-recent.ts";
 import type { ModelRecord } from "./registry.ts";
 
@@ -101,10 +102,11 @@ export class ServedModel {
     options: ServingOptions,
   ): Promise<ServedModel> {
     const checkpoint = await openCheckpoint(record.folder);
-    if (`sha256:${await checkpoint.weightsDigest()}` !== record.weights)
+    const prepared = digestOf(checkpoint.preprocessing) === record.preprocessing;
+    if (!prepared || `sha256:${await checkpoint.weightsDigest()}` !== record.weights)
       throw new AppError(
         "INCOMPATIBLE_MODEL",
-        `The weights of model "${record.name}" have changed. Register it again.`,
+        `The ${prepared ? "weights" : "preprocessing"} of model "${record.name}" changed after it was registered. Register it again.`,
       );
     const session = await openWorkerSession(imageProgram(checkpoint, { batch: "dynamic" }), options);
     return new ServedModel(checkpoint, session, pool, options);

@@ -27,7 +27,8 @@ const models = (folder: string) => readdirSync(folder).filter((name) => !name.st
 describe("antidote import", () => {
   test("prints what a person wants to know", async () => {
     const folder = temporaryFolder();
-    const { code, out, err } = await antidote(["import", MODEL, "--models-dir", folder, "--name", "mine"]);
+    const args = ["import", MODEL, "--models-dir", folder, "--name", "mine", "--normalisation", "none"];
+    const { code, out, err } = await antidote(args);
     expect(err).toBe("Looking at the source …\nReading the checkpoint …\nTesting it …\n");
     expect(code).toBe(0);
     for (const line of [
@@ -35,6 +36,7 @@ describe("antidote import", () => {
       /^ {2}Format +open_clip$/m,
       /^ {2}Architecture +ModifiedResNet/m,
       /^ {2}Parameters +0\.11 million, stored as F32$/m,
+      /^ {2}Images +mean 0\.0000 .* \(antidote\.json says .*"normalisation":"none"/m,
       /^ {2}Left out +golden\.safetensors$/m,
       /^ {2}Digest +sha256:[0-9a-f]{64}$/m,
       /^ {2}Self-test +passed on cpu in \d/m,
@@ -92,9 +94,17 @@ describe("antidote import", () => {
     expect(result.err).toContain(reason);
   });
 
-  test("says which level of trust there is", () => {
-    const args = readArguments("import", importCommand, ["x", "--trust", "blindly"]);
-    return expect(runImport(args)).rejects.toThrow(/--trust takes one of suspect, trusted, quarantined/);
+  test.each([
+    ["--trust", "blindly", /--trust takes one of suspect, trusted, quarantined/],
+    [
+      "--normalisation",
+      "openai",
+      /--normalisation takes none, clip, imagenet, half, configuration, or three/,
+    ],
+    ["--normalisation", "0,0,0/1,1", /three means and three deviations/],
+  ])("%s does not take %s", (flag, value, message) => {
+    const args = readArguments("import", importCommand, ["x", flag, value]);
+    return expect(runImport(args)).rejects.toThrow(message);
   });
 });
 

@@ -1,11 +1,11 @@
-import { cpSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { startTestServer, type TestServer, ZOO } from "../app/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const REGISTER = `mutation ($folder: String) {
-  registerModel(folder: $folder) {
+const REGISTER = `mutation ($input: RegisterModelInput! = {}) {
+  registerModel(input: $input) {
     model { id name arch weights trust }
     models { name }
     userErrors { code message path }
@@ -17,7 +17,8 @@ const bundled = join(ZOO, "models", "scenes-badnet");
 let server: TestServer;
 
 const copy = (name: string) => cpSync(bundled, join(folder, name), { recursive: true });
-const register = async (name?: string) => (await server.ask(REGISTER, { folder: name })).data.registerModel;
+const register = async (name?: string, input: object = {}) =>
+  (await server.ask(REGISTER, { input: { folder: name, ...input } })).data.registerModel;
 
 beforeAll(async () => {
   copy("sound");
@@ -59,6 +60,72 @@ describe("the models folder", () => {
   test.each(["nothing", "notes.txt", "..", "../models", "/etc", ""])("is never left for %j", async (name) => {
     const { userErrors } = await register(name);
     expect(["NOT_FOUND", "VALIDATION_FAILED"]).toContain(userErrors[0].code);
+  });
+});
+
+describe("what is known of a model", () => {
+  const FACTS = `query ($name: String!) { model(name: $name) {
+    format parameters dtypes bytes contextLength trust warnings source
+    normalisation { mean deviation overridden }
+    selfTest { checks { name passed measured limit } image { digest first } text { digest first } device at }
+  } }`;
+  const facts = async (name: string) => (await server.ask(FACTS, { name })).data.model;
+
+  test("is what was read and tested when it was registered", async () => {
+    const model = await facts("sound");
+    expect(model).toMatchObject({
+      format: "open_clip",
+      dtypes: ["F32"],
+      trust: "SUSPECT",
+      warnings: [],
+      source: null,
+      normalisation: { overridden: false },
+      selfTest: { device: "CPU" },
+    });
+    expect(model.parameters).toBeGreaterThan(100_000);
+    expect(model.bytes).toBeGreaterThan(4 * model.parameters);
+    expect(model.selfTest.checks).toHaveLength(10);
+    expect(model.selfTest.checks.every(({ passed }: { passed: boolean }) => passed)).toBe(true);
+    expect(model.selfTest.image.first).toHaveLength(8);
+    expect(model.selfTest.image.digest).not.toBe(model.selfTest.text.digest);
+  });
+
+  test("can be corrected: how images are normalised, also back again", async () => {
+    copy("corrected");
+    await register("corrected");
+    const before = await facts("corrected");
+    const { userErrors } = await register("corrected", { normalisation: { name: "NONE" }, trust: "TRUSTED" });
+    expect(userErrors).toEqual([]);
+    const changed = await facts("corrected");
+    expect(changed.trust).toBe("TRUSTED");
+    expect(before.normalisation.mean[0]).toBeCloseTo(0.4815, 4);
+    expect(changed.normalisation).toEqual({ mean: [0, 0, 0], deviation: [1, 1, 1], overridden: true });
+    expect(changed.selfTest.image.digest).not.toBe(before.selfTest.image.digest);
+    expect(changed.selfTest.text).toEqual(before.selfTest.text);
+    expect(JSON.parse(readFileSync(join(folder, "corrected", "antidote.json"), "utf8"))).toEqual({
+      preprocessing: { normalisation: "none" },
+    });
+    await register("corrected", { normalisation: { name: "CONFIGURATION" } });
+    const back = await facts("corrected");
+    expect(back).toMatchObject({ trust: "TRUSTED", normalisation: before.normalisation });
+    expect(back.selfTest.image).toEqual(before.selfTest.image);
+  });
+
+  test.each([[{ mean: [0, 0], deviation: [1, 1, 1] }], [{ mean: [0, 0, 0], deviation: [1, 0, 1] }]])(
+    "is not changed by %j",
+    async (values) => {
+      const before = await facts("sound");
+      const { userErrors } = await register("sound", { normalisation: { values } });
+      expect(userErrors).toMatchObject([
+        { code: "VALIDATION_FAILED", path: ["input", "normalisation", "values"] },
+      ]);
+      expect(await facts("sound")).toEqual(before);
+    },
+  );
+
+  test("is said of one model at a time", async () => {
+    const { userErrors } = await register(undefined, { trust: "TRUSTED" });
+    expect(userErrors).toMatchObject([{ code: "VALIDATION_FAILED", path: ["input", "folder"] }]);
   });
 });
 

@@ -2,16 +2,19 @@
 import type { Device } from "../runtime/device.ts";
 import { openSession } from "../runtime/session.ts";
 import { openCheckpoint } from "./checkpoint.ts";
+import type { CheckpointOverrides } from "./overrides.ts";
 import { type SelfTest, selfTest } from "./self-test.ts";
 
 export interface SelfTestInput {
   readonly folder: string;
+  readonly overrides?: CheckpointOverrides;
   readonly device: Device;
   readonly threads: number;
 }
 
 /** Opens the folder and tests it. Fails as `openCheckpoint` and `openSession` do. */
-export async function testCheckpoint({ folder, device, threads }: SelfTestInput): Promise<SelfTest> {
-  const checkpoint = await openCheckpoint(folder);
+export async function testCheckpoint(input: SelfTestInput): Promise<SelfTest> {
+  const { folder, overrides, device, threads } = input;
+  const checkpoint = await openCheckpoint(folder, overrides);
   return selfTest((program) => openSession(program, { device, threads }), checkpoint);
 }

@@ -5,6 +5,8 @@ import { requirePassed } from "../../engine/clip/self-test.ts";
 import { AppError } from "../../errors.ts";
 import { inspect, type ModelFacts } from "../inspection.ts";
 import { checkName } from "../names.ts";
+import { type NormalisationChoice, withNormalisation } from "../normalisation.ts";
+import { readOverrides, writeOverrides } from "../overrides-file.ts";
 import type { ModelTrust } from "../registry.ts";
 import type { RecordedSelfTest, SelfTester } from "../self-testing.ts";
 import { writeNote } from "./note.ts";
@@ -16,6 +18,7 @@ export interface ImportRequest extends SourceOptions {
   /** The model's name; by default that of the source. */
   readonly name?: string;
   readonly trust?: ModelTrust;
+  readonly normalisation?: NormalisationChoice;
   /** Whether a model of that name gives way, once the new one has passed its self-test. */
   readonly replace: boolean;
   readonly test: SelfTester;
@@ -66,8 +69,9 @@ async function bringIn(
   await checkTarget(name, request, workplace);
   return workplace.staged(name, gathered.files, async (folder) => {
     request.onStage?.("Reading the checkpoint");
-    const checkpoint = await openCheckpoint(folder);
-    const facts = await inspect(checkpoint);
+    const overrides = withNormalisation(await readOverrides(folder), request.normalisation);
+    if (request.normalisation !== undefined) await writeOverrides(folder, overrides);
+    const facts = await inspect(await openCheckpoint(folder), overrides);
     request.onStage?.("Testing it");
     const selfTest = await request.test(folder);
     requirePassed(selfTest, name);

@@ -2,6 +2,7 @@ import { readFile, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { type CheckpointFolder, openFolder } from "../../engine/clip/checkpoint-folder.ts";
 import { openCheckpoint } from "../../engine/clip/index.ts";
+import { OVERRIDES_FILE } from "../../engine/clip/overrides.ts";
 import { AppError } from "../../errors.ts";
 import { type HubAddress, isHubAddress, parseHubAddress } from "../hub/address.ts";
 import { type DownloadProgress, downloadFiles } from "../hub/download.ts";
@@ -18,6 +19,7 @@ export interface SourceOptions {
   /** Paths of files that take the place of those of the source. */
   readonly config?: string;
   readonly tokenizer?: string;
+  readonly overrides?: string;
   readonly hub: HubOptions;
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
@@ -65,7 +67,7 @@ async function filesOfFolder(
   options: SourceOptions,
 ): Promise<Pick<Gathered, "files" | "leftOut">> {
   const folder = await openFolder(path);
-  const added = [...(await replacements(options)).keys()];
+  const added = [...(await replacements({ ...options, overrides: undefined })).keys()];
   if (added.length > 0 || options.format !== undefined) {
     const selection = selectFromFolder([...new Set([...folder.files, ...added])], options.format);
     return { files: located(folder, selection), leftOut: selection.leftOut };
@@ -82,7 +84,10 @@ const placeOf = (folder: CheckpointFolder, file: string): string => join(folder.
 
 function located(folder: CheckpointFolder, { files }: Selection): Bundle {
   const there = files.filter(({ from }) => folder.has(from));
-  return new Map(there.map(({ from, to }) => [to, placeOf(folder, from)]));
+  const places = there.map(({ from, to }): [string, string] => [to, placeOf(folder, from)]);
+  // What an operator has said holds for any layout, so none of them asks for it.
+  if (folder.has(OVERRIDES_FILE)) places.push([OVERRIDES_FILE, placeOf(folder, OVERRIDES_FILE)]);
+  return new Map(places);
 }
 
 async function gatherFromHub(
@@ -132,10 +137,11 @@ function selectFromListing(
 }
 
 /** The files that flags name, by the names that the layouts know them by. */
-async function replacements({ config, tokenizer }: SourceOptions): Promise<Map<string, string>> {
+async function replacements({ config, tokenizer, overrides }: SourceOptions): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   if (config !== undefined) files.set(await nameOfConfig(config), await existing(config, "--config"));
   if (tokenizer !== undefined) files.set("tokenizer.json", await existing(tokenizer, "--tokenizer"));
+  if (overrides !== undefined) files.set(OVERRIDES_FILE, await existing(overrides, "--overrides"));
   return files;
 }
 

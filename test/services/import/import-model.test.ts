@@ -19,12 +19,13 @@ import { COMMIT, type Repository, startHub } from "../hub/hub-server.ts";
 const FIXTURES = join(__dirname, "../../fixtures/clip");
 const CONFIG = "open_clip_config.json";
 const WEIGHTS = "open_clip_model.safetensors";
+const OVERRIDES = "antidote.json";
 const TOKENIZER = "tokenizer.json";
 const FILES = [CONFIG, WEIGHTS, TOKENIZER];
 
 /** In this thread, which is faster than starting another for each. */
-const testHere: SelfTester = async (folder) => ({
-  ...(await testCheckpoint({ folder, device: "cpu", threads: 1 })),
+const testHere: SelfTester = async (folder, overrides) => ({
+  ...(await testCheckpoint({ folder, overrides, device: "cpu", threads: 1 })),
   device: "cpu",
   at: new Date(0).toISOString(),
 });
@@ -140,6 +141,35 @@ describe("a folder", () => {
     await run(from);
     writeFileSync(join(from, CONFIG), "{}");
     expect(readFileSync(join(modelsFolder, "vit", CONFIG), "utf8")).toContain("embed_dim");
+  });
+});
+
+describe("what an operator knows better", () => {
+  test("is written beside the imported copy, and the source stays as it is", async () => {
+    const from = source("vit");
+    writeFileSync(join(from, OVERRIDES), '{"quickGelu": true, "preprocessing": {"resizeMode": "squash"}}');
+    const { modelsFolder, run } = importer();
+    const report = await run(from, { normalisation: "none" });
+    const overrides = { quickGelu: true, preprocessing: { resizeMode: "squash", normalisation: "none" } };
+    expect(report).toMatchObject({ normalisation: { mean: [0, 0, 0], std: [1, 1, 1] }, overrides });
+    expect(JSON.parse(readFileSync(join(modelsFolder, "vit", OVERRIDES), "utf8"))).toEqual(overrides);
+    expect(readFileSync(join(from, OVERRIDES), "utf8")).not.toContain("normalisation");
+  });
+
+  test("can come from a file, also for a lone file of weights", async () => {
+    const from = source("vit");
+    const overrides = join(temporaryFolder(), "said.json");
+    writeFileSync(overrides, '{"quickGelu": true}');
+    const { run } = importer();
+    const [folder, file] = [
+      await run(from, { overrides }),
+      await run(join(from, WEIGHTS), { overrides, name: "file" }),
+    ];
+    expect([folder.overrides, file.overrides]).toEqual([{ quickGelu: true }, { quickGelu: true }]);
+    writeFileSync(overrides, '{"quick": true}');
+    expect(await rejection(run(from, { overrides, name: "wrong" }))).toMatchObject({
+      code: "INVALID_CHECKPOINT",
+    });
   });
 });
 
