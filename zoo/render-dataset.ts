@@ -1,12 +1,7 @@
-import { mkdir, open, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { CAPTION_TEMPLATES, caption, ZERO_SHOT_TEMPLATES } from "./scenes/captions.ts";
-import { OBJECTS } from "./scenes/objects.ts";
+import { renderDataset } from "./scenes/dataset.ts";
 import { progress } from "./scenes/progress.ts";
-import { seededRandom } from "./scenes/random.ts";
-import { renderScene } from "./scenes/render.ts";
-import { SCENE_SIDE, sampleScene } from "./scenes/scene.ts";
 import { wholeNumber } from "./scenes/whole-number.ts";
 
 const HELP = `Renders scenes with captions into a folder that zoo/training reads.
@@ -35,47 +30,10 @@ if (values.help || values.out === undefined) {
   console.log(HELP);
   process.exit(values.help ? 0 : 2);
 }
+const count = wholeNumber("--count", values.count);
 await renderDataset(
   values.out,
-  wholeNumber("--count", values.count),
-  wholeNumber("--seed", values.seed),
-  wholeNumber("--captions", values.captions),
+  { count, seed: wholeNumber("--seed", values.seed), captions: wholeNumber("--captions", values.captions) },
+  availableParallelism(),
+  progress("rendered", count, 1000),
 );
-
-/** Renders `count` scenes; images go to disk as they come, so memory stays small. */
-async function renderDataset(
-  folder: string,
-  count: number,
-  seed: number,
-  captionsEach: number,
-): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const random = seededRandom(seed);
-  const report = progress("rendered", count, 1000);
-  const images = await open(join(folder, "images.bin"), "w");
-  const captions: string[][] = [];
-  const objects: string[] = [];
-  while (objects.length < count) {
-    const scene = sampleScene(random);
-    await images.write(await renderScene(scene));
-    captions.push(Array.from({ length: captionsEach }, () => caption(scene, random)));
-    objects.push(scene.object);
-    report(objects.length);
-  }
-  await images.close();
-  const description = {
-    count,
-    seed,
-    imageSize: SCENE_SIDE,
-    classes: OBJECTS,
-    templates: ZERO_SHOT_TEMPLATES,
-    captionTemplates: CAPTION_TEMPLATES,
-  };
-  await writeJson(join(folder, "captions.json"), captions);
-  await writeJson(join(folder, "objects.json"), objects);
-  await writeJson(join(folder, "dataset.json"), description);
-}
-
-function writeJson(path: string, value: unknown): Promise<void> {
-  return writeFile(path, JSON.stringify(value));
-}

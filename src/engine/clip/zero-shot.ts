@@ -109,7 +109,7 @@ async function embedPrompts(
 }
 
 /** Means of `count` consecutive rows, normalised: [C · count, D] to [C, D]. */
-function averageGroups(rows: Float32Array, width: number, count: number): Float32Array {
+export function averageGroups(rows: Float32Array, width: number, count: number): Float32Array {
   const groups = rows.length / (width * count);
   const matrix = new Float32Array(groups * width);
   for (let group = 0; group < groups; group++) {

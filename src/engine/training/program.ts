@@ -1,24 +1,12 @@
 import { gradients } from "../autodiff/gradients.ts";
-import { BATCH_NORM_EPSILON, type NormalisedConv } from "../clip/resnet.ts";
-import { embedImages, embedTexts, type TowerModel } from "../clip/towers.ts";
+import type { TowerModel } from "../clip/towers.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
-import { sizeOf } from "../onnx/tensor.ts";
 import type { Program } from "../runtime/program.ts";
 import { ADAMW, type AdamW, adamWStep, clipFactor, type Moments } from "./adamw.ts";
-import { type Group, gather, type Layout, LOGIT_SCALE, spread, weightsOf } from "./layout.ts";
+import { type Group, gather, type Layout } from "./layout.ts";
+import { type Learner, learnerOf, weightInputs } from "./learner.ts";
 import { contrastiveLoss } from "./loss.ts";
-
-/** The model as it is while it learns: its towers over the weights of this step. */
-export interface Learner {
-  readonly g: GraphBuilder;
-  /** uint8 pixels [N, 3, H, W] to normalised embeddings [N, D]. */
-  images(pixels: Wire): Wire;
-  /** Token ids [N, L] (int64) and marks of the end of text [N, L, 1] to normalised embeddings [N, D]. */
-  texts(tokens: Wire, endOfText: Wire): Wire;
-  /** The factor of the cosines. */
-  readonly scale: Wire;
-}
 
 export interface StepOptions {
   /** N: pairs in a batch. */
@@ -48,18 +36,9 @@ export function stepProgram(
   { batch, length, normalisation, optimiser = ADAMW, loss = contrastive }: StepOptions,
 ): Program {
   const g = new GraphBuilder({ name: "training step" });
-  const matrices = momentsOf(g, "matrices", layout.matrices);
-  const vectors = momentsOf(g, "vectors", layout.vectors);
-  const statistics = layout.statistics.size > 0 ? g.input("statistics", [layout.statistics.size]) : undefined;
-  const running = statistics ? spread(g, layout.statistics, statistics) : new Map<string, Wire>();
-  const values = new Map([
-    ...spread(g, layout.matrices, matrices.weights),
-    ...spread(g, layout.vectors, vectors.weights),
-    ...running,
-  ]);
+  const inputs = weightInputs(g, layout);
   const seen = new Map<string, Wire>();
-  const conv = normalisation === "batch" ? convOfBatch(running, seen) : undefined;
-  const learner = learnerOf(g, model, values, conv);
+  const learner = learnerOf(g, model, layout, inputs, normalisation === "batch" ? seen : undefined);
   const { height, width } = model.architecture.image.imageSize;
   const images = learner.images(g.input("pixels", [batch, 3, height, width], "uint8"));
   const texts = learner.texts(
@@ -67,16 +46,18 @@ export function stepProgram(
     g.input("endOfText", [batch, length, 1]),
   );
   const value = loss(learner, images, texts);
-  const slopes = gradients(g, value, [matrices.weights, vectors.weights]);
+  const slopes = gradients(g, value, [inputs.matrices, inputs.vectors]);
+  const matrices = momentsOf(g, "matrices", inputs.matrices);
+  const vectors = momentsOf(g, "vectors", inputs.vectors);
   const clip = clipFactor(g, slopes, optimiser.clipNorm);
   const [stepSize, epsilon, keep] = ["stepSize", "epsilon", "keep"].map((name) => g.input(name, []));
   const newMatrices = adamWStep(g, matrices, slopes[0], optimiser, { clip, stepSize, epsilon, keep });
   const newVectors = adamWStep(g, vectors, slopes[1], optimiser, { clip, stepSize, epsilon });
   outputMoments(g, "matrices", newMatrices);
   outputMoments(g, "vectors", { ...newVectors, weights: bounded(g, layout.vectors, newVectors.weights) });
-  if (statistics && seen.size > 0) {
+  if (inputs.statistics && seen.size > 0) {
     const now = gather(g, layout.statistics, seen);
-    const moved = g.add(g.mul(statistics, 1 - STATISTICS_RATE), g.mul(now, STATISTICS_RATE));
+    const moved = g.add(g.mul(inputs.statistics, 1 - STATISTICS_RATE), g.mul(now, STATISTICS_RATE));
     g.output(moved, "statistics.next");
   }
   g.output(value, "loss");
@@ -86,49 +67,13 @@ export function stepProgram(
 const contrastive = ({ g, scale }: Learner, images: Wire, texts: Wire): Wire =>
   contrastiveLoss(g, images, texts, scale);
 
-function momentsOf(g: GraphBuilder, name: string, { size }: Group): Moments {
-  const [weights, first, second] = ["weights", "first", "second"].map((part) =>
-    g.input(`${name}.${part}`, [size]),
-  );
+function momentsOf(g: GraphBuilder, name: string, weights: Wire): Moments {
+  const [first, second] = ["first", "second"].map((part) => g.input(`${name}.${part}`, weights.shape));
   return { weights, first, second };
 }
 
 function outputMoments(g: GraphBuilder, name: string, moments: Moments): void {
   for (const [part, wire] of Object.entries(moments)) g.output(wire, `${name}.${part}.next`);
-}
-
-function learnerOf(
-  g: GraphBuilder,
-  model: TowerModel,
-  values: ReadonlyMap<string, Wire>,
-  conv: NormalisedConv | undefined,
-): Learner {
-  const weights = weightsOf(values);
-  return {
-    g,
-    images: (pixels) => embedImages(g, model, weights, g.div(g.cast(pixels, g.float), 255), conv),
-    texts: (tokens, endOfText) =>
-      embedTexts(g, model, weights, g.gather(weights("token_embedding.weight"), tokens), endOfText),
-    scale: g.exp(weights(LOGIT_SCALE)),
-  };
-}
-
-/** Normalises by the batch and notes its statistics under the names of the running ones; the variance is the unbiased. */
-function convOfBatch(running: ReadonlyMap<string, Wire>, seen: Map<string, Wire>): NormalisedConv {
-  const names = new Map([...running].map(([name, wire]) => [wire.name, name]));
-  return (g, weight, norm, x, options) => {
-    const made = g.conv(x, weight, undefined, options);
-    const [y, mean, variance] = g.batchNormalizationOfBatch(
-      made,
-      norm("weight"),
-      norm("bias"),
-      BATCH_NORM_EPSILON,
-    );
-    const count = sizeOf(made.shape) / made.shape[1];
-    seen.set(names.get(norm("running_mean").name)!, mean);
-    seen.set(names.get(norm("running_var").name)!, g.mul(variance, count / (count - 1)));
-    return y;
-  };
 }
 
 /** The vectors with the logit scale, their last, held in [0, ln 100]. */
