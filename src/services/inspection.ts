@@ -74,7 +74,11 @@ function countParameters({ tensors }: Checkpoint): number {
 
 const NAMED = 5;
 
-function warningsOf({ unusedTensors }: Checkpoint): string[] {
+function warningsOf({ unusedTensors, assumptions = [] }: Checkpoint): string[] {
+  return [...assumptions, ...unusedWarnings(unusedTensors)];
+}
+
+function unusedWarnings(unusedTensors: readonly string[]): string[] {
   if (unusedTensors.length === 0) return [];
   const more = unusedTensors.length > NAMED ? ` and ${unusedTensors.length - NAMED} more` : "";
   const are = unusedTensors.length === 1 ? "tensor is" : "tensors are";

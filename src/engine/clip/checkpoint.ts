@@ -31,6 +31,8 @@ export interface Checkpoint {
   readonly exported?: ExportedTowers;
   /** Tensors that no tower reads, by the names that the files give them: worth a warning. */
   readonly unusedTensors: readonly string[];
+  /** What the files do not say and was taken for granted, in sentences: worth a warning. */
+  readonly assumptions?: readonly string[];
   readonly preprocessing: Preprocessing;
   readonly tokenizer: ClipTokenizer;
   /** The factor of the cosines, already exponentiated. */

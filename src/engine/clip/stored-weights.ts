@@ -10,6 +10,8 @@ import type { ExpectedTensor } from "./weights.ts";
 export interface FiledTensor extends TensorEntry {
   /** In the checkpoint's folder. */
   readonly file: string;
+  /** Whether the bytes are those of the matrix's transpose, row by row. */
+  readonly transposed?: boolean;
 }
 
 /** All tensors of a checkpoint, by the names that its files give them. */
@@ -79,13 +81,23 @@ function gather(
   const [rows, ...rest] = transposed ? shape.toReversed() : shape;
   const partShape = rows === undefined ? [] : [rows / keys.length, ...rest];
   const found = keys.map((key) => checkTensor(filed, key, partShape));
+  const turned = found[0].transposed ?? false;
+  const inColumns = found.find((entry) => entry.transposed);
+  if (inColumns && keys.length > 1) {
+    throw unfit(
+      inColumns.file,
+      inColumns.name,
+      "lies column by column, where it is to be joined with others",
+    );
+  }
+  const storedShape = turned ? partShape.toReversed() : partShape;
   const parts = found.map(({ file, offset, length }) => {
-    return { file: folder.locate(file), offset, length, shape: partShape };
+    return { file: folder.locate(file), offset, length, shape: storedShape };
   });
   const dtype = found[0].dtype;
   const other = found.find((entry) => entry.dtype !== dtype);
   if (other) throw unfit(other.file, other.name, `has type ${other.dtype}, but ${keys[0]} has ${dtype}`);
-  return { name, dtype, shape, parts, ...(transposed && { transposed }) };
+  return { name, dtype, shape, parts, ...(transposed !== turned && { transposed: true }) };
 }
 
 function checkTensor(filed: FiledTensors, key: string, expected: Shape): FiledTensor {

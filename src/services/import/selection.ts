@@ -25,7 +25,7 @@ const USUAL_NAMES: Readonly<Record<string, readonly string[]>> = {
   ".bin": ["open_clip_pytorch_model.bin", "pytorch_model.bin", "model.pt"],
 };
 
-const SIDECAR = /\.(json|txt)$/;
+const SIDECAR = /\.(json|txt|txt\.gz)$/;
 
 export const isWeightsFile = (name: string): boolean => posix.extname(name) in USUAL_NAMES;
 

@@ -5,7 +5,14 @@ import type { CheckpointFolder } from "../checkpoint-folder.ts";
 export interface CheckpointContent
   extends Pick<
     Checkpoint,
-    "architecture" | "tensors" | "exported" | "unusedTensors" | "preprocessing" | "tokenizer" | "logitScale"
+    | "architecture"
+    | "tensors"
+    | "exported"
+    | "unusedTensors"
+    | "assumptions"
+    | "preprocessing"
+    | "tokenizer"
+    | "logitScale"
   > {
   /** The files in the checkpoint's folder that hold its weights: what its digest covers. */
   readonly weightFiles: readonly string[];

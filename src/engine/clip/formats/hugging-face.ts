@@ -31,7 +31,7 @@ export const huggingFace: CheckpointFormat = {
   },
   read: async (folder) => {
     const architecture = parseHuggingFaceArchitecture(await folder.readJson(CONFIG));
-    const weightFiles = folder.has(WEIGHTS) ? [WEIGHTS] : await readShardNames(folder);
+    const weightFiles = folder.has(WEIGHTS) ? [WEIGHTS] : await readShardNames(folder, INDEX);
     const filed = await readTensors(folder, weightFiles);
     const gathered = gatherTensors(folder, filed, expectedTensors(architecture), huggingFaceSource);
     return {
@@ -65,13 +65,13 @@ export async function readHuggingFacePreprocessing(
   return parseHuggingFacePreprocessing(inner, size, file);
 }
 
-/** The files that an index names, each once. */
-async function readShardNames(folder: CheckpointFolder): Promise<string[]> {
-  const map = configSection(await folder.readJson(INDEX), INDEX)
+/** The files that an index names, each once. Throws INVALID_CHECKPOINT naming the index. */
+export async function readShardNames(folder: CheckpointFolder, index: string): Promise<string[]> {
+  const map = configSection(await folder.readJson(index), index)
     .section("weight_map")
     .all();
   const names = [...new Set(Object.values(map))];
   if (names.length > 0 && names.every((name) => typeof name === "string")) return names.sort();
-  const message = `${INDEX}: weight_map must name a file for each tensor.`;
-  throw new AppError("INVALID_CHECKPOINT", message, { file: INDEX, key: "weight_map" });
+  const message = `${index}: weight_map must name a file for each tensor.`;
+  throw new AppError("INVALID_CHECKPOINT", message, { file: index, key: "weight_map" });
 }

@@ -23,7 +23,7 @@ export const openClip: CheckpointFormat = {
     return {
       architecture,
       tensors: gathered.tensors,
-      unusedTensors: gathered.unusedKeys.filter((key) => !isBookkeeping(key)),
+      unusedTensors: gathered.unusedKeys.filter((key) => !isOpenClipBookkeeping(key)),
       preprocessing: parseOpenClipPreprocessing(config, architecture.image.imageSize),
       tokenizer: await openTokenizer(folder, architecture.text),
       logitScale: await readLogitScale(folder, filed),
@@ -38,6 +38,6 @@ export function openClipSource(customText: boolean): (name: string) => TensorSou
 }
 
 /** Tensors that open_clip stores and inference does not need. */
-function isBookkeeping(name: string): boolean {
+export function isOpenClipBookkeeping(name: string): boolean {
   return name === "logit_scale" || name === "logit_bias" || name.endsWith(".num_batches_tracked");
 }
