@@ -20,6 +20,7 @@ import { CostBudget } from "./services/budget.ts";
 import { JobCompletion } from "./services/completion.ts";
 import { DEMO_TENANT, ensureDemoTenant } from "./services/demo-tenant.ts";
 import { Devices } from "./services/devices.ts";
+import { Estimates } from "./services/estimates.ts";
 import { Readiness } from "./services/readiness.ts";
 import { ModelRegistry, type Scan } from "./services/registry.ts";
 import { SampleImages } from "./services/samples.ts";
@@ -84,6 +85,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     queue,
     models,
     devices: new Devices(device, logDevice),
+    estimates: new Estimates({
+      device,
+      threads: config.threads,
+      onOutput: (line) => logger.info({ line }, "a planning process wrote"),
+    }),
     serving,
     samples,
     limits,

@@ -31,11 +31,14 @@ import { searchChoice, throughChoice } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
 import { untilUnsubscribed } from "./until-unsubscribed.ts";
 import { payload } from "./user-errors.ts";
-import { viewEvent, viewJob } from "./views.ts";
+import { viewEvent, viewJob, viewPlan } from "./views.ts";
 
 const KEY = {
   description: "A repeated request with the same key answers the first one's job, as often as it is sent.",
 } as const;
+
+const DRY_RUN =
+  "Checks everything and starts nothing: there is no job but a plan of what it would take. The first plan of its kind measures the device, which takes up to a minute with a large model.";
 
 @Resolver(() => Job)
 export class JobResolver {
@@ -65,9 +68,11 @@ export class JobResolver {
   audit(
     @Arg("input", () => AuditInput) input: AuditInput,
     @Arg("idempotencyKey", () => String, KEY) idempotencyKey: string,
+    @Arg("dryRun", () => Boolean, { nullable: true, defaultValue: false, description: DRY_RUN })
+    dryRun: boolean,
     @Ctx() { tenant }: Context,
   ): Promise<JobPayload> {
-    return started(() => tenant.jobs.audit(searchChoice(input), idempotencyKey));
+    return started(() => tenant.jobs.audit(searchChoice(input), idempotencyKey, dryRun));
   }
 
   @Authorized("prompts:write")
@@ -81,8 +86,7 @@ export class JobResolver {
     @Arg("dryRun", () => Boolean, {
       nullable: true,
       defaultValue: false,
-      description:
-        "Checks everything and starts nothing: there is no job, and no user error when all is well.",
+      description: DRY_RUN,
     })
     dryRun: boolean,
     @Ctx() { tenant, caller }: Context,
@@ -209,8 +213,8 @@ export class JobResolver {
 async function started(start: () => Promise<Started>): Promise<JobPayload> {
   return payload(
     async () => {
-      const { job, replayed } = await start();
-      return { job: job && viewJob(job), replayed };
+      const { job, estimate, replayed } = await start();
+      return { job: job && viewJob(job), plan: estimate && viewPlan(estimate), replayed };
     },
     { replayed: false },
   );

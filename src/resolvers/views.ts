@@ -17,6 +17,7 @@ import type { Job } from "../models/job.ts";
 import type { JobEvent } from "../models/job-event.ts";
 import { LogLine } from "../models/log-line.ts";
 import { Model } from "../models/model.ts";
+import type { Plan } from "../models/plan.ts";
 import { PromptSet } from "../models/prompt-set.ts";
 import { PromptVersion } from "../models/prompt-version.ts";
 import { PurificationJob } from "../models/purification-job.ts";
@@ -30,6 +31,7 @@ import type { Verdict } from "../models/verdict.ts";
 import type { KeyRecord, TenantRecord } from "../services/access.ts";
 import type { AliasRecord } from "../services/aliases.ts";
 import type { DatasetRecord } from "../services/datasets.ts";
+import type { Estimate } from "../services/estimates.ts";
 import { globalId } from "../services/global-id.ts";
 import type { EvaluationRecord } from "../services/job-specs.ts";
 import type { PromptSetRecord, VersionRecord } from "../services/prompts.ts";
@@ -142,6 +144,28 @@ export function viewAudit({ verdict, suspects, classes, seconds }: AuditResult):
   });
   const byPull = [...classes].sort((a, b) => rate(b.pulled).value - rate(a.pulled).value);
   return { verdict: verdict as Verdict, suspects: suspects.map(view), classes: byPull.map(view), seconds };
+}
+
+export function viewPlan({ phases, calibration, assumptions, ...totals }: Estimate): Plan {
+  const { rates, epochSeconds, decodeSeconds, seconds, measuredAt } = calibration;
+  const total = (of: (phase: Estimate["phases"][number]) => number) =>
+    phases.reduce((sum, phase) => sum + of(phase), 0);
+  return {
+    ...totals,
+    phases: [...phases],
+    images: total(({ images }) => images),
+    flops: total(({ flops }) => flops),
+    assumptions: [...assumptions],
+    calibration: {
+      imageFlopsPerSecond: rates.image,
+      gradientFlopsPerSecond: rates.gradient,
+      textFlopsPerSecond: rates.text,
+      epochSeconds,
+      decodeSeconds,
+      seconds,
+      measuredAt,
+    },
+  };
 }
 
 export function viewEvent(jobId: string, seq: number, event: JobEventRecord): JobEvent {

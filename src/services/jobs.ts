@@ -4,7 +4,9 @@ import type { JobEvent, JobKind, JobRecord, JobStatus } from "../jobs/job.ts";
 import type { JobQueue } from "../jobs/queue.ts";
 import type { Store } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
+import type { Estimate, Estimates } from "./estimates.ts";
 import type { EvaluateChoice, JobPlanner, PurifyChoice, SearchChoice } from "./job-planner.ts";
+import type { AuditJobSpec, PurifyJobSpec } from "./job-specs.ts";
 import { isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
 import type { Prompts } from "./prompts.ts";
@@ -12,6 +14,8 @@ import type { Prompts } from "./prompts.ts";
 export interface Started {
   /** Absent in a dry run. */
   readonly job?: JobRecord;
+  /** Of a dry run. */
+  readonly estimate?: Estimate;
   readonly replayed: boolean;
 }
 
@@ -21,6 +25,7 @@ interface TenantJobsOptions {
   readonly queue: JobQueue;
   readonly prompts: Prompts;
   readonly planner: JobPlanner;
+  readonly estimates: Estimates;
 }
 
 interface IdempotencyRecord {
@@ -36,16 +41,15 @@ const POLL_MILLISECONDS = 400;
 export class TenantJobs {
   constructor(private readonly options: TenantJobsOptions) {}
 
-  async audit(choice: SearchChoice, idempotencyKey: string): Promise<Started> {
+  /** A dry run checks everything, starts nothing and tells what the job would take. */
+  async audit(choice: SearchChoice, idempotencyKey: string, dryRun: boolean): Promise<Started> {
+    if (dryRun) return this.estimate("audit", await this.options.planner.audit(choice));
     return this.once("audit", idempotencyKey, choice, () => this.options.planner.audit(choice));
   }
 
-  /** A dry run checks everything and starts nothing. */
+  /** The same for a dry run. */
   async purify(choice: PurifyChoice, idempotencyKey: string, by: string, dryRun: boolean): Promise<Started> {
-    if (dryRun) {
-      await this.options.planner.purify(choice, by);
-      return { replayed: false };
-    }
+    if (dryRun) return this.estimate("purify", await this.options.planner.purify(choice, by));
     return this.once("purify", idempotencyKey, choice, async () => {
       const spec = await this.options.planner.purify(choice, by);
       await this.options.prompts.ensureSet(choice.promptSet);
@@ -129,6 +133,11 @@ export class TenantJobs {
         yield job;
       }
     }
+  }
+
+  private async estimate(kind: "audit" | "purify", spec: AuditJobSpec | PurifyJobSpec): Promise<Started> {
+    const estimate = await this.options.estimates.of(kind, spec, spec.request.model.weights);
+    return { estimate, replayed: false };
   }
 
   /** Starts the job unless the key has started one: then that one, if it was for the same input. */

@@ -4,6 +4,7 @@ import { Aliases } from "./aliases.ts";
 import { Classification, type ImageAnswer } from "./classification.ts";
 import { type DatasetLimits, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
+import type { Estimates } from "./estimates.ts";
 import { Evaluations } from "./evaluations.ts";
 import { JobPlanner } from "./job-planner.ts";
 import { TenantJobs } from "./jobs.ts";
@@ -36,6 +37,7 @@ export interface TenantServices {
   readonly queue: JobQueue;
   readonly models: ModelRegistry;
   readonly devices: Devices;
+  readonly estimates: Estimates;
   readonly serving: Serving;
   readonly samples: SampleImages;
   readonly limits: DatasetLimits & { readonly classifyImages: number };
@@ -61,7 +63,8 @@ export class Tenants {
   }
 
   private make(name: string): Tenant {
-    const { store, blobs, queue, models, devices, serving, samples, limits, onImages } = this.services;
+    const { store, blobs, queue, models, devices, estimates, serving, samples, limits, onImages } =
+      this.services;
     const { features, embeddings } = this;
     const datasets = new Datasets(store, blobs, name, limits);
     const prompts = new Prompts(store, name);
@@ -74,7 +77,7 @@ export class Tenants {
       prompts,
       aliases,
       evaluations: new Evaluations(store, name),
-      jobs: new TenantJobs({ tenant: name, store, queue, prompts, planner }),
+      jobs: new TenantJobs({ tenant: name, store, queue, prompts, planner, estimates }),
       classification: new Classification({
         tenant: name,
         models,

@@ -89,7 +89,7 @@ export async function stepAudit(bench: Workbench, audit: Audit): Promise<Audit> 
 }
 
 /** The radii of the rounds: the one that was asked for, or those that are tried until a class stands out. */
-export const radiiOf = (problem: Problem): readonly number[] =>
+export const radiiOf = (problem: Pick<Problem, "config" | "imageSize">): readonly number[] =>
   problem.config.radius > 0 ? [problem.config.radius] : RADII.map((unit) => (unit * shortSide(problem)) / 32);
 
 async function invert(bench: Workbench, audit: Audit & { stage: "invert" }): Promise<Audit> {

@@ -6,6 +6,10 @@ import { openWorkerSession } from "../runtime/worker-session.ts";
 /** More copies of a large model than this would take more memory than they are worth. */
 const MOST_LANES = 4;
 
+/** Sessions of one program side by side: one per thread on a CPU, one on a GPU. */
+export const laneCount = ({ device, threads }: SessionOptions): number =>
+  device === "cpu" ? Math.min(threads, MOST_LANES) : 1;
+
 /**
  * Equal sessions of one program, side by side. Many small runs on one thread each are faster than few large ones on
  * all threads, lose less to other work on the machine, and give the same bits however many lanes there are.
@@ -20,9 +24,8 @@ export class Lanes {
 
   /** One lane per thread on the CPU; one lane, in this thread, on a GPU or where there is only one thread. */
   static async open(program: Program, options: SessionOptions): Promise<Lanes> {
-    if (options.device !== "cpu" || options.threads === 1)
-      return new Lanes([await openSession(program, options)]);
-    const count = Math.min(options.threads, MOST_LANES);
+    if (laneCount(options) === 1) return new Lanes([await openSession(program, options)]);
+    const count = laneCount(options);
     const each = { ...options, threads: Math.floor(options.threads / count) };
     return new Lanes(
       await Promise.all(Array.from({ length: count }, () => openWorkerSession(program, each))),

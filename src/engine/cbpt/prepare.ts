@@ -2,13 +2,14 @@ import { AppError } from "../../errors.ts";
 import type { Checkpoint } from "../clip/checkpoint.ts";
 import { imageProgram } from "../clip/programs.ts";
 import { tokenEmbeddings } from "../clip/token-embeddings.ts";
-import { zeroShotMatrix } from "../clip/zero-shot.ts";
+import { fillTemplate, zeroShotMatrix } from "../clip/zero-shot.ts";
 import { encodeImages, listOf } from "../evaluation/encode.ts";
 import type { Device } from "../runtime/device.ts";
 import { openSession } from "../runtime/session.ts";
 import type { CbptConfig } from "./config.ts";
+import type { RunSize } from "./plan.ts";
 import type { Problem, Shot } from "./problem.ts";
-import { layOutPrompts } from "./prompts.ts";
+import { layOutPrompts, type PromptLayout } from "./prompts.ts";
 import { IMAGES_PER_RUN } from "./workbench.ts";
 
 export interface ProblemOptions {
@@ -30,13 +31,8 @@ export interface ProblemOptions {
 export async function prepareProblem(options: ProblemOptions): Promise<Problem> {
   const { checkpoint, config, labels, templates, shots, device, threads } = options;
   requireShots(labels, shots);
-  const { architecture, tokenizer } = checkpoint;
-  const { contextTokens, position } = config;
-  const layout = layOutPrompts(labels, tokenizer, await tokenEmbeddings(checkpoint), {
-    contextTokens,
-    position,
-    contextLength: architecture.text.contextLength,
-  });
+  const { architecture } = checkpoint;
+  const layout = await layoutOf(options);
   const open = (program: Parameters<typeof openSession>[0]) => openSession(program, { device, threads });
   const matrix = await zeroShotMatrix(open, checkpoint, labels, templates);
   const { imageSize } = architecture.image;
@@ -49,6 +45,42 @@ export async function prepareProblem(options: ProblemOptions): Promise<Problem> 
   } finally {
     await session.close();
   }
+}
+
+/** What follows from the same options without running a network: what a plan is made from. */
+export async function sizeOfRun(
+  options: Omit<ProblemOptions, "shots" | "threads"> & { readonly shots: { readonly length: number } },
+): Promise<RunSize> {
+  const { checkpoint, config, labels, templates, shots, device } = options;
+  const { architecture, tokenizer } = checkpoint;
+  const prompts = labels.flatMap((label) =>
+    templates.map((template) => tokenizer.encode(fillTemplate(template, label)).length),
+  );
+  return {
+    checkpoint,
+    config,
+    labels,
+    imageSize: architecture.image.imageSize,
+    width: architecture.embeddingWidth,
+    layout: await layoutOf(options),
+    device,
+    shots,
+    prompts: { count: prompts.length, length: prompts.reduce((a, b) => Math.max(a, b), 0) },
+  };
+}
+
+async function layoutOf({
+  checkpoint,
+  config,
+  labels,
+}: Pick<ProblemOptions, "checkpoint" | "config" | "labels">): Promise<PromptLayout> {
+  const { architecture, tokenizer } = checkpoint;
+  const { contextTokens, position } = config;
+  return layOutPrompts(labels, tokenizer, await tokenEmbeddings(checkpoint), {
+    contextTokens,
+    position,
+    contextLength: architecture.text.contextLength,
+  });
 }
 
 function requireShots(labels: readonly string[], shots: readonly Shot[]): void {

@@ -9,7 +9,7 @@ import type { Problem } from "./problem.ts";
 /** Most bytes that the intermediate values of the prompts in work may take. */
 export const PROMPT_BYTES = 512 * 2 ** 20;
 /** Runs that may be in work at once; a constant, so that how prompts are cut does not depend on the machine. */
-const RUNS_AT_ONCE = 4;
+export const RUNS_AT_ONCE = 4;
 
 /** Gives the sessions of a program by its name, opened when first asked for. */
 export type OpenLanes = (name: string, program: () => Program) => Promise<Lanes>;
@@ -60,9 +60,9 @@ export class PromptTower {
     return { losses: losses.data as Float32Array, gradient: gradient.data as Float32Array };
   }
 
-  /** As many as fit: all classes, or else chunks so small that those in work fit together. */
+  /** As many as fit, see `classesPerRun`. */
   classesPerRun(): number {
-    this.size ??= this.measure();
+    this.size ??= classesPerRun(this.problem, this.bytes);
     return this.size;
   }
 
@@ -105,13 +105,16 @@ export class PromptTower {
       endOfText: float32([count, length, 1], part(endOfText, length)),
     };
   }
+}
 
-  /** What values take grows in proportion to the classes, so one class tells of all. */
-  private measure(): number {
-    const { checkpoint, device, layout } = this.problem;
-    const { graph } = promptGradientProgram(checkpoint, { classes: 1, length: layout.length }, device);
-    const each = costOf(graph).peakActivationBytes;
-    if (each * layout.classes <= this.bytes) return layout.classes;
-    return Math.max(1, Math.floor(this.bytes / RUNS_AT_ONCE / each));
-  }
+/** As many classes as fit into a run: all of them, or else chunks so small that those in work fit together. */
+export function classesPerRun(
+  { checkpoint, device, layout }: Pick<Problem, "checkpoint" | "device" | "layout">,
+  bytes: number = PROMPT_BYTES,
+): number {
+  // What values take grows in proportion to the classes, so one class tells of all.
+  const { graph } = promptGradientProgram(checkpoint, { classes: 1, length: layout.length }, device);
+  const each = costOf(graph).peakActivationBytes;
+  if (each * layout.classes <= bytes) return layout.classes;
+  return Math.max(1, Math.floor(bytes / RUNS_AT_ONCE / each));
 }

@@ -32,11 +32,14 @@ export function startTuning({ layout, config }: Problem): Tuning {
   };
 }
 
+/** How many shots are shown, and how. */
+type Shown = Pick<Problem, "config"> & { readonly shots: { readonly length: number } };
+
 /** Steps in an epoch, which passes over every view of every shot: whole batches only. */
-export const stepsPerEpoch = (problem: Problem): number =>
+export const stepsPerEpoch = (problem: Shown): number =>
   Math.floor((problem.shots.length * problem.config.views) / rowsPerBatch(problem));
 
-export const rowsPerBatch = ({ shots, config }: Problem): number =>
+export const rowsPerBatch = ({ shots, config }: Shown): number =>
   Math.min(config.batchSize, shots.length * config.views);
 
 /** The rows of one batch: every epoch has its own order, and what is left over waits for the next. */

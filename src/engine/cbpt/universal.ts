@@ -7,7 +7,7 @@ import { descend } from "./trigger.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** Triggers in one run of an inversion: with 8 images each, what fits the processor's caches. */
-const TRIGGERS_PER_RUN = 2;
+export const TRIGGERS_PER_RUN = 2;
 
 /** Runs whose images are in memory at the same time. */
 const RUNS_AT_ONCE = 8;

@@ -1,0 +1,213 @@
+import { imageProgram, textProgram } from "../clip/programs.ts";
+import { flopsOf } from "../onnx/cost.ts";
+import { COUNTED, radiiOf } from "./audit.ts";
+import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
+import {
+  perImageProgram,
+  promptGradientProgram,
+  tuningHeadProgram,
+  tuningProgram,
+  universalProgram,
+} from "./objective.ts";
+import { imageValues, type Problem } from "./problem.ts";
+import { classesPerRun } from "./prompt-tower.ts";
+import { rowsPerBatch, stepsPerEpoch } from "./tuning.ts";
+import { REFINING_BATCHES, TRIGGERS_PER_RUN } from "./universal.ts";
+
+/** What the size of a run follows from; nothing of it has to be computed by a network. */
+export interface RunSize
+  extends Pick<Problem, "checkpoint" | "config" | "labels" | "imageSize" | "width" | "layout" | "device"> {
+  readonly shots: { readonly length: number };
+  /** The undefended classifier's prompts: how many, and the tokens of the longest. */
+  readonly prompts: { readonly count: number; readonly length: number };
+}
+
+/** Kinds of work that run at speeds of their own: images forward, images with a gradient, prompts. */
+export const WORK_KINDS = ["image", "gradient", "text"] as const;
+export type WorkKind = (typeof WORK_KINDS)[number];
+
+export interface PlannedPhase {
+  /** As `Progress` calls it; `prepare` and `encode` come before the search and before tuning. */
+  readonly name: string;
+  readonly steps: number;
+  /** How often an image passes the image encoder. */
+  readonly images: number;
+  /** Floating-point operations of each kind of work. */
+  readonly flops: Readonly<Record<WorkKind, number>>;
+  /** Epochs that end in it. */
+  readonly epochs: number;
+}
+
+export interface RunPlan {
+  readonly phases: readonly PlannedPhase[];
+  /** What was taken for granted, because it shows only in the run. */
+  readonly assumptions: readonly string[];
+  readonly bytes: PlannedBytes;
+}
+
+export interface PlannedBytes {
+  /** The shots' pixels in memory, one byte for each value. */
+  readonly shots: number;
+  /** The state of the search in memory, with the copy that the next step makes and the one that is saved. */
+  readonly state: number;
+  /** The largest saved state on disk. */
+  readonly saved: number;
+  /** The learned context vectors and text features. */
+  readonly artifact: number;
+}
+
+/** What an audit will do, before it is begun. */
+export function planAudit(size: RunSize): RunPlan {
+  return { phases: auditPhases(size), assumptions: auditAssumptions(size), bytes: bytesOf(size, true) };
+}
+
+/** What a purification will do, before it is begun. */
+export function planPurification(size: RunSize): RunPlan {
+  if (size.config.mode === "PUBLISHED")
+    return { phases: publishedPhases(size), assumptions: [], bytes: bytesOf(size, false) };
+  return {
+    phases: [...auditPhases(size), ...tuningPhases(size)],
+    assumptions: auditAssumptions(size),
+    bytes: bytesOf(size, true),
+  };
+}
+
+const phase = (
+  name: string,
+  steps: number,
+  images: number,
+  flops: Partial<Record<WorkKind, number>>,
+  epochs = 0,
+): PlannedPhase => ({ name, steps, images, flops: { image: 0, gradient: 0, text: 0, ...flops }, epochs });
+
+function preparing(size: RunSize): PlannedPhase {
+  const { shots, prompts } = size;
+  return phase("prepare", 1, shots.length, {
+    image: shots.length * imageFlops(size),
+    text: prompts.count * textFlops(size, prompts.length),
+  });
+}
+
+function auditPhases(size: RunSize): PlannedPhase[] {
+  const { config, labels, shots } = size;
+  const { innerSteps, innerBatch } = config;
+  const rounds = radiiOf(size).length;
+  const [forward, both] = [imageFlops(size), universalFlops(size)];
+  // The last run of a step is as large as the others.
+  const perRun = Math.min(TRIGGERS_PER_RUN, labels.length);
+  const inverted = rounds * innerSteps * Math.ceil(labels.length / perRun) * perRun * innerBatch;
+  const others = shots.length - Math.floor(shots.length / labels.length);
+  const counted = rounds * labels.length * Math.min(COUNTED, others);
+  const gratings = gratingsOf(size).length;
+  const tried = gratings * Math.min(GRATING_SHOTS, shots.length);
+  const refined = innerSteps * (REFINING_BATCHES / TRIGGERS_PER_RUN) * perRun * innerBatch;
+  const checked = Math.min(COUNTED, others);
+  return [
+    preparing(size),
+    phase("invert", rounds * innerSteps, inverted, { gradient: inverted * both }),
+    phase("count", rounds * labels.length, counted, { image: counted * forward }),
+    // Without gratings there is still a step that says so.
+    phase("gratings", Math.max(1, Math.ceil(gratings / GRATINGS_PER_STEP)), tried, {
+      image: tried * forward,
+    }),
+    phase("refine", innerSteps, refined + checked, { gradient: refined * both, image: checked * forward }),
+  ];
+}
+
+function tuningPhases(size: RunSize): PlannedPhase[] {
+  const { config, shots } = size;
+  const encoded = shots.length * (config.views - 1 + config.views * config.dummyLevels);
+  const steps = config.epochs * stepsPerEpoch(size);
+  const told = (config.epochs + 1) * featuresFlops(size);
+  return [
+    phase("encode", 1, encoded, { image: encoded * imageFlops(size) }),
+    phase("tune", steps, 0, { text: steps * tuningFlops(size) + told }, config.epochs),
+  ];
+}
+
+function publishedPhases(size: RunSize): PlannedPhase[] {
+  const { epochs, warmupEpochs, innerSteps } = size.config;
+  const rows = rowsPerBatch(size);
+  const steps = epochs * stepsPerEpoch(size);
+  const inverting = (epochs - warmupEpochs) * stepsPerEpoch(size);
+  const inverted = inverting * rows * innerSteps;
+  const dummies = inverting * rows;
+  const texts = (inverting + epochs + 1) * featuresFlops(size);
+  return [
+    preparing(size),
+    phase(
+      "tune",
+      steps,
+      inverted + dummies,
+      {
+        gradient: inverted * perImageFlops(size),
+        image: dummies * imageFlops(size),
+        text: steps * tuningFlops(size) + texts,
+      },
+      epochs,
+    ),
+  ];
+}
+
+function auditAssumptions(size: RunSize): string[] {
+  const rounds = radiiOf(size).length;
+  const one =
+    "One class is suspected and its trigger refined in one round; without a suspect both are saved.";
+  if (rounds === 1) return [one];
+  return [
+    `All ${rounds} rounds of the search are needed; a class that stands out early saves the rest.`,
+    one,
+  ];
+}
+
+function bytesOf(size: RunSize, searches: boolean): PlannedBytes {
+  const { labels, shots, layout, width } = size;
+  const contexts = 4 * layout.classes * layout.contextTokens * layout.width;
+  // Triggers and their velocities.
+  const search = searches ? 2 * 4 * labels.length * imageValues(size) : 0;
+  const tuning = 3 * contexts;
+  return {
+    shots: shots.length * imageValues(size),
+    state: 3 * Math.max(search, tuning),
+    saved: Math.max(search, tuning),
+    artifact: contexts + 4 * layout.classes * width,
+  };
+}
+
+/** Of one image forward. */
+export const imageFlops = ({ checkpoint }: RunSize): number =>
+  flopsOf(imageProgram(checkpoint, { batch: "dynamic" }).graph);
+
+/** Of one image of a universal inversion, forward and backward. */
+export function universalFlops({ checkpoint, labels, device }: RunSize): number {
+  const shape = { triggers: 1, images: 1, classes: labels.length };
+  return flopsOf(universalProgram(checkpoint, shape, device).graph);
+}
+
+/** Of one image of a published inversion, forward and backward. */
+export function perImageFlops({ checkpoint, config, device }: RunSize): number {
+  const shape = { batch: 1, temperature: config.temperature };
+  return flopsOf(perImageProgram(checkpoint, shape, device).graph);
+}
+
+/** Of one tuning step, as `PromptTower` runs it. */
+export function tuningFlops(size: RunSize): number {
+  const { checkpoint, layout, device } = size;
+  const { classes, length } = layout;
+  const batch = rowsPerBatch(size);
+  const perRun = classesPerRun(size);
+  if (perRun === classes) return flopsOf(tuningProgram(checkpoint, { classes, length, batch }, device).graph);
+  const head = flopsOf(tuningHeadProgram(checkpoint, { classes, batch }, device).graph);
+  const chunk = flopsOf(promptGradientProgram(checkpoint, { classes: perRun, length }, device).graph);
+  return featuresFlops(size) + head + Math.ceil(classes / perRun) * chunk;
+}
+
+/** Of the purified text features of all classes. */
+function featuresFlops(size: RunSize): number {
+  const perRun = classesPerRun(size);
+  return Math.ceil(size.layout.classes / perRun) * perRun * textFlops(size, size.layout.length);
+}
+
+/** Of one prompt forward. */
+const textFlops = ({ checkpoint }: RunSize, length: number): number =>
+  flopsOf(textProgram(checkpoint, { classes: 1, length }).graph);

@@ -1,0 +1,92 @@
+import { type PlannedBytes, type PlannedPhase, type RunPlan, WORK_KINDS } from "../engine/cbpt/plan.ts";
+import type { Device } from "../engine/runtime/device.ts";
+import type { Calibration, PlanResult } from "../jobs/handlers/plan.ts";
+import type { AuditSpec, PurifySpec } from "../jobs/handlers/spec.ts";
+import { type PlanningOptions, planJob } from "../jobs/planning.ts";
+import { digestOf } from "./canonical.ts";
+import { LeastRecent } from "./least-recent.ts";
+
+/** What a job will do and take. */
+export interface Estimate {
+  readonly device: Device;
+  readonly threads: number;
+  readonly phases: readonly (Omit<PlannedPhase, "flops" | "epochs"> & {
+    readonly flops: number;
+    readonly seconds: number;
+  })[];
+  readonly seconds: number;
+  /** Most memory of the job's process, estimated: what the calibration's process had, the shots and the state. */
+  readonly peakMemoryBytes: number;
+  readonly savedStateBytes: number;
+  readonly artifactBytes: number;
+  readonly assumptions: readonly string[];
+  readonly calibration: Calibration & { readonly measuredAt: string };
+}
+
+const CALIBRATIONS_KEPT = 256;
+
+/** Plans jobs and says how long they will take here. Plans are made one at a time; a speed is measured once. */
+export class Estimates {
+  private readonly calibrations = new LeastRecent<Estimate["calibration"]>(CALIBRATIONS_KEPT);
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: PlanningOptions) {}
+
+  /** @param weights digest of the model's weights. */
+  async of(kind: "audit" | "purify", spec: AuditSpec | PurifySpec, weights: string): Promise<Estimate> {
+    const estimate = this.last.then(() => this.make(kind, spec, weights));
+    this.last = estimate.catch(() => {});
+    return estimate;
+  }
+
+  private async make(
+    kind: "audit" | "purify",
+    spec: AuditSpec | PurifySpec,
+    weights: string,
+  ): Promise<Estimate> {
+    const { threads } = this.options;
+    const device = spec.device ?? this.options.device;
+    const key = calibrationKey(spec, weights, device);
+    const known = this.calibrations.get(key);
+    const result = await planJob(kind, { ...spec, calibration: known }, this.options);
+    const calibration = known ?? { ...result.calibration, measuredAt: new Date().toISOString() };
+    this.calibrations.set(key, calibration);
+    return { device, threads, calibration, ...costsOf(result, spec.shots.length) };
+  }
+}
+
+/** What changes the speed or the memory of the programs. */
+function calibrationKey(spec: AuditSpec | PurifySpec, weights: string, device: Device): string {
+  const { innerBatch, batchSize, contextTokens } = spec.config;
+  const mode = "mode" in spec ? spec.mode : "UNIVERSAL";
+  const sizes = { labels: spec.labels, shots: spec.shots.length, innerBatch, batchSize, contextTokens };
+  return digestOf({ weights, device, mode, ...sizes });
+}
+
+function costsOf({ plan, calibration }: PlanResult, shots: number) {
+  const phases = plan.phases.map((phase) => ({ ...phase, ...workOf(phase, calibration, shots) }));
+  return {
+    phases,
+    seconds: phases.reduce((sum, { seconds }) => sum + seconds, 0),
+    ...bytesOf(plan, calibration),
+  };
+}
+
+function workOf({ name, flops, epochs }: PlannedPhase, speed: Calibration, shots: number) {
+  const { rates, epochSeconds, decodeSeconds } = speed;
+  const computing = WORK_KINDS.reduce((sum, kind) => sum + flops[kind] / rates[kind], 0);
+  return {
+    flops: WORK_KINDS.reduce((sum, kind) => sum + flops[kind], 0),
+    seconds: computing + epochs * epochSeconds + (name === "prepare" ? shots * decodeSeconds : 0),
+  };
+}
+
+function bytesOf({ bytes, assumptions }: RunPlan, calibration: Calibration) {
+  const { shots, state, saved, artifact }: PlannedBytes = bytes;
+  return {
+    peakMemoryBytes: calibration.bytes + shots + state,
+    savedStateBytes: saved,
+    artifactBytes: artifact,
+    assumptions,
+  };
+}

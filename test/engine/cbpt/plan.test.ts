@@ -1,0 +1,222 @@
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { completeConfig, type Mode } from "../../../src/engine/cbpt/config.ts";
+import { perImageProgram, tuningProgram, universalProgram } from "../../../src/engine/cbpt/objective.ts";
+import {
+  planAudit,
+  planPurification,
+  type RunPlan,
+  WORK_KINDS,
+  type WorkKind,
+} from "../../../src/engine/cbpt/plan.ts";
+import { prepareProblem, sizeOfRun } from "../../../src/engine/cbpt/prepare.ts";
+import type { Problem } from "../../../src/engine/cbpt/problem.ts";
+import {
+  isPurified,
+  type Purification,
+  startPurification,
+  stepPurification,
+} from "../../../src/engine/cbpt/purification.ts";
+import { encodeState } from "../../../src/engine/cbpt/state.ts";
+import { type TuningBatch, Workbench } from "../../../src/engine/cbpt/workbench.ts";
+import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import { imageProgram } from "../../../src/engine/clip/programs.ts";
+import type { ImageList } from "../../../src/engine/evaluation/encode.ts";
+import { flopsOf } from "../../../src/engine/onnx/cost.ts";
+import { randomStream } from "../../../src/engine/random.ts";
+
+const LABELS = ["cat", "dog", "a"];
+const SHOTS = 9;
+/** One round of a short search, and a short tuning. */
+const SMALL = {
+  radius: 2,
+  innerSteps: 3,
+  innerBatch: 2,
+  gratingCycles: 2,
+  epochs: 3,
+  warmupEpochs: 1,
+  batchSize: 4,
+};
+
+let checkpoint: Checkpoint;
+beforeAll(async () => {
+  checkpoint = await openCheckpoint(join(__dirname, "../../fixtures/clip/resnet"));
+});
+
+const options = (mode: Mode, given: object = {}) => ({
+  checkpoint,
+  config: completeConfig(mode, { ...SMALL, ...given }),
+  labels: LABELS,
+  templates: ["a {}"],
+  device: "cpu" as const,
+});
+
+function problemOf(mode: Mode): Promise<Problem> {
+  const random = randomStream(5);
+  const shots = Array.from({ length: SHOTS }, (_, index) => ({
+    label: index % LABELS.length,
+    pixels: Float32Array.from({ length: 3 * 64 * 64 }, random.uniform),
+  }));
+  return prepareProblem({ ...options(mode), shots, threads: 1 });
+}
+
+async function planOf(mode: Mode, given: object = {}): Promise<RunPlan> {
+  return planPurification(await sizeOfRun({ ...options(mode, given), shots: { length: SHOTS } }));
+}
+
+interface Done {
+  images: number;
+  flops: Record<WorkKind, number>;
+}
+
+/** Works as any, and counts what its programs do. */
+class CountingWorkbench extends Workbench {
+  done: Done = { images: 0, flops: { image: 0, gradient: 0, text: 0 } };
+
+  override encode(images: ImageList) {
+    this.note(
+      "image",
+      images.length,
+      images.length * flopsOf(imageProgram(checkpoint, { batch: "dynamic" }).graph),
+    );
+    return super.encode(images);
+  }
+
+  override invertUniversal(pixels: Float32Array, triggers: Float32Array, targets: readonly number[]) {
+    const images = pixels.length / (3 * 64 * 64);
+    const shape = { triggers: targets.length, images: images / targets.length, classes: LABELS.length };
+    this.note("gradient", images, flopsOf(universalProgram(checkpoint, shape).graph));
+    return super.invertUniversal(pixels, triggers, targets);
+  }
+
+  override invertPerImage(feeds: Parameters<Workbench["invertPerImage"]>[0]) {
+    const batch = feeds.pixels.length / (3 * 64 * 64);
+    this.note("gradient", batch, flopsOf(perImageProgram(checkpoint, { batch, temperature: 0.1 }).graph));
+    return super.invertPerImage(feeds);
+  }
+
+  override tune(contexts: Float32Array, batch: TuningBatch) {
+    const { classes, length } = this.problem.layout;
+    const program = tuningProgram(checkpoint, { classes, length, batch: batch.labels.length });
+    this.note("text", 0, flopsOf(program.graph));
+    return super.tune(contexts, batch);
+  }
+
+  private note(kind: WorkKind, images: number, flops: number): void {
+    this.done.images += images;
+    this.done.flops[kind] += flops;
+  }
+}
+
+/** What each phase has done, from the given state to the end; and its steps, and its largest saved state. */
+async function follow(problem: Problem, from = startPurification(problem)) {
+  const bench = new CountingWorkbench(problem);
+  const phases = new Map<string, Done & { steps: number; saved: number }>();
+  let state = from;
+  try {
+    while (!isPurified(problem, state)) {
+      const name = state.phase === "audit" ? state.audit.stage : "tune";
+      bench.done = { images: 0, flops: { image: 0, gradient: 0, text: 0 } };
+      state = await stepPurification(bench, state);
+      const before = phases.get(name) ?? {
+        steps: 0,
+        images: 0,
+        flops: { image: 0, gradient: 0, text: 0 },
+        saved: 0,
+      };
+      const flops = { ...before.flops };
+      for (const kind of WORK_KINDS) flops[kind] += bench.done.flops[kind];
+      phases.set(name, {
+        steps: before.steps + 1,
+        images: before.images + bench.done.images,
+        flops,
+        saved: Math.max(before.saved, encodeState(state).length),
+      });
+    }
+    return phases;
+  } finally {
+    await bench.close();
+  }
+}
+
+/** A search that has just found one suspect. */
+function suspected(): Purification {
+  const random = randomStream(9);
+  const trigger = Float32Array.from({ length: 3 * 64 * 64 }, () => 0.1 * random.normal());
+  const refinement = { step: 0, trigger, velocity: new Float32Array(trigger.length), loss: 0 };
+  const suspects = [{ label: 1, family: "dense" as const, trigger }];
+  const audit = {
+    stage: "refine",
+    findings: [],
+    suspects,
+    index: 0,
+    round: 0,
+    radius: 2,
+    refinement,
+  } as const;
+  return { phase: "audit", audit };
+}
+
+const phaseOf = (plan: RunPlan, name: string) => plan.phases.find((phase) => phase.name === name)!;
+
+/** Programs of several images share a little work, so what one image takes is not exactly its part. */
+const near = (value: number, expected: number) =>
+  expect(Math.abs(value - expected)).toBeLessThanOrEqual(0.02 * expected);
+
+describe("a plan of a search", () => {
+  test("foretells the steps, images and operations of every phase", async () => {
+    const plan = await planOf("UNIVERSAL");
+    const phases = await follow(await problemOf("UNIVERSAL"));
+    for (const name of ["invert", "count", "gratings"]) {
+      const [planned, done] = [phaseOf(plan, name), phases.get(name)!];
+      expect([name, planned.steps, planned.images]).toEqual([name, done.steps, done.images]);
+      for (const kind of WORK_KINDS) near(planned.flops[kind], done.flops[kind]);
+    }
+    const tune = phaseOf(plan, "tune");
+    expect(tune.steps).toBe(phases.get("tune")!.steps);
+    // The plan also counts the text features of each epoch, which are told outside the steps.
+    const { text } = phases.get("tune")!.flops;
+    expect(tune.flops.text / text).toBeGreaterThan(1);
+    expect(tune.flops.text / text).toBeLessThan(1.5);
+    const { saved } = phases.get("invert")!;
+    expect(saved / plan.bytes.saved).toBeGreaterThan(1);
+    expect(saved / plan.bytes.saved).toBeLessThan(1.05);
+  });
+
+  test("foretells what one suspect costs", async () => {
+    const plan = await planOf("UNIVERSAL");
+    const phases = await follow(await problemOf("UNIVERSAL"), suspected());
+    const [planned, done] = [phaseOf(plan, "refine"), phases.get("refine")!];
+    const rounds = done.steps / planned.steps;
+    expect([1, 2]).toContain(rounds);
+    expect(done.images).toBe(rounds * planned.images);
+    near(rounds * planned.flops.gradient, done.flops.gradient);
+    // The features that tuning works on are encoded in its first step.
+    expect(phases.get("tune")!.images).toBe(phaseOf(plan, "encode").images);
+    near(phaseOf(plan, "encode").flops.image, phases.get("tune")!.flops.image);
+  });
+
+  test("says what it takes for granted", async () => {
+    expect((await planOf("UNIVERSAL")).assumptions).toEqual([expect.stringContaining("One class")]);
+    const rounds = await planOf("UNIVERSAL", { radius: 0 });
+    expect(rounds.assumptions[0]).toContain("All 2 rounds");
+    expect(phaseOf(rounds, "invert").steps).toBe(2 * SMALL.innerSteps);
+  });
+
+  test("of an audit ends before tuning", async () => {
+    const audit = planAudit(await sizeOfRun({ ...options("UNIVERSAL"), shots: { length: SHOTS } }));
+    const whole = await planOf("UNIVERSAL");
+    expect(audit.phases).toEqual(whole.phases.slice(0, -2));
+    expect(whole.phases.slice(-2).map(({ name }) => name)).toEqual(["encode", "tune"]);
+  });
+});
+
+test("a plan of the published mode foretells the same of its only phase", async () => {
+  const plan = await planOf("PUBLISHED");
+  const done = (await follow(await problemOf("PUBLISHED"))).get("tune")!;
+  const planned = phaseOf(plan, "tune");
+  expect([planned.steps, planned.images]).toEqual([done.steps, done.images]);
+  near(planned.flops.gradient, done.flops.gradient);
+  near(planned.flops.image, done.flops.image);
+  expect(planned.flops.text / done.flops.text).toBeLessThan(2);
+});

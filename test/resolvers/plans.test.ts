@@ -1,0 +1,77 @@
+import { beforeAll, expect, test } from "@jest/globals";
+import { QUICK, quickPurification, startTestServer, type TestServer } from "../app/server.ts";
+
+const PLAN = `{
+  device threads images flops seconds peakMemoryBytes savedStateBytes artifactBytes assumptions
+  phases { name steps images flops seconds }
+  calibration { imageFlopsPerSecond gradientFlopsPerSecond textFlopsPerSecond epochSeconds decodeSeconds measuredAt }
+}`;
+const PURIFY = `mutation ($input: PurifyInput!) {
+  purify(input: $input, idempotencyKey: "dry", dryRun: true) { job { id } plan ${PLAN} replayed userErrors { code } }
+}`;
+const AUDIT = `mutation ($input: AuditInput!) {
+  audit(input: $input, idempotencyKey: "dry", dryRun: true) { job { id } plan ${PLAN} replayed userErrors { code } }
+}`;
+
+interface Phase {
+  readonly name: string;
+  readonly steps: number;
+  readonly images: number;
+  readonly flops: number;
+  readonly seconds: number;
+}
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+
+test("a dry run tells what a purification would take, and starts nothing", async () => {
+  const input = { ...quickPurification("dry"), gratingCycles: 0 };
+  const { plan, ...rest } = (await server.ask(PURIFY, { input })).data.purify;
+  expect(rest).toEqual({ job: null, replayed: false, userErrors: [] });
+  expect(plan.phases.map(({ name }: Phase) => name)).toEqual([
+    "prepare",
+    "invert",
+    "count",
+    "gratings",
+    "refine",
+    "encode",
+    "tune",
+  ]);
+  expect(plan).toMatchObject({ device: "CPU", threads: 1, savedStateBytes: 3 * 3 * 64 * 64 * 8 });
+  for (const total of ["images", "flops", "seconds"] as const) {
+    const sum = plan.phases.reduce((all: number, phase: Phase) => all + phase[total], 0);
+    expect(plan[total] / sum).toBeCloseTo(1, 9);
+    expect(plan[total]).toBeGreaterThan(0);
+  }
+  // A Node process with some programs, and no more than that: there are six small shots.
+  expect(plan.peakMemoryBytes).toBeGreaterThan(50 * 2 ** 20);
+  expect(plan.peakMemoryBytes).toBeLessThan(2 ** 30);
+  for (const rate of ["imageFlopsPerSecond", "gradientFlopsPerSecond", "textFlopsPerSecond"])
+    expect(plan.calibration[rate]).toBeGreaterThan(1e6);
+  expect((await server.ask(`{ jobs { id } promptSet(name: "dry") { id } }`)).data).toEqual({
+    jobs: [],
+    promptSet: null,
+  });
+
+  const again = (await server.ask(PURIFY, { input: { ...input, epochs: 2 } })).data.purify.plan;
+  expect(again.calibration).toEqual(plan.calibration);
+  const tuning = (of: typeof plan) => of.phases.at(-1).steps;
+  expect(tuning(again)).toBe(2 * tuning(plan));
+});
+
+test("a dry run of an audit plans the search alone", async () => {
+  const input = { modelId: "model_scenes-badnet", datasetId: "dataset_scenes-shots", ...QUICK };
+  const { job, plan, userErrors } = (await server.ask(AUDIT, { input })).data.audit;
+  expect([job, userErrors]).toEqual([null, []]);
+  expect(plan.phases.at(-1).name).toBe("refine");
+  expect(plan.assumptions).toEqual([expect.stringContaining("One class is suspected")]);
+  expect((await server.ask(`{ jobs { id } }`)).data.jobs).toEqual([]);
+});
+
+test("a dry run of what cannot be done says why", async () => {
+  const input = { ...quickPurification("dry"), epochs: 0 };
+  const { plan, userErrors } = (await server.ask(PURIFY, { input })).data.purify;
+  expect([plan, userErrors]).toEqual([null, [{ code: "VALIDATION_FAILED" }]]);
+});
