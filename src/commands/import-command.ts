@@ -6,9 +6,9 @@ export const importCommand: Command = {
   flags: {
     name: { value: "NAME", help: "What the model is called; by default as its source." },
     trust: { value: "LEVEL", help: "suspect (the default), trusted or quarantined." },
-    format: { value: "FORMAT", help: "Only this layout, where a source holds several." },
+    format: { value: "FORMAT", help: "Only safetensors, onnx or pickled, where a source has several." },
     config: { value: "FILE", help: "A configuration in place of the source's." },
-    tokenizer: { value: "FILE", help: "A tokenizer.json in place of the source's." },
+    tokenizer: { value: "PATH", help: "A tokenizer, or a folder with one, in place of the source's." },
     normalisation: {
       value: "HOW",
       help: "How images were normalised in training: none, clip, imagenet, half, or M,M,M/S,S,S.",

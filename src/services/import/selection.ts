@@ -1,5 +1,6 @@
 import { posix } from "node:path";
-import { FORMATS } from "../../engine/clip/index.ts";
+import type { CheckpointFormat } from "../../engine/clip/formats/format.ts";
+import { FORMATS } from "../../engine/clip/formats/index.ts";
 import { AppError } from "../../errors.ts";
 
 /** A file of a source, and the name that it has in the model's folder. */
@@ -27,14 +28,22 @@ const USUAL_NAMES: Readonly<Record<string, readonly string[]>> = {
 
 const SIDECAR = /\.(json|txt|txt\.gz)$/;
 
+/** Ways to keep weights, each of which several layouts may use. */
+const KINDS: Readonly<Record<string, RegExp>> = {
+  safetensors: /\.safetensors$/,
+  onnx: /\.onnx$/,
+  pickled: /\.(pt|pth|ckpt|bin)$/,
+};
+
 export const isWeightsFile = (name: string): boolean => posix.extname(name) in USUAL_NAMES;
 
 /**
- * The files of a folder that make up a checkpoint in the first layout that they fit, or in the named one. Fails with
- * INVALID_CHECKPOINT that says what was found, or with BAD_USER_INPUT for a layout that nobody knows.
+ * The files of a folder that make up a checkpoint in the first layout that they fit; `format` names a layout, or a
+ * kind of weights, as the only one. Fails with INVALID_CHECKPOINT that says what was found, or with BAD_USER_INPUT for
+ * a layout that nobody knows.
  */
 export function selectFromFolder(files: readonly string[], format?: string): Selection {
-  const found = formats(format).find(({ recognises }) => recognises(files));
+  const found = fitting(files, format);
   if (!found) throw unrecognised(files, format);
   const wanted = found.wanted(files);
   return {
@@ -53,10 +62,9 @@ export function selectFile(files: readonly string[], weights: string, format?: s
     const renamed = new Map(beside.map((file) => [within(folder, file, posix.dirname(name)), file]));
     renamed.set(name, weights);
     const listing = [...renamed.keys()];
-    const found = formats(format).find(({ recognises }) => recognises(listing));
-    if (!found) continue;
-    const wanted = found.wanted(listing);
-    if (wanted.includes(name))
+    const found = fitting(listing, format);
+    const wanted = found?.wanted(listing) ?? [];
+    if (found && wanted.includes(name))
       return {
         format: found.name,
         files: wanted.map((to) => ({ from: renamed.get(to)!, to })),
@@ -83,12 +91,28 @@ function within(home: string, file: string, target: string): string {
   return besideWeights ? posix.join(target, name) : name;
 }
 
-function formats(name: string | undefined): typeof FORMATS {
-  const known = FORMATS.filter((format) => name === undefined || format.name === name);
-  if (known.length > 0) return known;
-  const names = FORMATS.map((format) => format.name).join(", ");
-  throw new AppError("BAD_USER_INPUT", `There is no format "${name}". The formats are ${names}.`);
+function fitting(files: readonly string[], format: string | undefined): CheckpointFormat | undefined {
+  return formats(format).find(
+    ({ recognises, wanted }) =>
+      recognises(files) && (format === undefined || isOfKind(format, wanted(files))),
+  );
 }
+
+function isOfKind(format: string, wanted: readonly string[]): boolean {
+  const kind = KINDS[format];
+  return kind === undefined || wanted.some((file) => kind.test(file));
+}
+
+/** The layouts that a word of an operator may mean. */
+function formats(word: string | undefined): readonly CheckpointFormat[] {
+  if (word === undefined || Object.hasOwn(KINDS, word)) return FORMATS;
+  const known = FORMATS.filter(({ name }) => slug(name) === slug(word));
+  if (known.length > 0) return known;
+  const words = [...Object.keys(KINDS), ...FORMATS.map(({ name }) => slug(name))].join(", ");
+  throw new AppError("BAD_USER_INPUT", `There is no format "${word}". The formats are ${words}.`);
+}
+
+const slug = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
 
 function unrecognised(files: readonly string[], format: string | undefined): AppError {
   const shown = files.slice(0, 12).join(", ") + (files.length > 12 ? ` and ${files.length - 12} more` : "");

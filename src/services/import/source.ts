@@ -1,4 +1,4 @@
-import { readFile, realpath, rm, stat } from "node:fs/promises";
+import { realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { type CheckpointFolder, openFolder } from "../../engine/clip/checkpoint-folder.ts";
 import { openCheckpoint } from "../../engine/clip/index.ts";
@@ -8,18 +8,15 @@ import { type HubAddress, isHubAddress, parseHubAddress } from "../hub/address.t
 import { type DownloadProgress, downloadFiles } from "../hub/download.ts";
 import { type HubListing, listRepository } from "../hub/listing.ts";
 import { type HubOptions, HubRequests } from "../hub/requests.ts";
+import { findReplacements, type ReplacementOptions, type Replacements, replaced } from "./replacements.ts";
 import { isWeightsFile, type Selection, selectFile, selectFromFolder } from "./selection.ts";
 import type { Bundle, Workplace } from "./workplace.ts";
 
-export interface SourceOptions {
+export interface SourceOptions extends ReplacementOptions {
   /** A folder, a file of weights, or `hf:owner/name[@revision][/path]`. */
   readonly source: string;
-  /** The only layout to look for. */
+  /** The only layout, or kind of weights, to look for. */
   readonly format?: string;
-  /** Paths of files that take the place of those of the source. */
-  readonly config?: string;
-  readonly tokenizer?: string;
-  readonly overrides?: string;
   readonly hub: HubOptions;
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
@@ -38,38 +35,40 @@ export interface Gathered {
 
 /** Finds what makes up the checkpoint, and downloads it if it is elsewhere. */
 export async function gather(options: SourceOptions, workplace: Workplace): Promise<Gathered> {
+  const instead = await findReplacements(options);
   const gathered = isHubAddress(options.source)
-    ? await gatherFromHub(parseHubAddress(options.source), options, workplace)
-    : await gatherLocal(resolve(options.source), options);
-  return { ...gathered, files: new Map([...gathered.files, ...(await replacements(options))]) };
+    ? await gatherFromHub(parseHubAddress(options.source), options, workplace, instead)
+    : await gatherLocal(resolve(options.source), options, instead);
+  return { ...gathered, files: new Map([...gathered.files, ...instead]) };
 }
 
-async function gatherLocal(path: string, options: SourceOptions): Promise<Gathered> {
+async function gatherLocal(path: string, options: SourceOptions, instead: Replacements): Promise<Gathered> {
   const status = await stat(path).catch(() => undefined);
   if (!status) throw missing(options.source);
   const local = { origin: path, discard: async () => {} };
   if (status.isDirectory())
-    return { ...local, ...(await filesOfFolder(path, options)), name: basename(await realpath(path)) };
+    return {
+      ...local,
+      ...(await filesOfFolder(path, options, instead)),
+      name: basename(await realpath(path)),
+    };
   if (!isWeightsFile(path)) throw notWeights(options.source);
   const inner = basename(dirname(path)) === "onnx" ? dirname(dirname(path)) : dirname(path);
   const folder = await openFolder(inner);
   const weights = path.slice(inner.length + 1);
-  const selection = selectFile(
-    [...folder.files, ...(await replacements(options)).keys()],
-    weights,
-    options.format,
-  );
+  const selection = selectFile(replaced(folder.files, instead), weights, options.format);
   return { ...local, files: located(folder, selection), leftOut: [], name: nameOfFile(path) };
 }
 
 async function filesOfFolder(
   path: string,
-  options: SourceOptions,
+  { format }: SourceOptions,
+  instead: Replacements,
 ): Promise<Pick<Gathered, "files" | "leftOut">> {
   const folder = await openFolder(path);
-  const added = [...(await replacements({ ...options, overrides: undefined })).keys()];
-  if (added.length > 0 || options.format !== undefined) {
-    const selection = selectFromFolder([...new Set([...folder.files, ...added])], options.format);
+  const listing = replaced(folder.files, instead);
+  if (format !== undefined || listing !== folder.files) {
+    const selection = selectFromFolder(listing, format);
     return { files: located(folder, selection), leftOut: selection.leftOut };
   }
   // The engine knows best which files it reads.
@@ -94,11 +93,11 @@ async function gatherFromHub(
   address: HubAddress,
   options: SourceOptions,
   workplace: Workplace,
+  instead: Replacements,
 ): Promise<Gathered> {
   const requests = new HubRequests(options.hub);
   const listing = await listRepository(requests, address);
-  const added = [...(await replacements(options)).keys()];
-  const { prefix, selection } = selectFromListing(listing, address, added, options.format);
+  const { prefix, selection } = selectFromListing(listing, address, instead, options.format);
   const key = `${address.repository.replace("/", "--")}--${listing.commit.slice(0, 12)}`;
   const folder = workplace.downloads(key);
   const paths = new Set(selection.files.map(({ from }) => prefix + from));
@@ -121,40 +120,19 @@ async function gatherFromHub(
 function selectFromListing(
   { files }: HubListing,
   { path, repository }: HubAddress,
-  added: readonly string[],
+  instead: Replacements,
   format: string | undefined,
 ): { prefix: string; selection: Selection } {
   const names = files.map((file) => file.path);
   if (names.includes(path)) {
     if (!isWeightsFile(path)) throw notWeights(path);
-    return { prefix: "", selection: selectFile([...names, ...added], path, format) };
+    return { prefix: "", selection: selectFile(replaced(names, instead), path, format) };
   }
   const prefix = path && `${path}/`;
   const inside = names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
   if (inside.length === 0)
     throw new AppError("NOT_FOUND", `${repository} has no file or folder "${path}".`, { path });
-  return { prefix, selection: selectFromFolder([...new Set([...inside, ...added])], format) };
-}
-
-/** The files that flags name, by the names that the layouts know them by. */
-async function replacements({ config, tokenizer, overrides }: SourceOptions): Promise<Map<string, string>> {
-  const files = new Map<string, string>();
-  if (config !== undefined) files.set(await nameOfConfig(config), await existing(config, "--config"));
-  if (tokenizer !== undefined) files.set("tokenizer.json", await existing(tokenizer, "--tokenizer"));
-  if (overrides !== undefined) files.set(OVERRIDES_FILE, await existing(overrides, "--overrides"));
-  return files;
-}
-
-/** open_clip describes the width that both towers share; Hugging Face's configurations name a type. */
-async function nameOfConfig(path: string): Promise<string> {
-  const text = await readFile(path, "utf8").catch(() => "{}");
-  return /"(embed_dim|model_cfg)"/.test(text) ? "open_clip_config.json" : "config.json";
-}
-
-async function existing(path: string, flag: string): Promise<string> {
-  const place = await realpath(path).catch(() => undefined);
-  if (place && (await stat(place)).isFile()) return place;
-  throw new AppError("BAD_USER_INPUT", `${flag}: there is no file "${path}".`);
+  return { prefix, selection: selectFromFolder(replaced(inside, instead), format) };
 }
 
 const GENERIC = /^(open_clip_)?(pytorch_)?model$/;

@@ -144,6 +144,44 @@ describe("a folder", () => {
   });
 });
 
+describe("other layouts", () => {
+  test("Hugging Face's, in shards, are imported shard by shard", async () => {
+    const { modelsFolder, run } = importer();
+    const { format, files } = await run(join(FIXTURES, "hugging-face-sharded"));
+    expect(format).toBe("Hugging Face");
+    expect(files.filter((file) => /-of-/.test(file)).length).toBeGreaterThan(1);
+    expect(below(modelsFolder)).toEqual(files.map((file) => `hugging-face-sharded/${file}`));
+  });
+
+  test("can be asked for where a source has several", async () => {
+    const from = join(temporaryFolder(), "both");
+    source("vit", from);
+    cpSync(join(FIXTURES, "hugging-face"), from, { recursive: true });
+    const { run } = importer();
+    const other = await run(from, { format: "hugging-face", name: "other" });
+    expect(other).toMatchObject({
+      format: "Hugging Face",
+      leftOut: expect.arrayContaining([CONFIG, WEIGHTS]),
+    });
+    expect(await rejection(run(from, { format: "onnx" }))).toMatchObject({ code: "INVALID_CHECKPOINT" });
+  });
+
+  test("take a configuration or a tokenizer of another kind in place of their own", async () => {
+    const from = join(temporaryFolder(), "broken");
+    cpSync(join(FIXTURES, "hugging-face"), from, { recursive: true });
+    const good = join(FIXTURES, "hugging-face");
+    for (const file of ["vocab.json", "merges.txt", "tokenizer.json"]) writeFileSync(join(from, file), "{}");
+    writeFileSync(join(from, CONFIG), "{}");
+    const { run } = importer();
+    expect(await rejection(run(from, { name: "as-it-is" }))).toMatchObject({ code: "INVALID_CHECKPOINT" });
+    const report = await run(from, { tokenizer: good, config: join(good, "config.json") });
+    expect(report.selfTest.passed).toBe(true);
+    expect(await rejection(run(from, { tokenizer: temporaryFolder(), name: "x" }))).toMatchObject({
+      code: "BAD_USER_INPUT",
+    });
+  });
+});
+
 describe("what an operator knows better", () => {
   test("is written beside the imported copy, and the source stays as it is", async () => {
     const from = source("vit");
@@ -240,7 +278,7 @@ describe("an import that fails", () => {
   test("for an unknown format names those that there are", async () => {
     expect(await rejection(importer().run(source("vit"), { format: "gguf" }))).toMatchObject({
       code: "BAD_USER_INPUT",
-      message: expect.stringContaining("open_clip"),
+      message: expect.stringContaining("safetensors, onnx, pickled, open-clip"),
     });
   });
 });
