@@ -6,9 +6,9 @@ import { describe, expect, test } from "@jest/globals";
 import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
 import { readSafetensors } from "../../../src/engine/clip/safetensors.ts";
 import { tokenEmbeddings } from "../../../src/engine/clip/token-embeddings.ts";
-import { type Random, randomStream } from "../../../src/engine/random.ts";
+import { randomStream } from "../../../src/engine/random.ts";
 import { AppError } from "../../../src/errors.ts";
-import { FIXTURES, OPEN_CLIP_MODELS, withCopy } from "./fixtures.ts";
+import { FIXTURES, OPEN_CLIP_MODELS, randomlyDamaged, withCopy } from "./fixtures.ts";
 
 const CONFIG = "open_clip_config.json";
 const WEIGHTS = "open_clip_model.safetensors";
@@ -171,16 +171,6 @@ async function openAll(folder: string): Promise<Checkpoint> {
   const checkpoint = await openCheckpoint(folder);
   checkpoint.tokenizer.encode("a red dog");
   return checkpoint;
-}
-
-/** Some bytes near the start, where the headers are, replaced by others that keep much of the syntax whole. */
-function randomlyDamaged(whole: Buffer, random: Random): Buffer {
-  const copy = Buffer.from(whole);
-  const alphabet = Buffer.from('019-.e"{}[],:ntrFIUx \u0000');
-  for (let change = 0; change <= random.below(4); change++) {
-    copy[random.below(Math.min(copy.length, 6000))] = alphabet[random.below(alphabet.length)];
-  }
-  return random.uniform() < 0.2 ? copy.subarray(0, random.below(copy.length)) : copy;
 }
 
 function write(file: string, content: string) {

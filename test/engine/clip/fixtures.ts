@@ -2,6 +2,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readFloats, readRange, readSafetensors } from "../../../src/engine/clip/safetensors.ts";
+import type { Random } from "../../../src/engine/random.ts";
 
 export const FIXTURES = join(__dirname, "../../fixtures/clip");
 
@@ -65,4 +66,14 @@ export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 function norm(values: ArrayLike<number>): number {
   return Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
+}
+
+/** Some bytes near the start, where the headers are, replaced by others that keep much of the syntax whole. */
+export function randomlyDamaged(whole: Buffer, random: Random): Buffer {
+  const copy = Buffer.from(whole);
+  const alphabet = Buffer.from('019-.e"{}[],:ntrFIUx \u0000');
+  for (let change = 0; change <= random.below(4); change++) {
+    copy[random.below(Math.min(copy.length, 6000))] = alphabet[random.below(alphabet.length)];
+  }
+  return random.uniform() < 0.2 ? copy.subarray(0, random.below(copy.length)) : copy;
 }

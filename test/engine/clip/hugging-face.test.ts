@@ -9,10 +9,13 @@ import { imageProgram } from "../../../src/engine/clip/programs.ts";
 import { encodeSafetensors, readFloats, readSafetensors } from "../../../src/engine/clip/safetensors.ts";
 import { tokenEmbeddings } from "../../../src/engine/clip/token-embeddings.ts";
 import { float32 } from "../../../src/engine/onnx/tensor.ts";
+import { randomStream } from "../../../src/engine/random.ts";
 import { openSession } from "../../../src/engine/runtime/session.ts";
+import { AppError } from "../../../src/errors.ts";
 import {
   FIXTURES,
   HUGGING_FACE_MODELS,
+  randomlyDamaged,
   readGolden,
   relativeError,
   withCopy,
@@ -194,6 +197,35 @@ describe("a damaged checkpoint is a typed error that names the file and the key 
         code: "INVALID_CHECKPOINT",
         details,
       });
+    });
+  });
+});
+
+test.each([
+  ["hugging-face", CONFIG],
+  ["hugging-face", PREPROCESSOR],
+  ["hugging-face", WEIGHTS],
+  ["hugging-face-sharded", INDEX],
+])("%s with random changes in %s opens, or fails with a typed error", async (model, file) => {
+  await withCopy(model, async (folder) => {
+    const whole = await readFile(join(folder, file));
+    for (let round = 0; round < 60; round++) {
+      await writeFile(join(folder, file), randomlyDamaged(whole, randomStream(round, file)));
+      const result = await openCheckpoint(folder).catch((reason: unknown) => reason);
+      expect(result instanceof AppError || "weightsDigest" in (result as object)).toBe(true);
+    }
+  });
+});
+
+test("weights behind a link to another place are read there", async () => {
+  await withCopy("hugging-face", async (folder) => {
+    await withFolder(async (elsewhere) => {
+      await rename(join(folder, WEIGHTS), join(elsewhere, "weights"));
+      await symlink(join(elsewhere, "weights"), join(folder, WEIGHTS));
+      const checkpoint = await openCheckpoint(folder);
+      expect(checkpoint.weightsFolder).not.toBe(checkpoint.folder);
+      const plain = await openCheckpoint(join(FIXTURES, "hugging-face"));
+      expect(await checkpoint.weightsDigest()).toBe(await plain.weightsDigest());
     });
   });
 });

@@ -83,6 +83,34 @@ describe("CLIP's own tokenizer", () => {
   });
 });
 
+describe("CLIP's own vocabulary on random texts", () => {
+  interface Tokens {
+    readonly text: string;
+    readonly open_clip: number[];
+    readonly tokenizers: number[];
+  }
+  const folder = process.env.CLIP_TOKENIZER ?? "../shared/data/clip";
+  const present = existsSync(join(folder, "many-tokens.json"));
+  const title = present
+    ? "gives the libraries' ids for nearly all"
+    : `skipped: make many-tokens.json with test/fixtures/clip/make-many-tokens.py, and name its folder in CLIP_TOKENIZER`;
+
+  (present ? test : test.skip)(title, () => {
+    const read = (name: string) => JSON.parse(readFileSync(join(folder, name), "utf8"));
+    const json: unknown = read("tokenizer.json");
+    const all: Tokens[] = read("many-tokens.json");
+    const openClip = createTokenizer(json, clipTower());
+    const plain = createTokenizer(json, { ...clipTower(), cleaning: "none" });
+    const wrong = {
+      open_clip: all.filter(({ text, open_clip }) => `${openClip.encode(text)}` !== `${open_clip}`),
+      tokenizers: all.filter(({ text, tokenizers }) => `${plain.encode(text)}` !== `${tokenizers}`),
+    };
+    // Wrongly decoded text, whose repair is a guess; names of entities in capitals; a capital sigma at a word's end.
+    expect(wrong.open_clip.length).toBeLessThanOrEqual(4);
+    expect(wrong.tokenizers.length).toBeLessThanOrEqual(1);
+  });
+});
+
 describe("CLIP's byte-pair encoding, of a small vocabulary", () => {
   interface Tokens {
     readonly text: string;
