@@ -29,6 +29,14 @@ describe("a word-level tokenizer", () => {
     },
   );
 
+  test("gives the ids of transformers, with a tower that leaves texts to it", async () => {
+    const { tokenizer } = await openCheckpoint(join(FIXTURES, "hugging-face"));
+    const golden: { text: string; ids: number[] }[] = JSON.parse(
+      readFileSync(join(FIXTURES, "word-tokens.json"), "utf8"),
+    );
+    for (const { text, ids } of golden) expect([text, tokenizer.encode(text)]).toEqual([text, ids]);
+  });
+
   test("frames an empty text", async () => {
     expect((await small()).encode("")).toEqual([START, END]);
   });
