@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { openCheckpoint } from "../src/engine/clip/checkpoint.ts";
+import type { Device } from "../src/engine/runtime/device.ts";
 import { type Row, rowsOf } from "./compare.ts";
 import { makeModel } from "./make-model.ts";
 import { type ParityModel, sizeOfWeights, wholeOf } from "./model.ts";
@@ -12,7 +13,7 @@ export const workOf = (model: ParityModel): number => (1 + STEPS) * sizeOfWeight
 /** Makes a model in `cache`, opens it as any checkpoint is opened, and compares it with its library. */
 export async function checkModel(
   model: ParityModel,
-  { cache, keep }: { readonly cache: string; readonly keep: boolean },
+  { cache, keep, device }: { readonly cache: string; readonly keep: boolean; readonly device: Device },
   advance: (work: number, what: string) => void = () => {},
 ): Promise<Row[]> {
   const bytes = sizeOfWeights(model);
@@ -21,7 +22,9 @@ export async function checkModel(
     await makeModel(model, folder, (made) => advance(made, `makes ${model.name}`));
     const checkpoint = await openCheckpoint(folder);
     const given = { features: wholeOf(model, "imageEmbeddings"), matrix: wholeOf(model, "zeroShot") };
-    const answers = await answersOf(checkpoint, given, () => advance(bytes, `runs ${model.name}`));
+    const answers = await answersOf(checkpoint, { ...given, device }, () =>
+      advance(bytes, `runs ${model.name}`),
+    );
     return rowsOf(model, checkpoint, answers);
   } finally {
     if (!keep) await rm(folder, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import type { Problem } from "../src/engine/cbpt/problem.ts";
 import type { Workbench } from "../src/engine/cbpt/workbench.ts";
 import type { Checkpoint } from "../src/engine/clip/checkpoint.ts";
 import { type CheckName, selfTest } from "../src/engine/clip/self-test.ts";
+import type { Device } from "../src/engine/runtime/device.ts";
 import type { Program } from "../src/engine/runtime/program.ts";
 import { openSession } from "../src/engine/runtime/session.ts";
 import { cutRow, type Row } from "./compare.ts";
@@ -44,18 +45,22 @@ type Advance = (work: number, what: string) => void;
  * What must hold for any checkpoint, with nothing to compare it with: finite embeddings of length one, prompts that
  * may be cut, gradients that are slopes of their losses.
  */
-export async function consistencyOf(checkpoint: Checkpoint, advance: Advance = () => {}): Promise<Row[]> {
+export async function consistencyOf(
+  checkpoint: Checkpoint,
+  device: Device,
+  advance: Advance = () => {},
+): Promise<Row[]> {
   const { name: model, architecture } = checkpoint;
-  const open = (program: Program) => openSession(program, { device: "cpu", threads: 1 });
+  const open = (program: Program) => openSession(program, { device, threads: 1 });
   const { checks } = await selfTest(open, checkpoint);
   const rows = checks.flatMap(({ name, measured, limit }): Row[] => {
     const quantity = CHECKS[name];
     return quantity ? [{ model, quantity, measure: "difference", measured, limit }] : [];
   });
   advance(1, "texts");
-  rows.push(cutRow(model, await embedTexts(checkpoint), architecture.embeddingWidth));
+  rows.push(cutRow(model, await embedTexts(checkpoint, device), architecture.embeddingWidth));
   advance(1, "features");
-  const problem = await problemOf(checkpoint);
+  const problem = await problemOf(checkpoint, device);
   advance(1, "gradients");
   for (const name of Object.keys(OBJECTIVES) as ObjectiveName[])
     rows.push(await gradientRow(model, problem, name, advance));
@@ -79,7 +84,7 @@ async function gradientRow(
     }),
   );
   advance(left, words);
-  const quantity = `gradient against slope of ${words}`;
+  const quantity = `${QUANTITIES[`${name}Gradient`]}, against the slope of the loss`;
   return { model, quantity, measure: "relative error", measured, limit: precision.limit };
 }
 

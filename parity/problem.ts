@@ -3,11 +3,12 @@ import { prepareProblem } from "../src/engine/cbpt/prepare.ts";
 import type { Problem } from "../src/engine/cbpt/problem.ts";
 import { Workbench } from "../src/engine/cbpt/workbench.ts";
 import type { Checkpoint } from "../src/engine/clip/checkpoint.ts";
+import type { Device } from "../src/engine/runtime/device.ts";
 import { images } from "./generator.ts";
 import { INPUTS } from "./inputs.ts";
 
 /** What a purification of the checkpoint would work on: one generated image of each class. */
-export function problemOf(checkpoint: Checkpoint): Promise<Problem> {
+export function problemOf(checkpoint: Checkpoint, device: Device): Promise<Problem> {
   const { height, width } = checkpoint.architecture.image.imageSize;
   return prepareProblem({
     checkpoint,
@@ -18,7 +19,7 @@ export function problemOf(checkpoint: Checkpoint): Promise<Problem> {
     labels: INPUTS.labels,
     templates: INPUTS.templates,
     shots: images(INPUTS.images, height, width).map((pixels, label) => ({ pixels, label })),
-    device: "cpu",
+    device,
     threads: 1,
   });
 }

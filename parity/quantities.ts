@@ -3,26 +3,30 @@ import type { Checkpoint } from "../src/engine/clip/checkpoint.ts";
 import { textProgram } from "../src/engine/clip/programs.ts";
 import { tokenEmbeddings } from "../src/engine/clip/token-embeddings.ts";
 import { encodePrompts } from "../src/engine/clip/zero-shot.ts";
+import type { Device } from "../src/engine/runtime/device.ts";
 import { openSession } from "../src/engine/runtime/session.ts";
 import { noise } from "./generator.ts";
 import { INPUTS } from "./inputs.ts";
 import { OBJECTIVES, type ObjectiveName } from "./objectives.ts";
 import { problemOf, withBench } from "./problem.ts";
 
-/** What is compared, in words; losses and gradients are those of class-wise backdoor prompt tuning, both modes. */
+/**
+ * What is compared, in words. Losses and gradients are those of class-wise backdoor prompt tuning in both modes: of the
+ * inversion by the triggers' pixels, of the tuning by the context vectors.
+ */
 export const QUANTITIES = {
   imageEmbeddings: "image embeddings",
   textEmbeddings: "text embeddings, whole context",
   zeroShot: "text embeddings, cut, mean of templates",
   promptFeatures: "text embeddings, cut, of context vectors",
   publishedInversionLosses: "inversion loss, published",
-  publishedInversionGradient: "its gradient by pixels",
+  publishedInversionGradient: "inversion gradient, published",
   universalInversionLosses: "inversion losses, universal",
-  universalInversionGradient: "their gradient by pixels",
+  universalInversionGradient: "inversion gradient, universal",
   publishedTuningLosses: "tuning losses, published",
-  publishedTuningGradient: "their gradient by context vectors",
+  publishedTuningGradient: "tuning gradient, published",
   universalTuningLosses: "tuning losses, universal",
-  universalTuningGradient: "their gradient by context vectors",
+  universalTuningGradient: "tuning gradient, universal",
 } as const;
 
 export type Quantity = keyof typeof QUANTITIES;
@@ -34,8 +38,9 @@ export interface Answers {
   readonly texts: { readonly whole: Float32Array; readonly cut: Float32Array };
 }
 
-/** The library's features, so that a loss is compared on its own and not for what it was given. */
-export interface GivenFeatures {
+/** Where to compute, and the library's features: so a loss is compared on its own and not for what it was given. */
+export interface Given {
+  readonly device: Device;
   /** [N, D] of the images. */
   readonly features: Float32Array;
   /** [C, D]: the undefended classifier. */
@@ -48,16 +53,16 @@ export const STEPS = 3 + Object.keys(OBJECTIVES).length;
 /** Computes every quantity with the very functions that a purification runs; `advance` is called after each part. */
 export async function answersOf(
   checkpoint: Checkpoint,
-  given: GivenFeatures,
+  { device, ...features }: Given,
   advance: () => void = () => {},
 ): Promise<Answers> {
   const done = <Value>(value: Value): Value => {
     advance();
     return value;
   };
-  const own = done(await problemOf(checkpoint));
-  const texts = done(await embedTexts(checkpoint));
-  const problem = { ...own, ...given };
+  const own = done(await problemOf(checkpoint, device));
+  const texts = done(await embedTexts(checkpoint, device));
+  const problem = { ...own, ...features };
   const promptFeatures = done(await featuresOfContexts(problem));
   const steps: Partial<Record<Quantity, Float32Array>> = {};
   for (const name of Object.keys(OBJECTIVES) as ObjectiveName[]) {
@@ -85,23 +90,27 @@ const stepOf = (problem: Problem, name: ObjectiveName) =>
   });
 
 /** The prompts at full length, the long one last, and without it cut. */
-export async function embedTexts(checkpoint: Checkpoint) {
+export async function embedTexts(
+  checkpoint: Checkpoint,
+  device: Device,
+): Promise<Answers["texts"] & { readonly all: Float32Array }> {
   const { tokenizer, architecture } = checkpoint;
   const prompts = [...INPUTS.prompts, INPUTS.longPrompt].map(tokenizer.encode);
   const short = prompts.slice(0, INPUTS.prompts.length);
-  const all = await embedPrompts(checkpoint, prompts, tokenizer.contextLength);
-  const cut = await embedPrompts(checkpoint, short, Math.max(...short.map((ids) => ids.length)));
+  const all = await embedPrompts(checkpoint, device, prompts, tokenizer.contextLength);
+  const cut = await embedPrompts(checkpoint, device, short, Math.max(...short.map((ids) => ids.length)));
   return { all, whole: all.subarray(0, short.length * architecture.embeddingWidth), cut };
 }
 
 async function embedPrompts(
   checkpoint: Checkpoint,
+  device: Device,
   prompts: readonly (readonly number[])[],
   length: number,
 ): Promise<Float32Array> {
   const { tokens, endOfText } = encodePrompts(prompts, await tokenEmbeddings(checkpoint), length);
   const program = textProgram(checkpoint, { classes: prompts.length, length });
-  const session = await openSession(program, { device: "cpu", threads: 1 });
+  const session = await openSession(program, { device, threads: 1 });
   try {
     return (await session.run({ tokens, endOfText })).embedding!.data as Float32Array;
   } finally {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { arch, cpus, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import Table from "cli-table3";
+import type { Device } from "../src/engine/runtime/device.ts";
 import { AppError } from "../src/errors.ts";
 import { passed, type Row } from "./compare.ts";
 import type { ParityModel } from "./model.ts";
@@ -43,18 +44,20 @@ export function verdictOf(rows: readonly Row[]): string {
   return `${failed.length} of ${rows.length} quantities are beyond their limits: ${names}.`;
 }
 
+export interface MeasuredRun {
+  readonly models: readonly ParityModel[];
+  readonly device: Device;
+  readonly seconds: number;
+}
+
 /** Puts the table, and where it was measured, between the marks of docs/parity.md. */
-export async function writeDocument(
-  rows: readonly Row[],
-  models: readonly ParityModel[],
-  seconds: number,
-): Promise<void> {
+export async function writeDocument(rows: readonly Row[], run: MeasuredRun): Promise<void> {
   const text = await readFile(DOCUMENT, "utf8");
   const [before, rest] = text.split(BEGIN);
   const [, after] = (rest ?? "").split(END);
   if (after === undefined)
     throw new AppError("INTERNAL", `docs/parity.md lacks the lines "${BEGIN}" and "${END}". Put them back.`);
-  const measured = [placeOf(models, seconds), ...markdown(rows), verdictOf(rows)];
+  const measured = [placeOf(run), ...markdown(rows), verdictOf(rows)];
   await writeFile(DOCUMENT, `${before}${BEGIN}\n${measured.join("\n\n")}\n${END}${after}`);
 }
 
@@ -67,11 +70,11 @@ function markdown(rows: readonly Row[]): string[] {
   });
 }
 
-function placeOf(models: readonly ParityModel[], seconds: number): string {
+function placeOf({ models, device, seconds }: MeasuredRun): string {
   const { version: runtime } = createRequire(import.meta.url)("onnxruntime-node/package.json");
   const machine = `${cpus()[0]?.model ?? arch()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()}`;
   const libraries = Object.entries(models[0]!.versions).map(([name, version]) => `${name} ${version}`);
   const day = new Date().toISOString().slice(0, 10);
-  const command = `npm run parity -- --models ${models.map(({ name }) => name).join(",")} --write`;
+  const command = `npm run parity -- --models ${models.map(({ name }) => name).join(",")} --device ${device} --write`;
   return `Measured on ${day} with \`${command}\` in ${Math.round(seconds)} s: ${machine}; Node ${process.versions.node}, ONNX Runtime ${runtime}; one thread. The golden values: ${libraries.join(", ")}.`;
 }

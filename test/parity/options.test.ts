@@ -19,6 +19,7 @@ describe("the command line of the parity check", () => {
     [["--models", "rn51"], /no model "rn51". Did you mean rn50/],
     [["--modles", "rn50"], /no flag --modles. Did you mean --models/],
     [["--folder", "mine", "--write"], /--folder checks one checkpoint by itself/],
+    [["--device", "gpu"], /no device "gpu"; there are cpu, cuda, webgpu, auto/],
     [["rn50"], /rn50/],
   ])("says what is wrong: %p", (args, message) => {
     expect(() => readOptions(args)).toThrow(message);

@@ -2,19 +2,43 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { checkModel } from "../../parity/check.ts";
-import { passed } from "../../parity/compare.ts";
+import { passed, rowsOf } from "../../parity/compare.ts";
 import { gradientError } from "../../parity/consistency.ts";
 import { makeModel } from "../../parity/make-model.ts";
-import { readModel, TINY_MODELS } from "../../parity/model.ts";
+import { readModel, TINY_MODELS, wholeOf } from "../../parity/model.ts";
 import type { Objective } from "../../parity/objectives.ts";
+import { answersOf } from "../../parity/quantities.ts";
+import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 describe("the engine on generated weights", () => {
   test.each(TINY_MODELS)("computes what the library does: %s", async (name) => {
-    const rows = await checkModel(await readModel(name), { cache: temporaryFolder(), keep: false });
+    const rows = await checkModel(await readModel(name), {
+      cache: temporaryFolder(),
+      keep: false,
+      device: "cpu",
+    });
     expect(rows).toHaveLength(13);
     expect(rows.filter((row) => !passed(row))).toEqual([]);
   });
+});
+
+test("a network with another activation, and losses that are given other features, are beyond the limits", async () => {
+  const model = await readModel("tiny-vit");
+  const folder = temporaryFolder();
+  await makeModel(model, folder);
+  const path = join(folder, "open_clip_config.json");
+  const config = JSON.parse(await readFile(path, "utf8"));
+  config.model_cfg.quick_gelu = true;
+  await writeFile(path, JSON.stringify(config));
+  const checkpoint = await openCheckpoint(folder);
+  const [features, matrix] = [wholeOf(model, "imageEmbeddings").toReversed(), wholeOf(model, "zeroShot")];
+  const answers = await answersOf(checkpoint, { features, matrix, device: "cpu" });
+  const rows = rowsOf(model, checkpoint, answers);
+  const wrong = rows.filter((row) => !passed(row)).map(({ quantity }) => quantity);
+  expect(rows.map(({ quantity }) => quantity).filter((quantity) => !wrong.includes(quantity))).toEqual([
+    "text embeddings, cut against whole context",
+  ]);
 });
 
 describe("a generated model", () => {
