@@ -17,6 +17,10 @@ export function describeImport(report: ImportReport): string {
     ["Texts", `${report.vocabulary} tokens, at most ${report.contextLength} in a text`],
     ["Self-test", selfTestOf(report)],
     ...report.selfTest.checks.map((check) => ["", measured(check)] as const),
+    [
+      "Recorded",
+      `image ${report.selfTest.image.digest.slice(0, 23)}, text ${report.selfTest.text.digest.slice(0, 23)}`,
+    ],
     ...report.warnings.map((warning, index) => [index === 0 ? "Warnings" : "", warning] as const),
   ];
   const lines = rows.map(([name, value]) => `  ${name.padEnd(14)}${value}`);
