@@ -7,8 +7,13 @@ import { manual, overview } from "./help.ts";
 
 import { importCommand } from "./import-command.ts";
 import { serveCommand } from "./serve-command.ts";
+import { setupCudaCommand } from "./setup-cuda-command.ts";
 
-const COMMANDS: Readonly<Record<string, Command>> = { serve: serveCommand, import: importCommand };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  serve: serveCommand,
+  import: importCommand,
+  "setup-cuda": setupCudaCommand,
+};
 
 /** Runs what a command line asks for, `serve` where it names no command. Resolves to the exit code. */
 export async function runCommandLine(line: readonly string[]): Promise<number> {

@@ -36,13 +36,20 @@ async function measure(device: Device): Promise<number> {
   return milliseconds;
 }
 
+/** ONNX Runtime's reason without the place in its sources where it was found. */
+const plain = (reason: string): string =>
+  reason
+    .trim()
+    .split("\n")[0]
+    .replace(/^.* was false\. /, "");
+
 async function probe(device: Device): Promise<DeviceProbe> {
   try {
     return { works: true, milliseconds: await measure(device), cpuMilliseconds: await measure("cpu") };
   } catch (error) {
     const { message, cause } = error as Error;
     const reason = (cause as Error | undefined)?.message ?? message;
-    return { works: false, reason: reason.trim().split("\n")[0] };
+    return { works: false, reason: plain(reason) };
   }
 }
 
