@@ -1,38 +1,48 @@
-import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { AppError } from "../../errors.ts";
-import { ELEMENT_NUMBERS } from "./element-numbers.ts";
-import type { Attribute, ElementType, Graph, Initializer, Node, Shape, Storage, Wire } from "./graph.ts";
+import { type ByteSource, memorySource } from "./byte-source.ts";
+import { decodeTensor, elementTypeOf, type ModelFiles, refuse } from "./decode-tensor.ts";
+import { type DecodedFunction, inlineFunctions } from "./functions.ts";
+import type { Attribute, Graph, Node, Wire } from "./graph.ts";
 import { decodeMessage } from "./protobuf.ts";
+import { ProtobufReader } from "./protobuf-reader.ts";
 import {
   ATTRIBUTE_TYPES,
   type AttributeProto,
+  type FunctionProto,
   type GraphProto,
+  type ModelProto,
   modelProto,
   type NodeProto,
-  type TensorProto,
+  type OperatorSetProto,
   type ValueInfoProto,
 } from "./schema.ts";
 import { UNKNOWN_SHAPE } from "./shapes.ts";
-import { bytesOf, elementBytes, sizeOf, tensorOf } from "./tensor.ts";
 import { checkGraph } from "./validate.ts";
 
-/** Opsets whose operators mean what the engine takes them to mean. */
-const OPSETS = { oldest: 13, newest: 21 };
+/** Opsets whose operators the engine knows. */
+const OPSETS = { oldest: 11, newest: 24 };
 
 /**
  * The graph of an ONNX ModelProto. Weights are views of the given bytes, or references to the files that the model
- * names; open dimensions are −1. Throws INVALID_GRAPH for anything damaged, unknown or out of order.
+ * names; open dimensions are −1. Functions that the model brings along are written out. Throws INVALID_GRAPH for
+ * anything damaged, unknown or out of order, and UNSAFE_ARTIFACT for weights outside of the model's folder.
  */
 export function decodeModel(bytes: Uint8Array): Graph {
+  return decodeSource(memorySource(bytes), {
+    file: "",
+    source: memorySource(bytes),
+    external: (location) => ({ file: withinFolder(location), source: undefined }),
+  });
+}
+
+/** The same of a message in a file or in memory, whose weights lie where `files` says. */
+export function decodeSource(source: ByteSource, files: ModelFiles): Graph {
   try {
-    const model = decodeMessage(modelProto, new BinaryReader(bytes));
-    const opset = model.operatorSets.find(({ domain }) => isStandard(domain))?.version;
+    const model = decodeMessage(modelProto, new ProtobufReader(source));
+    const opset = standardVersion(model.operatorSets);
     if (!model.graph || opset === undefined) return refuse("it holds no graph or names no operator set");
-    if (opset < OPSETS.oldest || opset > OPSETS.newest)
-      return refuse(
-        `opset ${opset} is outside of ${OPSETS.oldest} to ${OPSETS.newest}; export it again with 18`,
-      );
-    const graph = decodeGraph(model.graph, opset);
+    const decoder = new Decoder(files, opset);
+    const graph = decoder.model(model, model.graph);
     checkGraph(graph);
     return graph;
   } catch (cause) {
@@ -47,30 +57,118 @@ export function decodeModel(bytes: Uint8Array): Graph {
   }
 }
 
-function refuse(reason: string): never {
-  throw new AppError("INVALID_GRAPH", `The ONNX model cannot be used: ${reason}.`);
+/** A location of external data, which must not leave the folder. Throws UNSAFE_ARTIFACT where it does. */
+export function withinFolder(location: string): string {
+  const parts = location.split(/[\\/]/);
+  const inside =
+    location !== "" && parts.every((part) => part !== "" && part !== "..") && !/[:\0]/.test(location);
+  if (inside) return parts.filter((part) => part !== ".").join("/");
+  throw new AppError(
+    "UNSAFE_ARTIFACT",
+    `The ONNX model has weights in "${location}", which is not within the model's folder. Do not use this model.`,
+    { location },
+  );
+}
+
+function standardVersion(sets: readonly OperatorSetProto[]): number | undefined {
+  const version = sets.find(({ domain }) => isStandard(domain))?.version;
+  if (version !== undefined && (version < OPSETS.oldest || version > OPSETS.newest))
+    refuse(`opset ${version} is outside of ${OPSETS.oldest} to ${OPSETS.newest}; export it again with 18`);
+  return version;
 }
 
 function isStandard(domain: string | undefined): boolean {
   return domain === undefined || domain === "" || domain === "ai.onnx";
 }
 
-function decodeGraph(proto: GraphProto, opset: number): Graph {
-  const initializers = proto.initializers.map(decodeTensor);
-  const constants = new Map(initializers.map((initializer) => [initializer.name, initializer]));
-  const inputs = proto.inputs.map(decodeValue).filter((wire) => !constants.has(wire.name));
-  const outputs = proto.outputs.map(decodeValue);
-  const described = proto.values.filter((value) => value.type?.tensor?.shape).map(decodeValue);
-  const values = [...described, ...inputs, ...outputs, ...initializers];
-  return {
-    name: proto.name ?? "graph",
-    opset,
-    inputs,
-    outputs,
-    nodes: named(proto.nodes.map((node) => decodeNode(node, opset))),
-    initializers: constants,
-    values: new Map(values.map(({ name, type, shape }) => [name, { name, type, shape }])),
-  };
+class Decoder {
+  constructor(
+    private readonly files: ModelFiles,
+    private readonly opset: number,
+  ) {}
+
+  model(model: ModelProto, main: GraphProto): Graph {
+    const graph = this.graph(main);
+    if (model.functions.length === 0) return graph;
+    return inlineFunctions(
+      graph,
+      model.functions.map((each) => this.function(each)),
+    );
+  }
+
+  private graph(proto: GraphProto): Graph {
+    if (proto.sparse.length > 0) refuse("it has sparse weights");
+    const initializers = proto.initializers.map((tensor) => decodeTensor(tensor, this.files));
+    const constants = new Map(initializers.map((initializer) => [initializer.name, initializer]));
+    const inputs = proto.inputs.map(decodeValue).filter((wire) => !constants.has(wire.name));
+    const outputs = proto.outputs.map(decodeValue);
+    const described = proto.values.filter((value) => value.type?.tensor?.shape).map(decodeValue);
+    const values = [...described, ...inputs, ...outputs, ...initializers];
+    return {
+      name: proto.name ?? "graph",
+      opset: this.opset,
+      inputs,
+      outputs,
+      nodes: named(proto.nodes.map((node) => this.node(node))),
+      initializers: constants,
+      values: new Map(values.map(({ name, type, shape }) => [name, { name, type, shape }])),
+    };
+  }
+
+  private function(proto: FunctionProto): DecodedFunction {
+    const opset = standardVersion(proto.operatorSets) ?? this.opset;
+    return {
+      ...functionKey(proto.domain, proto.name, proto.overload),
+      inputs: proto.inputs,
+      outputs: proto.outputs,
+      nodes: proto.nodes.map((node) => ({ ...this.node(node), ...(opset === this.opset ? {} : { opset }) })),
+      defaults: Object.fromEntries(
+        proto.defaults.map((each) => [each.name ?? "", this.attribute(proto.name ?? "", each)]),
+      ),
+    };
+  }
+
+  private node(proto: NodeProto): Node {
+    if (!proto.op) refuse(`node "${proto.name ?? ""}" names no operator`);
+    const { op, domain } = functionKey(proto.domain, proto.op, proto.overload);
+    const attributes = proto.attributes.map((each) => [each.name ?? "", this.attribute(op, each)]);
+    return {
+      op,
+      ...(domain === "" ? {} : { domain }),
+      name: proto.name ?? "",
+      inputs: proto.inputs,
+      outputs: proto.outputs,
+      attributes: Object.fromEntries(attributes),
+    };
+  }
+
+  private attribute(op: string, attribute: AttributeProto): Attribute {
+    if (attribute.reference) return { kind: "reference", value: attribute.reference };
+    switch (attribute.type) {
+      case ATTRIBUTE_TYPES.int:
+        return { kind: "int", value: attribute.int ?? 0 };
+      case ATTRIBUTE_TYPES.float:
+        return { kind: "float", value: attribute.float ?? 0 };
+      case ATTRIBUTE_TYPES.string:
+        return { kind: "string", value: Buffer.from(attribute.string ?? []).toString() };
+      case ATTRIBUTE_TYPES.ints:
+        return { kind: "ints", value: attribute.ints };
+      case ATTRIBUTE_TYPES.floats:
+        return { kind: "floats", value: attribute.floats };
+      case ATTRIBUTE_TYPES.tensor:
+        if (attribute.tensor) return { kind: "tensor", value: decodeTensor(attribute.tensor, this.files) };
+        break;
+      case ATTRIBUTE_TYPES.graph:
+        if (attribute.graph) return { kind: "graph", value: this.graph(attribute.graph) };
+        break;
+    }
+    return refuse(`attribute "${attribute.name}" of ${op} has an unknown type`);
+  }
+}
+
+/** Standard operators have the empty domain; an overload is part of the name. */
+function functionKey(domain = "", name = "", overload = ""): { op: string; domain: string } {
+  return { op: overload === "" ? name : `${name}:${overload}`, domain: isStandard(domain) ? "" : domain };
 }
 
 /** Nodes without a name, or with one that was there before, are named after what they make. */
@@ -84,55 +182,6 @@ function named(nodes: readonly Node[]): Node[] {
   });
 }
 
-function decodeNode(proto: NodeProto, opset: number): Node {
-  if (!proto.op) refuse(`node "${proto.name ?? ""}" names no operator`);
-  if (!isStandard(proto.domain))
-    refuse(`node "${proto.name}" uses ${proto.op} of ${proto.domain}, which is not standard`);
-  const attributes = proto.attributes.map((attribute) => [
-    attribute.name ?? "",
-    decodeAttribute(proto, attribute, opset),
-  ]);
-  return {
-    op: proto.op,
-    name: proto.name ?? "",
-    inputs: proto.inputs,
-    outputs: proto.outputs,
-    attributes: Object.fromEntries(attributes),
-  };
-}
-
-function decodeAttribute(node: NodeProto, attribute: AttributeProto, opset: number): Attribute {
-  switch (attribute.type) {
-    case ATTRIBUTE_TYPES.int:
-      return { kind: "int", value: attribute.int ?? 0 };
-    case ATTRIBUTE_TYPES.float:
-      return { kind: "float", value: attribute.float ?? 0 };
-    case ATTRIBUTE_TYPES.string:
-      return { kind: "string", value: Buffer.from(attribute.string ?? []).toString() };
-    case ATTRIBUTE_TYPES.ints:
-      return { kind: "ints", value: attribute.ints };
-    case ATTRIBUTE_TYPES.floats:
-      return { kind: "floats", value: attribute.floats };
-    case ATTRIBUTE_TYPES.tensor:
-      if (attribute.tensor) return { kind: "tensor", value: decodeTensor(attribute.tensor) };
-      break;
-    case ATTRIBUTE_TYPES.graph:
-      if (attribute.graph) return { kind: "graph", value: decodeGraph(attribute.graph, opset) };
-      break;
-  }
-  return refuse(`attribute "${attribute.name}" of ${node.op} (node "${node.name}") has an unknown type`);
-}
-
-const ELEMENT_TYPES = new Map(
-  Object.entries(ELEMENT_NUMBERS).map(([type, number]) => [number, type as ElementType]),
-);
-
-function elementTypeOf(number: number | undefined, name: string | undefined): ElementType {
-  return (
-    ELEMENT_TYPES.get(number ?? 0) ?? refuse(`"${name}" has element type ${number}, which is not supported`)
-  );
-}
-
 function decodeValue(proto: ValueInfoProto): Wire {
   const tensor = proto.type?.tensor;
   const dimensions = tensor?.shape?.dimensions;
@@ -141,45 +190,4 @@ function decodeValue(proto: ValueInfoProto): Wire {
   // Results of a subgraph may be undescribed; whoever inlines it learns what they are.
   const type = tensor?.elementType ? elementTypeOf(tensor.elementType, proto.name) : "float32";
   return { name: proto.name ?? "", type, shape };
-}
-
-function decodeTensor(proto: TensorProto): Initializer {
-  const name = proto.name ?? "";
-  const type = elementTypeOf(proto.dataType, name);
-  const shape = proto.dimensions;
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0))
-    refuse(`"${name}" has shape [${shape}]`);
-  if (type === "string") refuse(`"${name}" holds strings`);
-  const expected = sizeOf(shape) * elementBytes(type);
-  const storage =
-    proto.dataLocation === 1 ? externalStorage(proto, expected) : inlineStorage(proto, type, shape);
-  const length = storage.kind === "file" ? storage.length : storage.bytes.length;
-  if (length !== expected)
-    refuse(`"${name}" has ${length} bytes where its shape [${shape}] needs ${expected}`);
-  return { name, type, shape, storage };
-}
-
-function inlineStorage(proto: TensorProto, type: ElementType, shape: Shape): Storage {
-  if (proto.raw) return { kind: "inline", bytes: proto.raw };
-  const values =
-    [proto.floats, proto.int32s, proto.int64s, proto.doubles].find((list) => list.length > 0) ?? [];
-  if (type === "float16" || type === "bfloat16")
-    return { kind: "inline", bytes: new Uint8Array(Uint16Array.from(values).buffer) };
-  if (type === "int8") return { kind: "inline", bytes: new Uint8Array(Int8Array.from(values).buffer) };
-  if (values.length !== sizeOf(shape))
-    refuse(`"${proto.name}" has ${values.length} elements where its shape is [${shape}]`);
-  return { kind: "inline", bytes: bytesOf(tensorOf(type, shape, values)) };
-}
-
-function externalStorage(proto: TensorProto, expected: number): Storage {
-  const entries = new Map(proto.externalData.map(({ key, value }) => [key, value]));
-  const file = entries.get("location") ?? "";
-  const offset = Number(entries.get("offset") ?? 0);
-  const length = Number(entries.get("length") ?? expected);
-  const inside =
-    file !== "" && !file.startsWith("/") && !file.split(/[\\/]/).includes("..") && !file.includes(":");
-  if (!inside) refuse(`"${proto.name}" lies in "${file}", which is not within the model's folder`);
-  if (!Number.isSafeInteger(offset) || offset < 0)
-    refuse(`"${proto.name}" lies at offset ${offset} of "${file}"`);
-  return { kind: "file", file, offset, length };
 }

@@ -13,3 +13,7 @@ export const ELEMENT_NUMBERS: Readonly<Record<ElementType, number>> = {
   float64: 11,
   bfloat16: 16,
 };
+
+export const ELEMENT_TYPES: ReadonlyMap<number, ElementType> = new Map(
+  Object.entries(ELEMENT_NUMBERS).map(([type, number]) => [number, type as ElementType]),
+);

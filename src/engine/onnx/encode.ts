@@ -1,3 +1,4 @@
+import { AppError } from "../../errors.ts";
 import { ELEMENT_NUMBERS } from "./element-numbers.ts";
 import type { Attribute, Graph, Initializer, Node, Wire } from "./graph.ts";
 import { encodeMessage } from "./protobuf.ts";
@@ -26,6 +27,7 @@ export function encodeModel(graph: Graph): Uint8Array {
     producer: "antidote",
     graph: encodeGraph(graph),
     operatorSets: [{ domain: "", version: graph.opset }],
+    functions: [],
   });
 }
 
@@ -44,6 +46,7 @@ function encodeGraph(graph: Graph, nested = false): GraphProto {
       ? graph.outputs.map(({ name }) => ({ name, type: undefined }))
       : graph.outputs.map(encodeValue),
     values: inner.map(encodeValue),
+    sparse: [],
   };
 }
 
@@ -54,7 +57,8 @@ function encodeNode(node: Node): NodeProto {
     name: node.name,
     op: node.op,
     attributes: Object.entries(node.attributes).map(([name, attribute]) => encodeAttribute(name, attribute)),
-    domain: undefined,
+    domain: node.domain,
+    overload: undefined,
   };
 }
 
@@ -68,9 +72,15 @@ const NO_ATTRIBUTE: AttributeProto = {
   floats: [],
   ints: [],
   type: undefined,
+  reference: undefined,
 };
 
 function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
+  if (attribute.kind === "reference")
+    throw new AppError(
+      "INTERNAL",
+      `Attribute "${name}" refers to one of a function, which was not written out.`,
+    );
   const base = { ...NO_ATTRIBUTE, name, type: ATTRIBUTE_TYPES[attribute.kind] };
   switch (attribute.kind) {
     case "int":
@@ -103,7 +113,12 @@ function encodeTensor(initializer: Initializer): TensorProto {
   };
   const { storage } = initializer;
   if (storage.kind === "inline")
-    return { ...base, raw: storage.bytes, externalData: [], dataLocation: undefined };
+    return {
+      ...base,
+      raw: { kind: "bytes", bytes: storage.bytes },
+      externalData: [],
+      dataLocation: undefined,
+    };
   const externalData = [
     { key: "location", value: storage.file },
     { key: "offset", value: String(storage.offset) },

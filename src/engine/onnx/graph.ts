@@ -31,10 +31,16 @@ export type Attribute =
   | { readonly kind: "ints"; readonly value: readonly number[] }
   | { readonly kind: "floats"; readonly value: readonly number[] }
   | { readonly kind: "tensor"; readonly value: Initializer }
-  | { readonly kind: "graph"; readonly value: Graph };
+  | { readonly kind: "graph"; readonly value: Graph }
+  /** In a function that a model brings along: the attribute of the calling node that gives the value. */
+  | { readonly kind: "reference"; readonly value: string };
 
 export interface Node {
   readonly op: string;
+  /** Whose operator it is, in an imported graph; absent for the standard ones. */
+  readonly domain?: string;
+  /** Which version of the standard operators an imported node is written for, where it is not the graph's. */
+  readonly opset?: number;
   readonly name: string;
   /** An absent optional input is the empty string, as in ONNX. */
   readonly inputs: readonly string[];

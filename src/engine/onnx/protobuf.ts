@@ -1,10 +1,11 @@
-import { type BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import type { Payload, ProtobufReader } from "./protobuf-reader.ts";
 
 /** How one protobuf value is written and read. */
 export interface Kind<T> {
   readonly wire: WireType;
   write(writer: BinaryWriter, value: T): void;
-  read(reader: BinaryReader): T;
+  read(reader: ProtobufReader): T;
 }
 
 /** One field of a message: its number, what absence means, and how its occurrences add up. */
@@ -12,7 +13,7 @@ export interface Field<T> {
   readonly number: number;
   empty(): T;
   write(writer: BinaryWriter, value: T): void;
-  merge(reader: BinaryReader, wire: WireType, previous: T): T;
+  merge(reader: ProtobufReader, wire: WireType, previous: T): T;
 }
 
 const LARGEST_INT64 = 2n ** 63n - 1n;
@@ -21,13 +22,13 @@ const LARGEST_INT64 = 2n ** 63n - 1n;
 export const int64: Kind<number> = {
   wire: WireType.Varint,
   write: (writer, value) => writer.int64(BigInt(value) > LARGEST_INT64 ? LARGEST_INT64 : BigInt(value)),
-  read: (reader) => Number(reader.int64()),
+  read: (reader) => reader.integer(),
 };
 
 export const int32: Kind<number> = {
   wire: WireType.Varint,
   write: (writer, value) => writer.int32(value),
-  read: (reader) => reader.int32(),
+  read: (reader) => reader.integer() | 0,
 };
 
 export const float32: Kind<number> = {
@@ -48,11 +49,20 @@ export const string: Kind<string> = {
   read: (reader) => reader.string(),
 };
 
-/** Read as a view of the message, never copied. */
 export const bytes: Kind<Uint8Array> = {
   wire: WireType.LengthDelimited,
   write: (writer, value) => writer.bytes(value),
   read: (reader) => reader.bytes(),
+};
+
+/** Read as a view of a message in memory, and left in its file where it is long. */
+export const payload: Kind<Payload> = {
+  wire: WireType.LengthDelimited,
+  write(writer, value) {
+    if (value.kind !== "bytes") throw new Error("a payload that lies in another file cannot be written");
+    writer.bytes(value.bytes);
+  },
+  read: (reader) => reader.payload(),
 };
 
 function expectWire(actual: WireType, expected: WireType, number: number): void {
@@ -97,9 +107,30 @@ export function many<T>(number: number, kind: Kind<T>): Field<readonly T[]> {
   };
 }
 
+/** Numbers of a fixed size that, packed, are the very bytes of an array: a list of the stretches they came in. */
+export function stretches(number: number, kind: Kind<number>): Field<readonly Payload[]> {
+  return {
+    number,
+    empty: () => [],
+    write(writer, list) {
+      for (const value of list) payload.write(writer.tag(number, WireType.LengthDelimited), value);
+    },
+    merge(reader, wire, previous) {
+      if (wire === WireType.LengthDelimited) return [...previous, reader.payload()];
+      expectWire(wire, kind.wire, number);
+      const one =
+        kind.wire === WireType.Bit32
+          ? Float32Array.of(kind.read(reader))
+          : Float64Array.of(kind.read(reader));
+      (previous as Payload[]).push({ kind: "bytes", bytes: new Uint8Array(one.buffer) });
+      return previous;
+    },
+  };
+}
+
 /** A message can also stand alone, without the length that nested ones have. */
 export interface MessageKind<T> extends Kind<T> {
-  readFields(reader: BinaryReader, end: number): T;
+  readFields(reader: ProtobufReader, end: number): T;
 }
 
 /** A message is a table of its fields. Unknown fields are skipped, as protobuf asks. */
@@ -117,17 +148,17 @@ export function message<T extends object>(
       for (const name of names) fields[name].write(writer, value[name]);
       writer.join();
     },
-    read: (reader) => readFields(reader, reader.uint32() + reader.pos),
+    read: (reader) => reader.nested((end) => readFields(reader, end)),
     readFields,
   };
 
-  function readFields(reader: BinaryReader, end: number): T {
+  function readFields(reader: ProtobufReader, end: number): T {
     const value = {} as T;
     for (const name of names) value[name] = fields[name].empty();
     while (reader.pos < end) {
       const [number, wire] = reader.tag();
       const name = byNumber.get(number);
-      if (name === undefined) reader.skip(wire, number);
+      if (name === undefined) reader.skip(wire);
       else value[name] = fields[name].merge(reader, wire, value[name]);
     }
     if (reader.pos !== end) throw new Error("a message overruns its length");
@@ -145,8 +176,8 @@ export function lazy<T>(kind: () => Kind<T>): Kind<T> {
 }
 
 /** A message that stands alone and fills its reader. Throws a plain Error where the bytes are damaged. */
-export function decodeMessage<T>(kind: MessageKind<T>, reader: BinaryReader): T {
-  return kind.readFields(reader, reader.len);
+export function decodeMessage<T>(kind: MessageKind<T>, reader: ProtobufReader): T {
+  return kind.readFields(reader, reader.length);
 }
 
 /** The bytes of a message that stands alone. */

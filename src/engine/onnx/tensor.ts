@@ -38,7 +38,15 @@ export function float64(shape: Shape, data: Float64Array | readonly number[] = [
 
 export function int64(shape: Shape, data: BigInt64Array | readonly number[] = []): Tensor {
   if (data.length === 0) return checked("int64", shape, new BigInt64Array(sizeOf(shape)));
-  return checked("int64", shape, data instanceof BigInt64Array ? data : BigInt64Array.from(data, BigInt));
+  return checked("int64", shape, data instanceof BigInt64Array ? data : BigInt64Array.from(data, toInt64));
+}
+
+const LARGEST_INT64 = 2n ** 63n - 1n;
+
+/** ONNX's "until the end" is the largest int64, which as a plain number is one more. */
+function toInt64(value: number): bigint {
+  const whole = BigInt(value);
+  return whole > LARGEST_INT64 ? LARGEST_INT64 : whole;
 }
 
 export function bool(shape: Shape, data: Uint8Array | readonly boolean[] = []): Tensor {

@@ -17,6 +17,14 @@ export interface BuilderOptions {
 /** A value of the graph, or a number that becomes a constant of its partner's type. */
 export type Operand = Wire | number;
 
+/** Computes a node over constants, or leaves it as it is. */
+export type Folding = (
+  op: string,
+  inputs: readonly (Wire | undefined)[],
+  attributes: Readonly<Record<string, Attribute>>,
+  outputs: readonly { readonly type: ElementType; readonly shape: Shape }[],
+) => readonly Wire[] | undefined;
+
 /** Constants up to this size are shared when equal. */
 const SHARED_CONSTANT_BYTES = 256;
 
@@ -28,6 +36,7 @@ export class GraphCore {
   readonly provider: Provider;
   /** Names of values that gradients do not pass. */
   readonly detached = new Set<string>();
+  private folding: Folding | undefined;
   private readonly graphInputs: Wire[] = [];
   private readonly graphOutputs: Wire[] = [];
   private readonly graphNodes: Node[] = [];
@@ -81,6 +90,17 @@ export class GraphCore {
     return wire;
   }
 
+  /** Builds with nodes computed where `folding` can. */
+  folded<Result>(folding: Folding, build: () => Result): Result {
+    const outer = this.folding;
+    this.folding = folding;
+    try {
+      return build();
+    } finally {
+      this.folding = outer;
+    }
+  }
+
   /** Appends one node and declares its outputs; an absent optional input is undefined. */
   node(
     op: string,
@@ -88,6 +108,8 @@ export class GraphCore {
     attributes: Readonly<Record<string, Attribute>>,
     outputs: readonly { readonly type: ElementType; readonly shape: Shape }[],
   ): Wire[] {
+    const known = this.folding?.(op, inputs, attributes, outputs);
+    if (known) return [...known];
     const name = this.fresh(op);
     const wires = outputs.map((output, index) =>
       this.declare({
@@ -134,6 +156,11 @@ export class GraphCore {
   /** The node that makes a value; undefined for inputs and constants. */
   producer(wire: Wire): Node | undefined {
     return this.producers.get(wire.name);
+  }
+
+  /** Whether the numbers of a value are at hand. */
+  isInline(wire: Wire): boolean {
+    return this.initializers.get(wire.name)?.storage.kind === "inline";
   }
 
   /** The numbers of an inline constant; undefined for anything else. */

@@ -27,7 +27,7 @@ export function withConstants(graph: Graph, constants: readonly Initializer[]): 
   };
 }
 
-function constantOf(node: Node): Initializer | undefined {
+export function constantOf(node: Node): Initializer | undefined {
   if (node.op !== "Constant") return undefined;
   const [[, attribute]] = Object.entries(node.attributes);
   const [name] = node.outputs;

@@ -1,0 +1,146 @@
+import { WireType } from "@bufbuild/protobuf/wire";
+import type { ByteSource } from "./byte-source.ts";
+
+/** Bytes of a message: read, or left where they lie because they are long. */
+export type Payload =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "range"; readonly offset: number; readonly length: number };
+
+/** Payloads longer than this stay in their file. */
+export const LARGEST_READ_PAYLOAD = 256;
+/** Far more than a graph has; a message made of nothing but tags would fill the memory. */
+const MOST_FIELDS = 4_000_000;
+/** A graph in a graph is six messages down, and nobody nests them deeply. */
+const DEEPEST_MESSAGE = 100;
+
+/** Reads the wire format of protobuf from memory or a file. Throws a plain Error where the bytes are damaged. */
+export class ProtobufReader {
+  pos = 0;
+  private window: Uint8Array = new Uint8Array();
+  private windowStart = 0;
+  private fields = 0;
+  private depth = 0;
+
+  constructor(readonly source: ByteSource) {}
+
+  get length(): number {
+    return this.source.length;
+  }
+
+  tag(): [number: number, wire: WireType] {
+    this.fields += 1;
+    if (this.fields > MOST_FIELDS) throw new Error(`it has more than ${MOST_FIELDS} fields`);
+    const tag = this.uint32();
+    const number = Math.floor(tag / 8);
+    if (number === 0) throw new Error("a field has number 0");
+    return [number, tag % 8];
+  }
+
+  /** An unsigned number, such as a length. */
+  uint32(): number {
+    const value = this.integer();
+    if (value < 0 || value > 0xffff_ffff) throw new Error(`a length or tag is ${value}`);
+    return value;
+  }
+
+  /** A varint of up to 64 bits, signed; beyond 2^53 it loses digits. */
+  integer(): number {
+    let low = 0;
+    let factor = 1;
+    for (let count = 0; count < 7; count += 1) {
+      const byte = this.byte();
+      low += (byte & 0x7f) * factor;
+      if (byte < 0x80) return low;
+      factor *= 128;
+    }
+    let value = BigInt(low);
+    for (let shift = 49n; shift < 70n; shift += 7n) {
+      const byte = this.byte();
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return Number(BigInt.asIntN(64, value));
+    }
+    throw new Error("a varint is longer than ten bytes");
+  }
+
+  float(): number {
+    return this.view(4).getFloat32(0, true);
+  }
+
+  double(): number {
+    return this.view(8).getFloat64(0, true);
+  }
+
+  string(): string {
+    return new TextDecoder("utf-8", { fatal: true }).decode(this.bytes());
+  }
+
+  /** A view where the source is in memory. */
+  bytes(): Uint8Array {
+    return this.take(this.uint32());
+  }
+
+  /** Bytes that are left in a file if they are long. */
+  payload(): Payload {
+    const length = this.uint32();
+    const inMemory = this.source.window >= this.source.length;
+    if (inMemory || length <= LARGEST_READ_PAYLOAD) return { kind: "bytes", bytes: this.take(length) };
+    const offset = this.pos;
+    this.advance(length);
+    return { kind: "range", offset, length };
+  }
+
+  /** Runs `read` on a nested message, up to whose end it has to come. */
+  nested<T>(read: (end: number) => T): T {
+    if (this.depth === DEEPEST_MESSAGE) throw new Error(`messages are nested ${DEEPEST_MESSAGE} deep`);
+    this.depth += 1;
+    const length = this.uint32();
+    const value = read(this.pos + length);
+    this.depth -= 1;
+    return value;
+  }
+
+  skip(wire: WireType): void {
+    if (wire === WireType.Varint) this.integer();
+    else if (wire === WireType.Bit64) this.advance(8);
+    else if (wire === WireType.LengthDelimited) this.advance(this.uint32());
+    else if (wire === WireType.Bit32) this.advance(4);
+    else throw new Error(`a field has wire type ${wire}`);
+  }
+
+  private advance(count: number): void {
+    if (this.pos + count > this.source.length) throw new Error("it ends too early");
+    this.pos += count;
+  }
+
+  private byte(): number {
+    const index = this.pos - this.windowStart;
+    if (index < 0 || index >= this.window.length) {
+      this.load(1);
+      return this.byte();
+    }
+    this.pos += 1;
+    return this.window[index];
+  }
+
+  private view(count: number): DataView {
+    const bytes = this.take(count);
+    return new DataView(bytes.buffer, bytes.byteOffset, count);
+  }
+
+  private take(count: number): Uint8Array {
+    if (this.pos + count > this.source.length) throw new Error("it ends too early");
+    let index = this.pos - this.windowStart;
+    if (index < 0 || index + count > this.window.length) {
+      this.load(count);
+      index = 0;
+    }
+    this.pos += count;
+    return this.window.subarray(index, index + count);
+  }
+
+  private load(count: number): void {
+    this.window = this.source.read(this.pos, Math.max(count, this.source.window));
+    this.windowStart = this.pos;
+    if (this.window.length < count) throw new Error("it ends too early");
+  }
+}
