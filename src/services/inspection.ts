@@ -89,9 +89,13 @@ function unusedWarnings(unusedTensors: readonly string[]): string[] {
 
 function describe({ image, text, embeddingWidth }: ClipArchitecture): string {
   const { height, width } = image.imageSize;
-  const tower =
-    image.kind === "resnet"
-      ? `ModifiedResNet ${image.layers.join("-")}, width ${image.width}`
-      : `ViT ${image.layers} layers, width ${image.width}, patch ${image.patchSize}`;
-  return `${tower}, ${width}×${height} px; text ${text.layers} layers, width ${text.width}; embedding ${embeddingWidth}`;
+  const layers = text.kind === "exported" ? "as exported" : `${text.layers} layers`;
+  return `${describeImage(image)}, ${width}×${height} px; text ${layers}, width ${text.width}; embedding ${embeddingWidth}`;
+}
+
+function describeImage(image: ClipArchitecture["image"]): string {
+  if (image.kind === "exported") return "Image tower as exported";
+  return image.kind === "resnet"
+    ? `ModifiedResNet ${image.layers.join("-")}, width ${image.width}`
+    : `ViT ${image.layers} layers, width ${image.width}, patch ${image.patchSize}`;
 }

@@ -1,9 +1,36 @@
+import { AppError } from "../../errors.ts";
+
 /** A CLIP's two towers, whatever layout they were read from. All sizes are positive whole numbers. */
 export interface ClipArchitecture {
   /** D, the width of the space that images and texts share. */
   readonly embeddingWidth: number;
+  readonly image: ResNetTower | VisionTransformerTower | ExportedImageTower;
+  readonly text: TextTower | ExportedTextTower;
+}
+
+/** Towers that the engine can build from weights. */
+export interface BuiltArchitecture extends ClipArchitecture {
   readonly image: ResNetTower | VisionTransformerTower;
   readonly text: TextTower;
+}
+
+/** A tower of which there is a graph, and nothing that says how it was made. */
+export interface ExportedImageTower {
+  readonly kind: "exported";
+  readonly imageSize: ImageSize;
+}
+
+export interface ExportedTextTower extends TextReading {
+  readonly kind: "exported";
+}
+
+/** The same architecture, if it can be built. Throws UNSUPPORTED_ARCHITECTURE for one that is known as graphs only. */
+export function builtArchitecture({ embeddingWidth, image, text }: ClipArchitecture): BuiltArchitecture {
+  if (image.kind !== "exported" && text.kind !== "exported") return { embeddingWidth, image, text };
+  throw new AppError(
+    "UNSUPPORTED_ARCHITECTURE",
+    "This model is an ONNX export without a configuration, so its networks cannot be built anew. Put its config.json beside it.",
+  );
 }
 
 export interface ImageSize {
@@ -41,9 +68,16 @@ export interface VisionTransformerTower extends TransformerShape {
  */
 export type ImagePooling = "class-token" | "mean-of-normed" | "norm-of-mean";
 
-export interface TextTower extends TransformerShape {
+export interface TextTower extends TextReading, TransformerShape {
+  readonly kind?: undefined;
+}
+
+/** How a text tower takes texts. */
+export interface TextReading {
   readonly contextLength: number;
   readonly vocabulary: number;
+  /** Of a token's vector. */
+  readonly width: number;
   readonly pooling: TextPooling;
   /** The token after the end of text; what follows the pooled position cannot change an embedding. */
   readonly paddingToken: number;

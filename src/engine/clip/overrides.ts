@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { ClipArchitecture } from "./architecture.ts";
+import { builtArchitecture, type ClipArchitecture } from "./architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type ConfigSection, configSection } from "./config-section.ts";
 import type { Preprocessing, ResizeMode } from "./preprocessing.ts";
@@ -92,7 +92,7 @@ function overridePreprocessing(
 
 function withActivation(architecture: ClipArchitecture, quick: boolean): ClipArchitecture {
   const activation = quick ? "quick-gelu" : "gelu";
-  const { image, text } = architecture;
+  const { image, text } = builtArchitecture(architecture);
   return {
     ...architecture,
     image: image.kind === "resnet" ? image : { ...image, activation },

@@ -1,6 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { AppError } from "../../errors.ts";
-import type { TextTower } from "./architecture.ts";
+import type { TextReading } from "./architecture.ts";
 import type { CheckpointFolder } from "./checkpoint-folder.ts";
 import { clipBpe, vocabularyOfMerges } from "./clip-bpe.ts";
 import { type ClipTokenizer, createTokenizer, lazyTokenizer } from "./tokenizer.ts";
@@ -24,14 +24,18 @@ export function tokenizerFiles(files: readonly string[]): readonly string[] {
  * or by OpenAI's list of merges. It is built when it is first used, and fails then with INVALID_CHECKPOINT where the
  * file makes no sense; a file that is missing fails at once.
  */
-export async function openTokenizer(folder: CheckpointFolder, tower: TextTower): Promise<ClipTokenizer> {
+export async function openTokenizer(folder: CheckpointFolder, tower: TextReading): Promise<ClipTokenizer> {
   const files = tokenizerFiles(folder.files);
   if (files.length === 0) throw noTokenizer(folder.name);
   const contents = await Promise.all(files.map((file) => folder.read(file)));
   return lazyTokenizer(tower, () => build(files, contents, tower));
 }
 
-function build([file]: readonly string[], contents: readonly Uint8Array[], tower: TextTower): ClipTokenizer {
+function build(
+  [file]: readonly string[],
+  contents: readonly Uint8Array[],
+  tower: TextReading,
+): ClipTokenizer {
   const [first, second] = contents;
   if (file === TOKENIZER) return createTokenizer(parseJson(first, file), tower, file);
   if (file === VOCABULARY) {

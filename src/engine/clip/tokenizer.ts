@@ -1,6 +1,6 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 import { AppError } from "../../errors.ts";
-import type { TextTower } from "./architecture.ts";
+import type { TextReading } from "./architecture.ts";
 import { cleanText } from "./text-cleaning.ts";
 
 /** Some mistakes in a tokenizer show only when it is used. */
@@ -23,7 +23,7 @@ export interface ClipTokenizer {
 }
 
 /** The same tokenizer, made when it is first used; `make` may throw then. */
-export function lazyTokenizer({ contextLength }: TextTower, make: () => ClipTokenizer): ClipTokenizer {
+export function lazyTokenizer({ contextLength }: TextReading, make: () => ClipTokenizer): ClipTokenizer {
   let made: ClipTokenizer | undefined;
   const tokenizer = (): ClipTokenizer => {
     made ??= make();
@@ -46,7 +46,7 @@ export function lazyTokenizer({ contextLength }: TextTower, make: () => ClipToke
  * file where it cannot be built, frames no text with a start and an end, or has ids that the tower lacks or would
  * pool wrongly.
  */
-export function createTokenizer(json: unknown, tower: TextTower, file = "tokenizer.json"): ClipTokenizer {
+export function createTokenizer(json: unknown, tower: TextReading, file = "tokenizer.json"): ClipTokenizer {
   const problem = (what: string): AppError =>
     new AppError("INVALID_CHECKPOINT", `${file} ${what}.`, { file });
   const tokenizer = build(json, file);
@@ -110,7 +110,7 @@ function checkIds(
   tokenizer: Tokenizer,
   special: Map<string, number>,
   endToken: number,
-  tower: TextTower,
+  tower: TextReading,
   problem: Problem,
 ): void {
   let highest = 0;

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
 import { tensorOf } from "../onnx/tensor.ts";
+import { builtArchitecture } from "./architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Preprocessing } from "./preprocessing.ts";
 import { type NormalisedConv, resNet } from "./resnet.ts";
@@ -29,7 +30,7 @@ export function embedImages(
   pixels: Wire,
   conv?: NormalisedConv,
 ): Wire {
-  const tower = architecture.image;
+  const tower = builtArchitecture(architecture).image;
   const visual = within(weights, "visual");
   const images = standardise(g, preprocessing, pixels);
   const features =
@@ -56,7 +57,7 @@ export function embedTexts(
   tokens: Wire,
   endOfText: Wire,
 ): Wire {
-  return g.normalize(textTransformer(g, architecture.text, weights, tokens, endOfText));
+  return g.normalize(textTransformer(g, builtArchitecture(architecture).text, weights, tokens, endOfText));
 }
 
 // (x − mean) / deviation, channel by channel

@@ -1,4 +1,4 @@
-import type { ClipArchitecture } from "../clip/architecture.ts";
+import { type BuiltArchitecture, builtArchitecture, type ClipArchitecture } from "../clip/architecture.ts";
 import { sizeOf } from "../onnx/tensor.ts";
 import { randomStream } from "../random.ts";
 import type { Place } from "./layout.ts";
@@ -21,8 +21,9 @@ const FIRST_LOGIT_SCALE = Math.log(1 / 0.07);
  * a stream of its own.
  */
 export function randomWeights(architecture: ClipArchitecture, seed: number): (place: Place) => Float32Array {
+  const built = builtArchitecture(architecture);
   return (place) => {
-    const fill = fillOf(architecture, place);
+    const fill = fillOf(built, place);
     const random = randomStream(seed, "weights", place.name);
     const values = new Float32Array(place.size);
     if (fill.kind === "constant") return values.fill(fill.value);
@@ -31,7 +32,7 @@ export function randomWeights(architecture: ClipArchitecture, seed: number): (pl
   };
 }
 
-function fillOf(architecture: ClipArchitecture, { name, shape }: Place): Fill {
+function fillOf(architecture: BuiltArchitecture, { name, shape }: Place): Fill {
   if (name === "logit_scale") return constant(FIRST_LOGIT_SCALE);
   return name.startsWith("visual.")
     ? imageFill(architecture, name, shape)
@@ -39,7 +40,7 @@ function fillOf(architecture: ClipArchitecture, { name, shape }: Place): Fill {
 }
 
 function textFill(
-  { text: { width, layers } }: ClipArchitecture,
+  { text: { width, layers } }: BuiltArchitecture,
   name: string,
   shape: readonly number[],
 ): Fill {
@@ -52,7 +53,7 @@ function textFill(
   return commonFill(name, shape, width);
 }
 
-function imageFill({ image }: ClipArchitecture, name: string, shape: readonly number[]): Fill {
+function imageFill({ image }: BuiltArchitecture, name: string, shape: readonly number[]): Fill {
   const { width } = image;
   if (image.kind === "resnet") {
     const channels = 32 * width;

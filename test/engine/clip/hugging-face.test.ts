@@ -1,6 +1,7 @@
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { builtArchitecture } from "../../../src/engine/clip/architecture.ts";
 import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
 import { huggingFace } from "../../../src/engine/clip/formats/hugging-face.ts";
 import { parseHuggingFaceArchitecture } from "../../../src/engine/clip/formats/hugging-face-config.ts";
@@ -37,7 +38,7 @@ describe("a Hugging Face checkpoint", () => {
       expect(checkpoint.files).toEqual(names.filter((name) => name !== "golden.safetensors").sort());
       expect(checkpoint.logitScale).toBeCloseTo(16, 0);
       const joined = checkpoint.tensors.get("visual.transformer.resblocks.0.attn.in_proj_weight");
-      const width = checkpoint.architecture.image.width;
+      const { width } = builtArchitecture(checkpoint.architecture).image;
       expect(joined).toMatchObject({ shape: [3 * width, width] });
       expect(joined?.parts).toHaveLength(3);
       expect(checkpoint.tensors.get("visual.proj")).toMatchObject({ transposed: true });

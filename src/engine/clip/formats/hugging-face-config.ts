@@ -1,6 +1,6 @@
 import type {
   ActivationName,
-  ClipArchitecture,
+  BuiltArchitecture,
   TextPooling,
   TextTower,
   TransformerShape,
@@ -48,7 +48,7 @@ type Values = Readonly<Record<string, unknown>>;
  * Reads the parsed `config.json` of a `CLIPModel`; absent keys have the library's defaults, and keys that it does not
  * read for this model are not read here. Throws INVALID_CHECKPOINT or UNSUPPORTED_ARCHITECTURE naming the key.
  */
-export function parseHuggingFaceArchitecture(json: unknown): ClipArchitecture {
+export function parseHuggingFaceArchitecture(json: unknown): BuiltArchitecture {
   const root = configSection(json, FILE);
   root.expect("model_type", "clip");
   return {

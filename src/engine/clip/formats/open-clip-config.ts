@@ -1,6 +1,6 @@
 import type {
   ActivationName,
-  ClipArchitecture,
+  BuiltArchitecture,
   ImagePooling,
   ImageSize,
   ResNetTower,
@@ -24,7 +24,7 @@ const NORM_EPSILON = 1e-5;
  * INVALID_CHECKPOINT for a value that is missing or of the wrong kind, and UNSUPPORTED_ARCHITECTURE for a key that
  * would change the network in a way this engine does not build; both name the key.
  */
-export function parseOpenClipArchitecture(json: unknown): ClipArchitecture {
+export function parseOpenClipArchitecture(json: unknown): BuiltArchitecture {
   const root = configSection(json, FILE);
   const model = root.has("model_cfg") ? root.section("model_cfg") : root;
   const embeddingWidth = model.count("embed_dim");
