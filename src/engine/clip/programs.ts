@@ -1,16 +1,27 @@
 import { GraphBuilder } from "../onnx/builder.ts";
+import type { Graph } from "../onnx/graph.ts";
+import { openBatch } from "../onnx/passes/open-batch.ts";
 import type { Program } from "../runtime/program.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { imageEmbedding, textEmbedding } from "./towers.ts";
 
 /** The image tower alone: `pixels` [N, 3, H, W] in [0, 1] to `embedding` [N, D], normalised. */
 export function imageProgram(checkpoint: Checkpoint, { batch }: { batch: number | "dynamic" }): Program {
+  const folder = checkpoint.weightsFolder;
+  if (batch !== "dynamic") return { graph: imageGraph(checkpoint, batch), folder };
+  // Nothing in the built towers depends on the batch; an export's graph may hold it in its shapes.
+  const graph = checkpoint.exported
+    ? openBatch((size) => imageGraph(checkpoint, size), "pixels")
+    : imageGraph(checkpoint, 1);
+  return { graph, folder, dynamicBatch: "pixels" };
+}
+
+function imageGraph(checkpoint: Checkpoint, batch: number): Graph {
   const g = new GraphBuilder({ name: "image" });
   const { height, width } = checkpoint.architecture.image.imageSize;
-  const pixels = g.input("pixels", [batch === "dynamic" ? 1 : batch, 3, height, width]);
+  const pixels = g.input("pixels", [batch, 3, height, width]);
   g.output(imageEmbedding(g, checkpoint, pixels), "embedding");
-  const program = { graph: g.build(), folder: checkpoint.weightsFolder };
-  return batch === "dynamic" ? { ...program, dynamicBatch: "pixels" } : program;
+  return g.build();
 }
 
 /** The text tower alone: `tokens` [C, L, d] and `endOfText` [C, L, 1] to `embedding` [C, D], normalised. */

@@ -1,0 +1,35 @@
+import type { Graph, Node } from "../../onnx/graph.ts";
+import { readsOf } from "../../onnx/passes/prune.ts";
+
+/** What values depend on, shapes aside: the names of graph inputs, by the names of values. */
+export type Dependence = ReadonlyMap<string, ReadonlySet<string>>;
+
+const NONE: ReadonlySet<string> = new Set();
+const OF_SHAPE = new Set(["Shape", "Size", "ConstantOfShape", "EyeLike"]);
+
+/**
+ * Follows the values of the inputs, and of what else is named, through the graph. A shape is no value: it says nothing
+ * of the pixels or the ids.
+ */
+export function dependenceOf(graph: Graph, cuts: readonly string[] = []): Dependence {
+  const sources = [...graph.inputs.map(({ name }) => name), ...cuts];
+  const found = new Map<string, ReadonlySet<string>>(sources.map((name) => [name, new Set([name])]));
+  for (const node of graph.nodes) {
+    const reads = OF_SHAPE.has(node.op)
+      ? NONE
+      : union(valueReads(node).map((name) => found.get(name) ?? NONE));
+    for (const name of node.outputs) if (!cuts.includes(name)) found.set(name, reads);
+  }
+  return found;
+}
+
+/** How far an Expand goes is a shape too, like what a Reshape makes. */
+function valueReads(node: Node): string[] {
+  return node.op === "Reshape" || node.op === "Expand" ? node.inputs.slice(0, 1) : readsOf(node);
+}
+
+function union(sets: readonly ReadonlySet<string>[]): ReadonlySet<string> {
+  const filled = sets.filter((set) => set.size > 0);
+  if (filled.length < 2) return filled[0] ?? NONE;
+  return new Set(filled.flatMap((set) => [...set]));
+}
