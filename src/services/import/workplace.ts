@@ -45,7 +45,7 @@ export class Workplace {
    */
   async publish(folder: string, name: string, replace: boolean): Promise<void> {
     const target = join(this.modelsFolder, name);
-    if (!(await exists(target))) return rename(folder, target);
+    if (!(await exists(target))) return moveIn(folder, target, name);
     if (!replace) throw nameTaken(name);
     const old = this.temporary("replaced");
     await mkdir(dirname(old), { recursive: true });
@@ -101,6 +101,13 @@ const NOT_LINKABLE: ReadonlySet<string> = new Set([
   "ENOSYS",
   "EOPNOTSUPP",
 ]);
+
+/** Another import of the same name may have been quicker. */
+async function moveIn(folder: string, target: string, name: string): Promise<void> {
+  await rename(folder, target).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ENOTEMPTY" || error.code === "EEXIST" ? nameTaken(name) : error;
+  });
+}
 
 async function exists(path: string): Promise<boolean> {
   return (await lstat(path).catch(() => undefined)) !== undefined;

@@ -269,6 +269,14 @@ describe("an import that fails", () => {
     });
   });
 
+  test("because another of the same name was quicker leaves that one", async () => {
+    const { modelsFolder, run } = importer();
+    const outcomes = await Promise.allSettled([run(source("vit")), run(source("vit"))]);
+    const failed = outcomes.filter((outcome) => outcome.status === "rejected");
+    expect(failed).toMatchObject([{ reason: { code: "VALIDATION_FAILED" } }]);
+    expect(below(modelsFolder)).toEqual(FILES.map((file) => `vit/${file}`));
+  });
+
   test.each(["..", "a/b", ".antidote", "-x", ""])("because %j is no name leaves nothing", async (name) => {
     const { modelsFolder, run } = importer();
     expect(await rejection(run(source("vit"), { name }))).toMatchObject({ code: "VALIDATION_FAILED" });
