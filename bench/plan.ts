@@ -3,6 +3,11 @@
  *
  *     npm run build && node dist/bench/plan.js [--model zoo/models/scenes-badnet] [--shots zoo/shots]
  *       [--per-class 16] [--config '{"epochs": 10}'] [--mode UNIVERSAL] [--threads 2] [--plan-only] [--json]
+ *
+ * With --classes 1000 it plans, and only plans, for that many classes: the given ones again and again under other
+ * names. ImageNet's size on RN50, whose checkpoint npm run parity -- --models rn50 --keep leaves:
+ *
+ *     node dist/bench/plan.js --model data/parity/parity-rn50 --classes 1000
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -23,6 +28,7 @@ const { values } = parseArgs({
     config: { type: "string", default: "{}" },
     mode: { type: "string", default: "UNIVERSAL" },
     threads: { type: "string", default: "2" },
+    classes: { type: "string" },
     "plan-only": { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
@@ -36,7 +42,7 @@ interface Actual {
 }
 
 const threads = Number(values.threads);
-const { labels, images } = await listImages(values.shots, Number(values["per-class"]));
+const { labels, images } = await chooseImages(Number(values["per-class"]));
 const spec = {
   modelFolder: values.model,
   labels,
@@ -47,10 +53,26 @@ const spec = {
 };
 const estimates = new Estimates({ device: "cpu", threads, onOutput: (line) => console.error(line) });
 const estimate = await estimates.of("purify", spec, values.model);
-const actual = values["plan-only"] ? undefined : await perform();
+const actual = values["plan-only"] || values.classes ? undefined : await perform();
 if (values.json)
   console.log(JSON.stringify({ estimate, actual: actual && { ...actual, seconds: [...actual.seconds] } }));
 else show(estimate, actual);
+
+async function chooseImages(perClass: number) {
+  const listed = await listImages(values.shots, perClass);
+  const wanted = Number(values.classes ?? listed.labels.length);
+  if (wanted === listed.labels.length) return listed;
+  const rounds = Array.from({ length: Math.ceil(wanted / listed.labels.length) }, (_, round) => round);
+  const offset = (round: number, label: number) => round * listed.labels.length + label;
+  return {
+    labels: rounds.flatMap((round) => listed.labels.map((label) => `${label} ${round}`)).slice(0, wanted),
+    images: rounds.flatMap((round) =>
+      listed.images
+        .map(({ blob, label }) => ({ blob, label: offset(round, label) }))
+        .filter(({ label }) => label < wanted),
+    ),
+  };
+}
 
 /** Runs the job as the server does and takes the time between its reports. */
 async function perform(): Promise<Actual> {
