@@ -10,7 +10,7 @@ export function describeImport(report: ImportReport): string {
     ["Format", report.format],
     ["Architecture", report.architecture],
     ["Parameters", parametersOf(report)],
-    ["Files", `${report.files.join(", ")} (${inBytes(report.bytes)})`],
+    ["Files", `${shortened(report.files)} (${inBytes(report.bytes)})`],
     ...(report.leftOut.length > 0 ? [["Left out", shortened(report.leftOut)] as const] : []),
     ["Digest", report.weights],
     ["Images", imagesOf(report)],

@@ -153,6 +153,26 @@ describe("other layouts", () => {
     expect(below(modelsFolder)).toEqual(files.map((file) => `hugging-face-sharded/${file}`));
   });
 
+  const EXPORTS = join(__dirname, "../../fixtures/onnx-exports");
+
+  test("ONNX exports bring the data that they keep outside of themselves", async () => {
+    const { modelsFolder, run } = importer();
+    const report = await run(join(EXPORTS, "towers-14"));
+    expect(report).toMatchObject({ format: "ONNX", selfTest: { passed: true } });
+    expect(report.parameters).toBeUndefined();
+    expect(report.files).toContain("onnx/vision_model.onnx_data");
+    expect(below(modelsFolder)).toEqual(report.files.map((file) => `towers-14/${file}`));
+  });
+
+  test.each([
+    ["both-18-dynamo/model.onnx", "both-18-dynamo", "model.onnx.data"],
+    ["both-11/onnx/model.onnx", "both-11", "config.json"],
+  ])("a lone %s is called %s and brings %s", async (file, name, other) => {
+    const report = await importer().run(join(EXPORTS, file));
+    expect(report).toMatchObject({ name, format: "ONNX", selfTest: { passed: true } });
+    expect(report.files).toEqual(expect.arrayContaining(["model.onnx", other]));
+  });
+
   test("can be asked for where a source has several", async () => {
     const from = join(temporaryFolder(), "both");
     source("vit", from);
@@ -163,7 +183,9 @@ describe("other layouts", () => {
       format: "Hugging Face",
       leftOut: expect.arrayContaining([CONFIG, WEIGHTS]),
     });
-    expect(await rejection(run(from, { format: "onnx" }))).toMatchObject({ code: "INVALID_CHECKPOINT" });
+    expect(await rejection(run(from, { format: "onnx", name: "none" }))).toMatchObject({
+      code: "INVALID_CHECKPOINT",
+    });
   });
 
   test("take a configuration or a tokenizer of another kind in place of their own", async () => {

@@ -48,6 +48,20 @@ describe("of a repository", () => {
       undefined,
       ["open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json"],
     ],
+    [
+      "exports in full precision, with their data, and nothing quantised",
+      [
+        ...HUGGING_FACE,
+        "onnx/model.onnx",
+        "onnx/model.onnx_data",
+        "onnx/model_fp16.onnx",
+        "onnx/model_quantized.onnx",
+        "onnx/text_model.onnx",
+        "onnx/vision_model.onnx",
+      ],
+      undefined,
+      [...HUGGING_FACE, "onnx/model.onnx", "onnx/model.onnx_data"],
+    ],
     ["another layout by its name", LAION, "hugging-face", [...HUGGING_FACE, "model.safetensors"]],
     [
       "pickles when they are asked for",
