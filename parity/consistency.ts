@@ -25,16 +25,29 @@ const CHECKS: Partial<Record<CheckName, string>> = {
   textBatch: "text embeddings: change by the batch",
 };
 
-/** Random directions that each gradient is checked along. */
+/** Directions that each gradient is checked along. */
 const DIRECTIONS = 3;
 
+export interface Precision {
+  /**
+   * How far to go along them, as the change of the loss that the gradient's norm would give, until the error is below
+   * half the limit.
+   */
+  readonly changes: readonly number[];
+  /** What differences of a float32 loss can tell. A wrong formula is off by far more. */
+  readonly limit: number;
+  /** Whether to go where the gradient points, in a random half of its places, and not in a random direction. */
+  readonly uphill: boolean;
+}
+
+const SMOOTH: Precision = { changes: [1 / 16, 1 / 64, 1 / 4], limit: 0.02, uphill: false };
 /**
- * How far to go along them, as the change of the loss that the gradient's norm would give, until the error is below
- * half the limit; and the limit: what differences of a float32 loss can tell. A wrong formula is off by far more.
+ * The same across the kinks of ReLU, of which a short step meets fewer. In a random direction the slope is small
+ * beside what kinks and rounding do to it; uphill it is not, but what the gradient lacks altogether is not seen.
  */
-const SMOOTH = { changes: [1 / 16, 1 / 64, 1 / 4], limit: 0.02 } as const;
-/** The same across the kinks of ReLU, of which a short step meets fewer. */
-const KINKED = { changes: [1 / 256, 1 / 1024, 1 / 64], limit: 0.1 } as const;
+const KINKED: Precision = { changes: [1 / 64, 1 / 256, 1 / 16], limit: 0.1, uphill: true };
+/** Root mean square of the longest step: where a loss is nearly flat, as with random weights, it would leave the place. */
+const LONGEST = 1 / 256;
 
 /** Work of a whole check; the self-test, texts and features are as much as one slope each. */
 export const CONSISTENCY_WORK = 3 + Object.keys(OBJECTIVES).length * SMOOTH.changes.length * DIRECTIONS;
@@ -100,26 +113,28 @@ const withoutAlignment = (given: TuningInputs): TuningInputs => ({
 });
 
 /**
- * ‖g − g*‖ / ‖g*‖ of the gradient g, without the true one, g*: along a random direction u of length 1 in n dimensions,
- * u·(g − g*) has the mean square ‖g − g*‖²/n, and u·g* is the slope of the loss, (L(x + hu) − L(x − hu)) / 2h. A long
- * step sees the curvature, a short one the loss's last digits: the best of a few counts.
+ * How far a gradient g is from the true one, g*, without knowing it: u·g* is the slope of the loss along u, of length
+ * 1, (L(x + hu) − L(x − hu)) / 2h. Along a random direction in n dimensions u·(g − g*) has the mean square
+ * ‖g − g*‖²/n, which gives ‖g − g*‖ / ‖g*‖; uphill the error is that of the slope itself. A long step sees the
+ * curvature, a short one the loss's last digits: the best of a few counts.
  */
 export async function gradientError(
   objective: Objective,
-  { changes, limit }: { readonly changes: readonly number[]; readonly limit: number },
+  { changes, limit, uphill }: Precision,
   advance: () => void = () => {},
 ): Promise<number> {
   const { gradient } = await objective.at(objective.start);
-  const [norm, length] = [normOf(gradient), gradient.length];
+  const [norm, spread] = [normOf(gradient), Math.sqrt(gradient.length)];
   let best = Number.POSITIVE_INFINITY;
   for (const change of changes) {
+    const step = Math.min(change / norm, LONGEST * spread);
     let squares = 0;
     for (let index = 0; index < DIRECTIONS; index++) {
-      const along = direction(index, length);
-      squares += (dot(along, gradient) - (await slope(objective, along, change / norm))) ** 2;
+      const along = uphill ? halfOf(gradient, index) : direction(index, gradient.length);
+      squares += (dot(along, gradient) - (await slope(objective, along, step))) ** 2;
       advance();
     }
-    const error = Math.sqrt((squares / DIRECTIONS) * length) / norm;
+    const error = Math.sqrt(squares / DIRECTIONS) / (uphill ? norm : norm / spread);
     if (!Number.isFinite(error)) return Number.NaN;
     best = Math.min(best, error);
     if (best < limit / 2) break;
@@ -138,4 +153,12 @@ function direction(index: number, length: number): Float32Array {
   const word = wordsOf(`directions/${index}`);
   const size = 1 / Math.sqrt(length);
   return Float32Array.from({ length }, (_, place) => (word(place) & 1 ? size : -size));
+}
+
+/** Of length 1, where the gradient points in a random half of its places. */
+function halfOf(gradient: Float32Array, index: number): Float32Array {
+  const word = wordsOf(`halves/${index}`);
+  const half = gradient.map((value, place) => (word(place) & 1 ? value : 0));
+  const norm = normOf(half);
+  return half.map((value) => value / norm);
 }

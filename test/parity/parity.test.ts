@@ -72,7 +72,7 @@ describe("a gradient without a library to ask", () => {
       gradient: place.map(gradient),
     }),
   });
-  const precision = { changes: [1 / 16, 1 / 64], limit: 0.02 };
+  const precision = { changes: [1 / 16, 1 / 64], limit: 0.02, uphill: false };
 
   test("is found right where it is the slope", async () => {
     expect(
@@ -89,5 +89,18 @@ describe("a gradient without a library to ask", () => {
     ["turned aside", (x: number, index: number) => x ** 3 + (index % 2 === 0 ? 0.2 : -0.2)],
   ])("is found wrong where it is %s", async (_, gradient) => {
     expect(await gradientError(quartic(gradient), precision)).toBeGreaterThan(0.1);
+  });
+
+  test("uphill, is found right where the loss is nearly flat, and wrong where it is too large", async () => {
+    const flat = (scale: number): Objective => {
+      const steep = quartic((x) => 1e-5 * scale * x ** 3);
+      const at = async (place: Float32Array) => {
+        const step = await steep.at(place);
+        return { ...step, total: 1e-5 * step.total };
+      };
+      return { ...steep, at };
+    };
+    expect(await gradientError(flat(1), { ...precision, uphill: true })).toBeLessThan(0.01);
+    expect(await gradientError(flat(1.2), { ...precision, uphill: true })).toBeGreaterThan(0.1);
   });
 });
