@@ -74,7 +74,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     concurrency: config.jobConcurrency,
     device,
     threads: config.threads,
-    complete: new JobCompletion({ store, blobs, code: version, device }).complete,
+    complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
     logger,
     handlersModule: options.handlersModule,
   });
@@ -93,6 +93,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     serving,
     samples,
     limits,
+    attacksAllowed: config.attacksAllowed,
     onImages: (answers) => {
       for (const { kind } of answers) metrics.images.inc({ outcome: kind });
     },

@@ -52,6 +52,7 @@ const environment = z.object({
     .optional(),
   DEVICE: oneOf(["auto", "cpu", "cuda", "webgpu"], "auto"),
   THREADS: whole(1, 1024, availableParallelism()),
+  ALLOW_ATTACKS: oneOf(["0", "1"], "0"),
   JOB_CONCURRENCY: whole(1, 64, 1),
   LOG_LEVEL: oneOf(
     ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
@@ -96,6 +97,8 @@ export interface Config {
   readonly device: "auto" | "cpu" | "cuda" | "webgpu";
   readonly threads: number;
   readonly jobConcurrency: number;
+  /** Whether operators may have poisoned models made. */
+  readonly attacksAllowed: boolean;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
 }
@@ -115,6 +118,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     adminKey: values.ADMIN_KEY,
     device: values.DEVICE,
     threads: values.THREADS,
+    attacksAllowed: values.ALLOW_ATTACKS === "1",
     jobConcurrency: values.JOB_CONCURRENCY,
     logLevel: values.LOG_LEVEL,
     limits: {

@@ -1,8 +1,8 @@
-import { Field, Float, Int } from "type-graphql";
 import { CBPT_PARAMETERS, PUBLISHED_DEFAULTS } from "../engine/cbpt/config.ts";
-import type { NumberParameter, Parameter, ValuesOf } from "../engine/parameters.ts";
+import type { Parameter, ValuesOf } from "../engine/parameters.ts";
 import { Norm } from "./norm.ts";
 import { Optimiser } from "./optimiser.ts";
+import { parameterFields } from "./parameter-fields.ts";
 import { Position } from "./position.ts";
 import { Positive } from "./positive.ts";
 import { StepRule } from "./step-rule.ts";
@@ -18,34 +18,12 @@ const ENUMS = {
   positive: Positive,
 } as const;
 
-/**
- * Gives a class a GraphQL field for every hyper-parameter of CBPT, so that the engine's table is the only place
- * that names them, their ranges and their defaults.
- */
-export function cbptFields(options: { nullable: boolean }): ClassDecorator {
-  return ({ prototype }) => {
-    for (const [name, parameter] of Object.entries<Parameter>(CBPT_PARAMETERS))
-      Field(() => typeOf(name, parameter), { ...options, description: describe(name, parameter) })(
-        prototype,
-        name,
-      );
-  };
-}
+/** Gives a class a GraphQL field for every hyper-parameter of CBPT. */
+export const cbptFields = (options: { nullable: boolean }): ClassDecorator =>
+  parameterFields(CBPT_PARAMETERS, { ...options, enums: ENUMS, note: publishedDefault });
 
-function typeOf(name: string, parameter: Parameter) {
-  if (parameter.kind === "choice") return ENUMS[name as keyof typeof ENUMS];
-  return parameter.whole ? Int : Float;
-}
-
-function describe(name: string, parameter: Parameter): string {
+function publishedDefault(name: string, parameter: Parameter): string {
   const published = PUBLISHED_DEFAULTS[name as keyof typeof PUBLISHED_DEFAULTS];
-  const other =
-    published === undefined || published === parameter.default ? "" : `, ${published} in the published mode`;
-  return `${parameter.about}.${range(parameter)} Default ${parameter.default}${other}.`;
-}
-
-function range(parameter: Parameter): string {
-  if (parameter.kind === "choice") return "";
-  const { minimum, maximum }: NumberParameter = parameter;
-  return ` ${minimum} to ${maximum}.`;
+  if (published === undefined || published === parameter.default) return "";
+  return `, ${published} in the published mode`;
 }

@@ -25,17 +25,12 @@ import { PurifyInput } from "../models/purify-input.ts";
 import { PurifyMode } from "../models/purify-mode.ts";
 import { Through } from "../models/through.ts";
 import { localId } from "../services/global-id.ts";
-import type { Started } from "../services/jobs.ts";
 import { requireId } from "./identifiers.ts";
 import { searchChoice, throughChoice } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
+import { KEY, started } from "./started.ts";
 import { untilUnsubscribed } from "./until-unsubscribed.ts";
-import { payload } from "./user-errors.ts";
-import { viewEvent, viewJob, viewPlan } from "./views.ts";
-
-const KEY = {
-  description: "A repeated request with the same key answers the first one's job, as often as it is sent.",
-} as const;
+import { viewEvent, viewJob } from "./views.ts";
 
 const DRY_RUN =
   "Checks everything and starts nothing: there is no job but a plan of what it would take. The first plan of its kind measures the device, which takes up to a minute with a large model.";
@@ -208,16 +203,6 @@ export class JobResolver {
     const events = await tenant.jobs.storedEvents(record.id, afterSeq, pageSize(first));
     return events.map(({ seq, event }) => viewEvent(record.id, seq, event));
   }
-}
-
-async function started(start: () => Promise<Started>): Promise<JobPayload> {
-  return payload(
-    async () => {
-      const { job, estimate, replayed } = await start();
-      return { job: job && viewJob(job), plan: estimate && viewPlan(estimate), replayed };
-    },
-    { replayed: false },
-  );
 }
 
 /** An unknown job is an error of the operation, before anything is streamed. */

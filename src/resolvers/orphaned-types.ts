@@ -1,6 +1,7 @@
 import { AuditJob } from "../models/audit-job.ts";
 import { CheckpointSaved } from "../models/checkpoint-saved.ts";
 import { EvaluationJob } from "../models/evaluation-job.ts";
+import { ImplantJob } from "../models/implant-job.ts";
 import { LogLine } from "../models/log-line.ts";
 import { PurificationJob } from "../models/purification-job.ts";
 import { StatusChanged } from "../models/status-changed.ts";
@@ -11,6 +12,7 @@ export const ORPHANED_TYPES = [
   AuditJob,
   PurificationJob,
   EvaluationJob,
+  ImplantJob,
   StatusChanged,
   StepMetrics,
   CheckpointSaved,

@@ -7,6 +7,7 @@ import { authorise } from "./authorise.ts";
 import { ClassifyResolver } from "./classify-resolver.ts";
 import { DatasetResolver } from "./dataset-resolver.ts";
 import { EvaluationJobResolver, EvaluationResolver } from "./evaluation-resolver.ts";
+import { ImplantJobResolver } from "./implant-job-resolver.ts";
 import { JobResolver } from "./job-resolver.ts";
 import { ModelResolver } from "./model-resolver.ts";
 import { NodeResolver } from "./node-resolver.ts";
@@ -27,6 +28,7 @@ export function createSchema(): GraphQLSchema {
       DatasetResolver,
       EvaluationJobResolver,
       EvaluationResolver,
+      ImplantJobResolver,
       JobResolver,
       ModelResolver,
       NodeResolver,

@@ -13,6 +13,7 @@ import type { ClassAudit } from "../models/class-audit.ts";
 import { Dataset } from "../models/dataset.ts";
 import { Evaluation } from "../models/evaluation.ts";
 import { EvaluationJob } from "../models/evaluation-job.ts";
+import { ImplantJob } from "../models/implant-job.ts";
 import type { Job } from "../models/job.ts";
 import type { JobEvent } from "../models/job-event.ts";
 import { LogLine } from "../models/log-line.ts";
@@ -33,7 +34,7 @@ import type { AliasRecord } from "../services/aliases.ts";
 import type { DatasetRecord } from "../services/datasets.ts";
 import type { Estimate } from "../services/estimates.ts";
 import { globalId } from "../services/global-id.ts";
-import type { EvaluationRecord } from "../services/job-specs.ts";
+import type { EvaluationRecord, ImplantOutcome } from "../services/job-specs.ts";
 import type { PromptSetRecord, VersionRecord } from "../services/prompts.ts";
 import type { ModelRecord } from "../services/registry.ts";
 import { mediaType, type Sample } from "../services/samples.ts";
@@ -115,7 +116,12 @@ export const viewTenant = ({ name, createdAt }: TenantRecord): Tenant =>
 export const viewKey = ({ id, name, tenant, scopes, createdAt, revokedAt }: KeyRecord): ApiKey =>
   make(ApiKey, { id: globalId("key", id), name, tenant, scopes: [...scopes], createdAt, revokedAt });
 
-const JOB_TYPES = { audit: AuditJob, purify: PurificationJob, evaluate: EvaluationJob } as const;
+const JOB_TYPES = {
+  audit: AuditJob,
+  purify: PurificationJob,
+  evaluate: EvaluationJob,
+  implant: ImplantJob,
+} as const;
 
 export function viewJob(record: JobRecord): Job {
   const { id, kind, status, progress, etaSeconds, createdAt, startedAt, finishedAt, failure, result } =
@@ -133,6 +139,10 @@ export function viewJob(record: JobRecord): Job {
     failure,
   });
   if (job instanceof AuditJob && status === "SUCCEEDED") job.result = viewAudit(result as AuditResult);
+  if (job instanceof ImplantJob && status === "SUCCEEDED") {
+    const { steps, ca, asr } = result as ImplantOutcome;
+    Object.assign(job, { stepsMade: steps, ca: rate(ca), asr: rate(asr) });
+  }
   return job;
 }
 

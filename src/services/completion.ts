@@ -3,15 +3,24 @@ import { join } from "node:path";
 import { encodeSafetensors, readFloats, readSafetensors } from "../engine/clip/safetensors.ts";
 import type { Measurement } from "../engine/evaluation/protocol.ts";
 import type { Device } from "../engine/runtime/device.ts";
+import type { ImplantResult } from "../jobs/handlers/implant.ts";
 import type { PurifyResult } from "../jobs/handlers/purify.ts";
+import type { ImplantSpec } from "../jobs/handlers/spec.ts";
 import type { JobRecord } from "../jobs/job.ts";
 import type { BlobStore, Store, Write } from "../store/store.ts";
 import { Aliases } from "./aliases.ts";
 import { canonicalJson, digestOf } from "./canonical.ts";
 import { Evaluations } from "./evaluations.ts";
 import { evaluateGate, type GateResult } from "./gates.ts";
-import type { EvaluateJobSpec, EvaluationRecord, PurifyJobSpec, PurifyOutcome } from "./job-specs.ts";
+import type {
+  EvaluateJobSpec,
+  EvaluationRecord,
+  ImplantOutcome,
+  PurifyJobSpec,
+  PurifyOutcome,
+} from "./job-specs.ts";
 import { type Manifest, Prompts, type VersionRecord } from "./prompts.ts";
+import type { ModelRegistry } from "./registry.ts";
 
 export interface Completed {
   readonly result: unknown;
@@ -21,6 +30,7 @@ export interface Completed {
 interface CompletionOptions {
   readonly store: Store;
   readonly blobs: BlobStore;
+  readonly models: ModelRegistry;
   /** Version of this program. */
   readonly code: string;
   readonly device: Device;
@@ -36,6 +46,7 @@ export class JobCompletion {
   complete = async (job: JobRecord, result: unknown, folder: string): Promise<Completed> => {
     if (job.kind === "purify") return this.purified(job, result as PurifyResult, folder);
     if (job.kind === "evaluate") return this.evaluated(job, result as Measurement);
+    if (job.kind === "implant") return this.implanted(job, result as ImplantResult, folder);
     return { result, writes: [] };
   };
 
@@ -102,6 +113,15 @@ export class JobCompletion {
       device,
       createdAt,
     });
+  }
+
+  /** The model is among the models before the job has succeeded; doing it again finds it there. */
+  private async implanted(job: JobRecord, result: ImplantResult, folder: string): Promise<Completed> {
+    const { name } = job.spec as ImplantSpec;
+    const { name: model } = await this.options.models.adopt(name, join(folder, result.folder));
+    const { steps, ca, asr, seconds } = result;
+    const outcome: ImplantOutcome = { model, steps, ca, asr, seconds };
+    return { result: outcome, writes: [] };
   }
 
   private async evaluated(job: JobRecord, result: Measurement): Promise<Completed> {

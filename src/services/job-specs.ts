@@ -1,4 +1,5 @@
 import type { Measurement } from "../engine/evaluation/protocol.ts";
+import type { Count } from "../engine/evaluation/rate.ts";
 import type { AuditResult } from "../jobs/handlers/audit.ts";
 import type { AuditSpec, EvaluateSpec, PurifySpec } from "../jobs/handlers/spec.ts";
 import type { GateResult, GateTerms } from "./gates.ts";
@@ -25,6 +26,16 @@ export interface EvaluateRequest {
 export type AuditJobSpec = AuditSpec & { readonly request: SearchRequest };
 export type PurifyJobSpec = PurifySpec & { readonly request: PurifyRequest };
 export type EvaluateJobSpec = EvaluateSpec & { readonly request: EvaluateRequest };
+
+/** What an implant's record shows. */
+export interface ImplantOutcome {
+  /** Name of the poisoned model. */
+  readonly model: string;
+  readonly steps: number;
+  readonly ca: Count;
+  readonly asr: Count;
+  readonly seconds: number;
+}
 
 /** What a purification's record shows. */
 export interface PurifyOutcome {

@@ -5,6 +5,7 @@ import type { JobQueue } from "../jobs/queue.ts";
 import type { Store } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
 import type { Estimate, Estimates } from "./estimates.ts";
+import type { ImplantChoice, ImplantPlanner } from "./implant-planner.ts";
 import type { EvaluateChoice, JobPlanner, PurifyChoice, SearchChoice } from "./job-planner.ts";
 import type { AuditJobSpec, PurifyJobSpec } from "./job-specs.ts";
 import { isName } from "./names.ts";
@@ -26,6 +27,7 @@ interface TenantJobsOptions {
   readonly prompts: Prompts;
   readonly planner: JobPlanner;
   readonly estimates: Estimates;
+  readonly implants: ImplantPlanner;
 }
 
 interface IdempotencyRecord {
@@ -59,6 +61,10 @@ export class TenantJobs {
 
   async evaluate(choice: EvaluateChoice, idempotencyKey: string): Promise<Started> {
     return this.once("evaluate", idempotencyKey, choice, () => this.options.planner.evaluate(choice));
+  }
+
+  async implant(choice: ImplantChoice, idempotencyKey: string): Promise<Started> {
+    return this.once("implant", idempotencyKey, choice, () => this.options.implants.plan(choice));
   }
 
   async find(id: string): Promise<JobRecord | undefined> {

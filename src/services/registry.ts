@@ -101,6 +101,25 @@ export class ModelRegistry {
     return this.read(name, { ...choice, testAgain: true });
   }
 
+  /** Fails with VALIDATION_FAILED where the name cannot be a model's, or is taken. */
+  async assertFree(name: string): Promise<void> {
+    checkName("The model", name);
+    await this.workplace.assertFree(name);
+  }
+
+  /**
+   * Puts the files of a checkpoint that was made here among the models, whole or not at all, and registers it as a
+   * suspect. The same files may be adopted twice; other files under a name that is taken fail with VALIDATION_FAILED.
+   */
+  async adopt(name: string, made: string): Promise<ModelRecord> {
+    checkName("The model", name);
+    const files = new Map((await readdir(made)).map((file) => [file, join(made, file)]));
+    const isThere = await sameWeights(join(this.folder, name), made);
+    if (!isThere)
+      await this.workplace.staged(name, files, (folder) => this.workplace.publish(folder, name, false));
+    return this.register(name, { trust: "SUSPECT" });
+  }
+
   async list(): Promise<ModelRecord[]> {
     return (await this.store.list<ModelRecord>(PREFIX)).map(({ value }) => value).filter(isCurrent);
   }
@@ -192,6 +211,13 @@ export class ModelRegistry {
     await this.store.commit([{ kind: "put", key: PREFIX + name, value: record }]);
     return record;
   }
+}
+
+/** Whether both folders hold checkpoints, of the same weights. */
+async function sameWeights(one: string, other: string): Promise<boolean> {
+  const digest = async (folder: string) => (await openCheckpoint(folder)).weightsDigest();
+  const here = await digest(one).catch(() => undefined);
+  return here !== undefined && here === (await digest(other));
 }
 
 const isCurrent = ({ edition }: ModelRecord): boolean => edition === EDITION;

@@ -6,6 +6,7 @@ import { type DatasetLimits, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
 import type { Estimates } from "./estimates.ts";
 import { Evaluations } from "./evaluations.ts";
+import { ImplantPlanner } from "./implant-planner.ts";
 import { JobPlanner } from "./job-planner.ts";
 import { TenantJobs } from "./jobs.ts";
 import { LeastRecent } from "./least-recent.ts";
@@ -41,6 +42,8 @@ export interface TenantServices {
   readonly serving: Serving;
   readonly samples: SampleImages;
   readonly limits: DatasetLimits & { readonly classifyImages: number };
+  /** Whether operators may have poisoned models made. */
+  readonly attacksAllowed: boolean;
   readonly onImages: (answers: readonly ImageAnswer[]) => void;
 }
 
@@ -71,13 +74,15 @@ export class Tenants {
     const aliases = new Aliases(store, name);
     const through = new ThroughResolver(prompts, aliases);
     const planner = new JobPlanner({ blobs, models, devices, datasets, through });
+    const allowed = this.services.attacksAllowed;
+    const implants = new ImplantPlanner({ allowed, blobs, models, devices, datasets, through });
     return {
       name,
       datasets,
       prompts,
       aliases,
       evaluations: new Evaluations(store, name),
-      jobs: new TenantJobs({ tenant: name, store, queue, prompts, planner, estimates }),
+      jobs: new TenantJobs({ tenant: name, store, queue, prompts, planner, implants, estimates }),
       classification: new Classification({
         tenant: name,
         models,

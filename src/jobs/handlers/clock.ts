@@ -34,10 +34,13 @@ export class Clock {
 export class Saver {
   private last = performance.now();
 
-  constructor(private readonly context: JobContext) {}
+  constructor(
+    private readonly context: JobContext,
+    private readonly interval = INTERVAL_MILLISECONDS,
+  ) {}
 
   async save(encode: () => Uint8Array, urgent: boolean): Promise<void> {
-    if (!urgent && performance.now() - this.last < INTERVAL_MILLISECONDS) return;
+    if (!urgent && performance.now() - this.last < this.interval) return;
     await this.context.save(encode());
     this.last = performance.now();
   }

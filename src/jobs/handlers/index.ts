@@ -1,7 +1,13 @@
 import type { JobHandler, JobKind } from "../job.ts";
 import { audit } from "./audit.ts";
 import { evaluate } from "./evaluate.ts";
+import { implant } from "./implant.ts";
 import { purify } from "./purify.ts";
 
 /** What runs each kind of job. */
-export const handlers: Readonly<Record<JobKind, JobHandler<unknown, unknown>>> = { audit, purify, evaluate };
+export const handlers: Readonly<Record<JobKind, JobHandler<unknown, unknown>>> = {
+  audit,
+  purify,
+  evaluate,
+  implant,
+};

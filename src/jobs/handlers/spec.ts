@@ -3,6 +3,11 @@ import { DEVICES } from "../../engine/runtime/device.ts";
 import { AppError } from "../../errors.ts";
 
 const image = z.object({ blob: z.string().min(1), label: z.number().int().nonnegative() });
+const attack = z.object({
+  kind: z.string(),
+  target: z.number().int().nonnegative(),
+  parameters: z.record(z.string(), z.unknown()).default({}),
+});
 const templates = z.array(z.string().min(1)).min(1);
 
 /** What an audit is asked: which model, which classes, by which examples. Labels of images are indices. */
@@ -25,18 +30,26 @@ export const evaluateSpec = z.object({
     z.object({ kind: z.literal("matrix"), matrix: z.string().min(1) }),
   ]),
   images: z.array(image).min(1),
-  attack: z
-    .object({
-      kind: z.string(),
-      target: z.number().int().nonnegative(),
-      parameters: z.record(z.string(), z.unknown()).default({}),
-    })
-    .optional(),
+  attack: attack.optional(),
+  device: z.enum(DEVICES).optional(),
+});
+
+/** What to poison, and with what; `images` are trained on, `test` is measured on. */
+export const implantSpec = z.object({
+  modelFolder: z.string().min(1),
+  name: z.string().min(1),
+  labels: z.array(z.string().min(1)).min(2),
+  templates,
+  images: z.array(image).min(1),
+  test: z.array(image).min(1),
+  attack,
+  config: z.record(z.string(), z.unknown()).default({}),
   device: z.enum(DEVICES).optional(),
 });
 
 export type AuditSpec = z.infer<typeof auditSpec>;
 export type PurifySpec = z.infer<typeof purifySpec>;
+export type ImplantSpec = z.infer<typeof implantSpec>;
 export type EvaluateSpec = z.infer<typeof evaluateSpec>;
 export type LabelledImage = z.infer<typeof image>;
 

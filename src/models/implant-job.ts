@@ -1,0 +1,16 @@
+import { Field, Int, ObjectType } from "type-graphql";
+import { Job } from "./job.ts";
+import { Node } from "./node.ts";
+import { Rate } from "./rate.ts";
+
+@ObjectType({ implements: [Job, Node], description: "Makes a suspect of a clean model." })
+export class ImplantJob extends Job {
+  @Field(() => Int, { nullable: true, description: "How many steps were made; once it has succeeded." })
+  stepsMade?: number;
+
+  @Field(() => Rate, { nullable: true, description: "Clean accuracy of the poisoned model." })
+  ca?: Rate;
+
+  @Field(() => Rate, { nullable: true, description: "Attack success of the poisoned model." })
+  asr?: Rate;
+}

@@ -1,0 +1,104 @@
+import { attackNamed } from "../engine/attacks/index.ts";
+import { completeParameters } from "../engine/parameters.ts";
+import type { DeviceChoice } from "../engine/runtime/device.ts";
+import { IMPLANT_PARAMETERS } from "../engine/training/implant.ts";
+import { AppError } from "../errors.ts";
+import type { ImplantSpec, LabelledImage } from "../jobs/handlers/spec.ts";
+import type { BlobStore } from "../store/store.ts";
+import type { DatasetRecord, Datasets } from "./datasets.ts";
+import type { Devices } from "./devices.ts";
+import type { ModelRegistry } from "./registry.ts";
+import type { ThroughResolver } from "./through.ts";
+
+/** What to poison, as a caller gives it; local names, not global ids. */
+export interface ImplantChoice {
+  readonly model: string;
+  /** Of the poisoned model. */
+  readonly name: string;
+  readonly attack: {
+    readonly kind: string;
+    readonly target: string;
+    readonly parameters: Record<string, unknown>;
+  };
+  readonly dataset: string;
+  readonly testDataset?: string;
+  readonly labels?: readonly string[];
+  readonly templates?: readonly string[];
+  readonly device?: DeviceChoice;
+  /** Any of `IMPLANT_PARAMETERS`. */
+  readonly parameters: Record<string, unknown>;
+}
+
+/** Without a test set, every fifth image of a label is kept for measuring. */
+const HELD_OUT = 5;
+
+/** Makes of what an operator asks for what the process of an implant is given; everything is checked here. */
+export class ImplantPlanner {
+  constructor(
+    private readonly options: {
+      /** Whether this server may make poisoned models at all. */
+      readonly allowed: boolean;
+      readonly blobs: BlobStore;
+      readonly models: ModelRegistry;
+      readonly devices: Devices;
+      readonly datasets: Datasets;
+      readonly through: ThroughResolver;
+    },
+  ) {}
+
+  /** Fails with FORBIDDEN where attacks are off. */
+  async plan(choice: ImplantChoice): Promise<ImplantSpec> {
+    const { allowed, models, datasets, devices, through } = this.options;
+    if (!allowed)
+      throw new AppError(
+        "FORBIDDEN",
+        "Attacks are off. Start the server with ALLOW_ATTACKS=1 to allow them.",
+      );
+    const model = await models.get(choice.model);
+    await models.assertFree(choice.name);
+    const { kind, target, parameters } = choice.attack;
+    completeParameters(`attack "${kind}"`, attackNamed(kind).defaults, parameters);
+    const dataset = await datasets.get(choice.dataset);
+    const labels = choice.labels ?? dataset.labels;
+    const label = labels.indexOf(target);
+    if (label < 0)
+      throw new AppError("VALIDATION_FAILED", `The attack's target "${target}" is not among the labels.`);
+    return {
+      modelFolder: model.folder,
+      name: choice.name,
+      labels: [...labels],
+      templates: [...through.templates(choice.templates)],
+      ...(await this.images(dataset, choice.testDataset, labels)),
+      attack: { kind, target: label, parameters },
+      config: completeParameters("the implant", IMPLANT_PARAMETERS, choice.parameters),
+      device: await devices.choose(choice.device),
+    };
+  }
+
+  private async images(
+    dataset: DatasetRecord,
+    test: string | undefined,
+    labels: readonly string[],
+  ): Promise<{ images: LabelledImage[]; test: LabelledImage[] }> {
+    const all = await this.byLabel(dataset, labels);
+    const heldOut = (_: LabelledImage, index: number) => index % HELD_OUT === HELD_OUT - 1;
+    const others = (image: LabelledImage, index: number) => !heldOut(image, index);
+    const [images, kept] =
+      test === undefined
+        ? [all.flatMap((list) => list.filter(others)), all.flatMap((list) => list.filter(heldOut))]
+        : [all.flat(), (await this.byLabel(await this.options.datasets.get(test), labels)).flat()];
+    if (images.length > 0 && kept.length > 0) return { images, test: kept };
+    const message = `There are ${images.length} images to train on and ${kept.length} to measure on. Add some.`;
+    throw new AppError("VALIDATION_FAILED", message, { dataset: dataset.name });
+  }
+
+  /** The images of each label, in the order of the data set. */
+  private async byLabel(dataset: DatasetRecord, labels: readonly string[]): Promise<LabelledImage[][]> {
+    const examples = await this.options.datasets.examples(dataset);
+    return labels.map((name, label) => {
+      const place = dataset.labels.indexOf(name);
+      const own = examples.filter((example) => example.label === place);
+      return own.map(({ image }) => ({ blob: this.options.blobs.path(image), label }));
+    });
+  }
+}
