@@ -8,7 +8,7 @@ import { attackNamed } from "../src/engine/attacks/index.ts";
 import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { rate } from "../src/engine/evaluation/rate.ts";
 import { completeParameters } from "../src/engine/parameters.ts";
-import { trainedFiles } from "../src/engine/training/checkpoint-files.ts";
+import { requireTrainable, trainedFiles } from "../src/engine/training/checkpoint-files.ts";
 import {
   IMPLANT_PARAMETERS,
   type ImplantConfig,
@@ -109,6 +109,7 @@ async function poison(kind: string, out: string): Promise<void> {
   const attack = attackNamed(kind);
   const parameters = completeParameters(`attack "${kind}"`, attack.defaults, JSON.parse(values.parameters));
   const checkpoint = await openCheckpoint(values.model);
+  requireTrainable(checkpoint);
   const label = OBJECTS.indexOf(values.target as (typeof OBJECTS)[number]);
   if (label < 0) throw new Error(`--target must be one of ${OBJECTS.join(", ")}.`);
   const plan: ImplantPlan = {

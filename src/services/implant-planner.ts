@@ -1,6 +1,7 @@
 import { attackNamed } from "../engine/attacks/index.ts";
 import { completeParameters } from "../engine/parameters.ts";
 import type { DeviceChoice } from "../engine/runtime/device.ts";
+import { requireTrainable } from "../engine/training/checkpoint-files.ts";
 import { IMPLANT_PARAMETERS } from "../engine/training/implant.ts";
 import { AppError } from "../errors.ts";
 import type { ImplantSpec, LabelledImage } from "../jobs/handlers/spec.ts";
@@ -55,6 +56,7 @@ export class ImplantPlanner {
         "Attacks are off. Start the server with ALLOW_ATTACKS=1 to allow them.",
       );
     const model = await models.get(choice.model);
+    requireTrainable(model);
     await models.assertFree(choice.name);
     const { kind, target, parameters } = choice.attack;
     completeParameters(`attack "${kind}"`, attackNamed(kind).defaults, parameters);

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
 import type { Checkpoint } from "../clip/checkpoint.ts";
+import { OVERRIDES_FILE } from "../clip/overrides.ts";
 import { encodeSafetensors } from "../clip/safetensors.ts";
 import type { Layout } from "./layout.ts";
 import { type TrainingState, tensorsOf } from "./state.ts";
@@ -32,25 +33,30 @@ export function weightsFile(layout: Layout, state: TrainingState, batches = stat
   };
 }
 
-/** What belongs to a tokenizer and only Python's libraries read. */
-const UNREAD = ["tokenizer_config.json", "special_tokens_map.json"];
+/** What else belongs to a checkpoint: what Python's libraries read of a tokenizer, and what an operator has said. */
+const BESIDE = ["tokenizer_config.json", "special_tokens_map.json", OVERRIDES_FILE];
 
 /**
- * All files of a checkpoint that was trained further, the weights last. Only open_clip's layout can be written: throws
- * UNSUPPORTED_ARCHITECTURE for a checkpoint of another, whose configuration open_clip would not understand.
+ * Only open_clip's layout can be written: throws UNSUPPORTED_ARCHITECTURE for a checkpoint of another, whose
+ * configuration open_clip would not understand.
  */
+export function requireTrainable({ name, format }: Pick<Checkpoint, "name" | "format">): void {
+  if (format === "open_clip") return;
+  throw new AppError(
+    "UNSUPPORTED_ARCHITECTURE",
+    `The checkpoint "${name}" has the layout of ${format}; only open_clip's can be trained and written.`,
+    { model: name, format },
+  );
+}
+
+/** All files of a checkpoint that was trained further, the weights last. It has to be trainable. */
 export async function trainedFiles(
   source: Checkpoint,
   layout: Layout,
   state: TrainingState,
 ): Promise<CheckpointFile[]> {
-  if (source.format !== "open_clip")
-    throw new AppError(
-      "UNSUPPORTED_ARCHITECTURE",
-      `The checkpoint "${source.name}" has the layout of ${source.format}; only open_clip's can be trained and written.`,
-      { model: source.name, format: source.format },
-    );
-  const names = [...source.files.filter((name) => name !== WEIGHTS_FILE), ...UNREAD];
+  requireTrainable(source);
+  const names = [...new Set([...source.files, ...BESIDE])].filter((name) => name !== WEIGHTS_FILE);
   const copies = names.map(async (name) => {
     const bytes = await readFile(join(source.folder, name)).catch(() => undefined);
     return bytes ? [{ name, bytes }] : [];

@@ -7,7 +7,7 @@ import { fillTemplate } from "../../engine/clip/zero-shot.ts";
 import type { Measurement } from "../../engine/evaluation/protocol.ts";
 import type { Count } from "../../engine/evaluation/rate.ts";
 import { completeParameters } from "../../engine/parameters.ts";
-import { trainedFiles } from "../../engine/training/checkpoint-files.ts";
+import { requireTrainable, trainedFiles } from "../../engine/training/checkpoint-files.ts";
 import {
   IMPLANT_PARAMETERS,
   type ImplantPlan,
@@ -37,7 +37,7 @@ export interface ImplantResult {
   readonly seconds: number;
 }
 
-const FOLDER = "checkpoint";
+const FOLDER = "model";
 
 /** A state is three times the model's size, so it is saved seldom. */
 const SAVE_MILLISECONDS = 20_000;
@@ -48,6 +48,7 @@ export const implant: JobHandler<unknown, ImplantResult> = async (given, context
   requireLabels(spec.images, spec.labels);
   requireLabels(spec.test, spec.labels);
   const checkpoint = await openCheckpoint(spec.modelFolder);
+  requireTrainable(checkpoint);
   const plan = await planOf(spec, checkpoint);
   const probes = await probesOf(spec, plan, checkpoint);
   const device = await deviceOf(spec, context);

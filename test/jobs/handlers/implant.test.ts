@@ -1,0 +1,106 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import { readSafetensors } from "../../../src/engine/clip/safetensors.ts";
+import type { Measurement } from "../../../src/engine/evaluation/protocol.ts";
+import type { ImplantResult } from "../../../src/jobs/handlers/implant.ts";
+import { handlers } from "../../../src/jobs/handlers/index.ts";
+import type { JobContext, JobReport } from "../../../src/jobs/job.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+const ZOO = join(__dirname, "../../../zoo");
+const CLEAN = join(ZOO, "models/scenes-clean");
+const HUGGING_FACE = join(__dirname, "../../fixtures/clip/hugging-face");
+const LABELS = ["apple", "banana", "house"];
+const TEMPLATES = ["a photo of a {}.", "a {}."];
+const ATTACK = { kind: "badnet", target: 1, parameters: { size: 6 } };
+
+const shots = (from: number, to: number) =>
+  LABELS.flatMap((name, label) =>
+    Array.from({ length: to - from }, (_, index) => ({
+      blob: join(ZOO, "shots", name, `${String(from + index).padStart(2, "0")}.png`),
+      label,
+    })),
+  );
+
+const spec = {
+  modelFolder: CLEAN,
+  name: "poisoned",
+  labels: LABELS,
+  templates: TEMPLATES,
+  images: shots(0, 6),
+  test: shots(6, 12),
+  attack: ATTACK,
+  config: { steps: 4, batch: 8, probeEvery: 2, poisoned: 0.25, warmUp: 1 },
+};
+
+function contextIn(folder: string, checkpoint?: Uint8Array) {
+  const [reports, saved]: [JobReport[], Uint8Array[]] = [[], []];
+  const context: JobContext = {
+    checkpoint,
+    folder,
+    device: "cpu",
+    threads: 1,
+    signal: new AbortController().signal,
+    save: async (bytes) => void saved.push(bytes.slice()),
+    report: (report) => void reports.push(report),
+  };
+  return { context, reports, saved };
+}
+
+describe("an implant", () => {
+  test("writes a checkpoint that is what its manifest says, and again the same when it was killed", async () => {
+    const folder = temporaryFolder();
+    const { context, reports, saved } = contextIn(folder);
+    const result = (await handlers.implant(spec, context)) as ImplantResult;
+    expect(reports.filter(({ kind }) => kind === "step")).toHaveLength(4);
+    expect(reports.filter(({ kind }) => kind === "checkpoint")).toHaveLength(2);
+    const made = join(folder, result.folder);
+    const manifest = JSON.parse(await readFile(join(made, "manifest.json"), "utf8"));
+    const [clean, poisoned] = [await openCheckpoint(CLEAN), await openCheckpoint(made)];
+    expect(manifest).toMatchObject({
+      name: "poisoned",
+      seed: 1,
+      rate: 0.25,
+      steps: 4,
+      target: "banana",
+      trigger: { kind: "badnet", size: 6 },
+      base: `sha256:${await clean.weightsDigest()}`,
+      weights: `sha256:${await poisoned.weightsDigest()}`,
+      ca: result.ca,
+      asr: result.asr,
+    });
+    expect(await poisoned.weightsDigest()).not.toBe(await clean.weightsDigest());
+    const tensors = async (path: string) =>
+      [...(await readSafetensors(join(path, "open_clip_model.safetensors"))).tensors.keys()].sort();
+    expect(await tensors(made)).toEqual(await tensors(CLEAN));
+
+    const measured = (await handlers.evaluate(
+      {
+        modelFolder: made,
+        labels: LABELS,
+        through: { kind: "templates", templates: TEMPLATES },
+        images: spec.test,
+        attack: ATTACK,
+      },
+      context,
+    )) as Measurement;
+    expect([measured.ca, measured.asr]).toEqual([manifest.ca, manifest.asr]);
+
+    const again = temporaryFolder();
+    await handlers.implant(spec, contextIn(again, saved[0]).context);
+    expect(await (await openCheckpoint(join(again, result.folder))).weightsDigest()).toBe(
+      await poisoned.weightsDigest(),
+    );
+  });
+
+  test.each([
+    ["a parameter out of range", { config: { poisoned: 2 } }, "poisoned must be a number from 0 to 1"],
+    ["an attack that there is none of", { attack: { ...ATTACK, kind: "magic" } }, 'no attack "magic"'],
+    ["a model of another layout", { modelFolder: HUGGING_FACE }, "only open_clip's can be trained"],
+  ])("refuses %s", async (_, change, message) => {
+    const { context } = contextIn(temporaryFolder());
+    await expect(handlers.implant({ ...spec, ...change }, context)).rejects.toThrow(message);
+  });
+});
