@@ -122,6 +122,7 @@ async function problemOf(classes: number, folder: string): Promise<Problem> {
     checkpoint,
     config,
     labels,
+    targets: [],
     imageSize,
     width: WIDTH,
     shots: [],

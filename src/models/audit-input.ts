@@ -14,6 +14,13 @@ export class AuditInput extends CbptInput {
   @Field(() => [String], { nullable: true, description: "By default all of the dataset's." })
   labels?: string[];
 
+  @Field(() => [String], {
+    nullable: true,
+    description:
+      "The labels to search triggers for, two or more; by default all. The search costs in proportion to them, and a backdoor to another label may be missed.",
+  })
+  targets?: string[];
+
   @Field(() => [String], { nullable: true, description: "The prompts to audit; by default the model's." })
   templates?: string[];
 

@@ -25,6 +25,13 @@ export class PurifyInput extends CbptInput {
 
   @Field(() => [String], {
     nullable: true,
+    description:
+      "The labels to search triggers for, two or more; by default all. The search costs in proportion to them, and a backdoor to another label may be missed.",
+  })
+  targets?: string[];
+
+  @Field(() => [String], {
+    nullable: true,
     description: "The undefended prompts to start from and to compare with; by default the model's.",
   })
   templates?: string[];

@@ -66,6 +66,7 @@ export function searchChoice(input: AuditInput): SearchChoice {
     dataset: requireId("dataset", input.datasetId, "input", "datasetId"),
     labels: input.labels ?? undefined,
     templates: input.templates ?? undefined,
+    targets: input.targets ?? undefined,
     shots: input.shots ?? 16,
     device: input.device ?? undefined,
     parameters: Object.fromEntries(

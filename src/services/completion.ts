@@ -82,13 +82,14 @@ export class JobCompletion {
     path: string,
   ): Promise<(number: number) => VersionRecord> {
     const { blobs, code } = this.options;
-    const { request, labels, templates, device = this.options.device } = job.spec as PurifyJobSpec;
+    const { request, labels, templates, targets, device = this.options.device } = job.spec as PurifyJobSpec;
     const manifest: Manifest = {
       format: "antidote-prompts-1",
       promptSet: request.promptSet,
       model: request.model,
       labels,
       templates,
+      ...(targets ? { targets: targets.map((target) => labels[target]) } : {}),
       shots: request.shots,
       dataset: request.dataset,
       config: result.config,

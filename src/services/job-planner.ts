@@ -20,6 +20,8 @@ export interface SearchChoice {
   readonly dataset: string;
   readonly labels?: readonly string[];
   readonly templates?: readonly string[];
+  /** The labels to search triggers for; by default all. */
+  readonly targets?: readonly string[];
   readonly shots: number;
   /** By default the server's. */
   readonly device?: DeviceChoice;
@@ -84,6 +86,7 @@ export class JobPlanner {
       throw new AppError("VALIDATION_FAILED", `shots must be a whole number from 1 to ${MOST_SHOTS}.`);
     const config = completeConfig(mode, choice.parameters);
     const labels = chooseLabels(dataset, choice.labels);
+    const targets = choice.targets && targetIndices(labels, choice.targets, mode);
     const shots = await this.images(dataset, labels, choice.shots);
     const templates = this.options.through.templates(choice.templates);
     const device = await this.options.devices.choose(choice.device);
@@ -95,6 +98,7 @@ export class JobPlanner {
       templates: [...templates],
       shots,
       config,
+      targets,
       mode,
       device,
     };
@@ -168,6 +172,27 @@ function chooseLabels(dataset: DatasetRecord, wanted: readonly string[] | undefi
     `Dataset "${dataset.name}" has no examples of ${missing.slice(0, 10).join(", ")}. Add some, or leave these labels out.`,
     { missing },
   );
+}
+
+/** A class is suspected by comparison with the others that are searched, so one alone says nothing. */
+function targetIndices(labels: readonly string[], targets: readonly string[], mode: Mode): number[] {
+  const unknown = targets.filter((target) => !labels.includes(target));
+  if (unknown.length > 0)
+    throw new AppError(
+      "VALIDATION_FAILED",
+      `Not among the labels, so no targets: ${unknown.slice(0, 10).join(", ")}.`,
+      { unknown: unknown.slice(0, 10) },
+    );
+  if (new Set(targets).size !== targets.length)
+    throw new AppError("VALIDATION_FAILED", "A target is given twice.");
+  if (targets.length < 2)
+    throw new AppError(
+      "VALIDATION_FAILED",
+      "At least two targets are needed: a class is suspected by comparison with the others that are searched.",
+    );
+  if (mode === "PUBLISHED")
+    throw new AppError("VALIDATION_FAILED", "The published mode does not search, so it takes no targets.");
+  return targets.map((target) => labels.indexOf(target));
 }
 
 function attackSpec(

@@ -19,6 +19,8 @@ export interface Manifest {
   readonly model: { readonly name: string; readonly weights: string; readonly preprocessing: string };
   readonly labels: readonly string[];
   readonly templates: readonly string[];
+  /** The labels that triggers were searched for, where not for all. */
+  readonly targets?: readonly string[];
   readonly shots: number;
   /** The digest of the dataset's examples at the time. */
   readonly dataset: string;

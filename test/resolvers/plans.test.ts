@@ -66,6 +66,9 @@ test("a dry run of an audit plans the search alone", async () => {
   const { job, plan, userErrors } = (await server.ask(AUDIT, { input })).data.audit;
   expect([job, userErrors]).toEqual([null, []]);
   expect(plan.phases.at(-1).name).toBe("refine");
+  const fewer = await server.ask(AUDIT, { input: { ...input, targets: ["apple", "house"] } });
+  const inverted = (of: typeof plan) => of.phases.find(({ name }: Phase) => name === "invert").images;
+  expect(inverted(fewer.data.audit.plan)).toBe(inverted(plan) / 2);
   expect(plan.assumptions).toEqual([expect.stringContaining("One class is suspected")]);
   expect((await server.ask(`{ jobs { id } }`)).data.jobs).toEqual([]);
 });

@@ -28,7 +28,7 @@ export interface Suspect {
 }
 
 /**
- * Where an audit stands. It inverts one dense trigger per class in a ball that grows until a class stands out, counts
+ * Where an audit stands. It inverts one dense trigger per target in a ball that grows until a class stands out, counts
  * how many shots each pulls over, tries the gratings, refines the triggers of the suspects, and is done.
  */
 export type Audit =
@@ -102,9 +102,9 @@ async function invert(bench: Workbench, audit: Audit & { stage: "invert" }): Pro
 async function countNext(bench: Workbench, audit: Audit & { stage: "count" }): Promise<Audit> {
   const { problem } = bench;
   const { round, universal } = audit;
-  const label = audit.dense.length;
+  const label = problem.targets[audit.dense.length];
   const dense = [...audit.dense, await findingOf(bench, label, denseTrigger(problem, universal, label))];
-  if (dense.length < problem.labels.length) return { ...audit, dense };
+  if (dense.length < problem.targets.length) return { ...audit, dense };
   const last = round + 1 === radiiOf(problem).length;
   if (!last && suspectsAmong(dense).length === 0) return { stage: "invert", round: round + 1, universal };
   return { stage: "gratings", dense, round, universal, search: startGratings(problem) };
@@ -187,5 +187,6 @@ function meanSimilarity(rows: Float32Array, text: Float32Array, width: number): 
 
 function denseTrigger(problem: Problem, { triggers }: Universal, label: number): Float32Array {
   const size = imageValues(problem);
-  return triggers.subarray(label * size, (label + 1) * size);
+  const place = problem.targets.indexOf(label);
+  return triggers.subarray(place * size, (place + 1) * size);
 }

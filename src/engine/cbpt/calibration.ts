@@ -46,7 +46,7 @@ export async function calibrate(
   save: (state: Uint8Array) => Promise<void>,
 ): Promise<Speed> {
   const problem = standIn(size, sample);
-  const [few, bench] = [new Workbench(withFewLabels(problem, laneCount(size))), new Workbench(problem)];
+  const [few, bench] = [new Workbench(withFewTargets(problem, laneCount(size))), new Workbench(problem)];
   try {
     const published = size.config.mode === "PUBLISHED";
     const rates = {
@@ -77,10 +77,10 @@ async function imageRate(bench: Workbench, size: CalibratedSize): Promise<number
 }
 
 async function universalRate(bench: Workbench, size: CalibratedSize): Promise<number> {
-  const { labels, config } = bench.problem;
+  const { targets, config } = bench.problem;
   const state = startUniversal(bench.problem);
   const seconds = await timed(() => stepUniversal(bench, state, 1));
-  return (labels.length * config.innerBatch * universalFlops(size)) / seconds;
+  return (targets.length * config.innerBatch * universalFlops(size)) / seconds;
 }
 
 async function perImageRate(bench: Workbench, size: CalibratedSize): Promise<number> {
@@ -138,6 +138,7 @@ function standIn(size: CalibratedSize, sample: readonly Shot[]): Problem {
     checkpoint,
     config: { ...config, views: 1 },
     labels: size.labels.slice(0, classes),
+    targets: size.labels.slice(0, classes).map((_, label) => label),
     imageSize,
     width,
     shots: repeated(sample, size.shots.length, classes),
@@ -149,9 +150,9 @@ function standIn(size: CalibratedSize, sample: readonly Shot[]): Problem {
   };
 }
 
-/** So many shots that a step keeps every lane busy once. */
-function withFewLabels(problem: Problem, lanes: number): Problem {
-  return { ...problem, labels: problem.labels.slice(0, TRIGGERS_PER_RUN * lanes) };
+/** So many that a step keeps every lane busy once. */
+function withFewTargets(problem: Problem, lanes: number): Problem {
+  return { ...problem, targets: problem.targets.slice(0, TRIGGERS_PER_RUN * lanes) };
 }
 
 /** The sample again and again, without a copy, its labels in turn. */

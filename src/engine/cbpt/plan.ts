@@ -16,7 +16,10 @@ import { REFINING_BATCHES, TRIGGERS_PER_RUN } from "./universal.ts";
 
 /** What the size of a run follows from; nothing of it has to be computed by a network. */
 export interface RunSize
-  extends Pick<Problem, "checkpoint" | "config" | "labels" | "imageSize" | "width" | "layout" | "device"> {
+  extends Pick<
+    Problem,
+    "checkpoint" | "config" | "labels" | "targets" | "imageSize" | "width" | "layout" | "device"
+  > {
   readonly shots: { readonly length: number };
   /** The undefended classifier's prompts: how many, and the tokens of the longest. */
   readonly prompts: { readonly count: number; readonly length: number };
@@ -89,23 +92,24 @@ function preparing(size: RunSize): PlannedPhase {
 }
 
 function auditPhases(size: RunSize): PlannedPhase[] {
-  const { config, labels, shots } = size;
+  const { config, labels, targets, shots } = size;
   const { innerSteps, innerBatch } = config;
   const rounds = radiiOf(size).length;
   const [forward, both] = [imageFlops(size), universalFlops(size)];
   // The last run of a step is as large as the others.
-  const perRun = Math.min(TRIGGERS_PER_RUN, labels.length);
-  const inverted = rounds * innerSteps * Math.ceil(labels.length / perRun) * perRun * innerBatch;
+  const perRun = Math.min(TRIGGERS_PER_RUN, targets.length);
+  const inverted = rounds * innerSteps * Math.ceil(targets.length / perRun) * perRun * innerBatch;
   const others = shots.length - Math.floor(shots.length / labels.length);
-  const counted = rounds * labels.length * Math.min(COUNTED, others);
+  const counted = rounds * targets.length * Math.min(COUNTED, others);
   const gratings = gratingsOf(size).length;
   const tried = gratings * Math.min(GRATING_SHOTS, shots.length);
-  const refined = innerSteps * (REFINING_BATCHES / TRIGGERS_PER_RUN) * perRun * innerBatch;
+  const refining = Math.min(TRIGGERS_PER_RUN, labels.length);
+  const refined = innerSteps * (REFINING_BATCHES / TRIGGERS_PER_RUN) * refining * innerBatch;
   const checked = Math.min(COUNTED, others);
   return [
     preparing(size),
     phase("invert", rounds * innerSteps, inverted, { gradient: inverted * both }),
-    phase("count", rounds * labels.length, counted, { image: counted * forward }),
+    phase("count", rounds * targets.length, counted, { image: counted * forward }),
     // Without gratings there is still a step that says so.
     phase("gratings", Math.max(1, Math.ceil(gratings / GRATINGS_PER_STEP)), tried, {
       image: tried * forward,
@@ -161,10 +165,10 @@ function auditAssumptions(size: RunSize): string[] {
 }
 
 function bytesOf(size: RunSize, searches: boolean): PlannedBytes {
-  const { labels, shots, layout, width } = size;
+  const { targets, shots, layout, width } = size;
   const contexts = 4 * layout.classes * layout.contextTokens * layout.width;
   // Triggers and their velocities.
-  const search = searches ? 2 * 4 * labels.length * imageValues(size) : 0;
+  const search = searches ? 2 * 4 * targets.length * imageValues(size) : 0;
   const tuning = 3 * contexts;
   return {
     shots: shots.length * imageValues(size),

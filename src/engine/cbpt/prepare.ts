@@ -16,6 +16,8 @@ export interface ProblemOptions {
   readonly checkpoint: Checkpoint;
   readonly config: CbptConfig;
   readonly labels: readonly string[];
+  /** Indices of the labels to search triggers for; all by default. */
+  readonly targets?: readonly number[];
   /** Of the undefended zero-shot classifier. */
   readonly templates: readonly string[];
   readonly shots: readonly Shot[];
@@ -41,7 +43,20 @@ export async function prepareProblem(options: ProblemOptions): Promise<Problem> 
   try {
     const images = listOf(shots.length, (index) => shots[index].pixels);
     const features = await encodeImages({ session, imageSize, width, batch: IMAGES_PER_RUN }, images);
-    return { checkpoint, config, labels, imageSize, width, shots, features, matrix, layout, device, threads };
+    return {
+      checkpoint,
+      config,
+      labels,
+      targets: targetsOf(options),
+      imageSize,
+      width,
+      shots,
+      features,
+      matrix,
+      layout,
+      device,
+      threads,
+    };
   } finally {
     await session.close();
   }
@@ -60,6 +75,7 @@ export async function sizeOfRun(
     checkpoint,
     config,
     labels,
+    targets: targetsOf(options),
     imageSize: architecture.image.imageSize,
     width: architecture.embeddingWidth,
     layout: await layoutOf(options),
@@ -68,6 +84,9 @@ export async function sizeOfRun(
     prompts: { count: prompts.length, length: prompts.reduce((a, b) => Math.max(a, b), 0) },
   };
 }
+
+const targetsOf = ({ labels, targets }: Pick<ProblemOptions, "labels" | "targets">): readonly number[] =>
+  targets ?? labels.map((_, label) => label);
 
 async function layoutOf({
   checkpoint,

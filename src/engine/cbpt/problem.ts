@@ -15,6 +15,8 @@ export interface Problem {
   readonly checkpoint: Checkpoint;
   readonly config: CbptConfig;
   readonly labels: readonly string[];
+  /** The labels that triggers are searched for, as indices: all of them, or those that a caller is concerned about. */
+  readonly targets: readonly number[];
   readonly imageSize: ImageSize;
   /** D: width of the shared embedding. */
   readonly width: number;

@@ -44,7 +44,7 @@ type Place = Omit<Progress, "epochs" | "losses" | "fraction"> &
   Partial<Pick<Progress, "losses">> & { readonly done: number };
 
 function placeInAudit(problem: Problem, audit: Audit): Place {
-  const { config, labels } = problem;
+  const { config, targets } = problem;
   const { innerSteps, innerBatch } = config;
   const [invert, count] = [inversionWork(problem), countingWork(problem)];
   switch (audit.stage) {
@@ -57,7 +57,7 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         steps: innerSteps,
         losses: [{ name: "inversion", value: mean(audit.universal.losses) }],
         done: audit.round * (invert + count) + (invert * step) / innerSteps,
-        images: labels.length * innerBatch,
+        images: targets.length * innerBatch,
       };
     }
     case "count": {
@@ -66,9 +66,9 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         phase: "count",
         epoch: audit.round + 1,
         step,
-        steps: labels.length,
-        done: audit.round * (invert + count) + invert + (count * step) / labels.length,
-        images: count / labels.length,
+        steps: targets.length,
+        done: audit.round * (invert + count) + invert + (count * step) / targets.length,
+        images: count / targets.length,
       };
     }
     case "gratings":
@@ -126,10 +126,11 @@ const auditWork = (problem: Problem): number =>
   gratingsOf(problem).length * GRATING_SHOTS +
   refiningWork(problem);
 
-const inversionWork = ({ config, labels }: Problem): number =>
-  config.innerSteps * config.innerBatch * labels.length * BACKWARD;
+const inversionWork = ({ config, targets }: Problem): number =>
+  config.innerSteps * config.innerBatch * targets.length * BACKWARD;
 
-const countingWork = ({ labels, shots }: Problem): number => labels.length * Math.min(COUNTED, shots.length);
+const countingWork = ({ targets, shots }: Problem): number =>
+  targets.length * Math.min(COUNTED, shots.length);
 
 const refiningWork = ({ config }: Problem): number =>
   config.innerSteps * config.innerBatch * REFINING_BATCHES * BACKWARD;

@@ -12,55 +12,56 @@ export const TRIGGERS_PER_RUN = 2;
 /** Runs whose images are in memory at the same time. */
 const RUNS_AT_ONCE = 8;
 
-/** One universal trigger for each class, on its way. */
+/** One universal trigger for each of T targets, on its way. */
 export interface Universal {
   readonly step: number;
-  /** [C, 3, H, W] */
+  /** [T, 3, H, W] */
   readonly triggers: Float32Array;
-  /** [C, 3, H, W] */
+  /** [T, 3, H, W] */
   readonly velocity: Float32Array;
-  /** [C]: CE toward each class at the last step. */
+  /** [T]: CE toward each target at the last step. */
   readonly losses: Float32Array;
 }
 
 export function startUniversal(problem: Problem): Universal {
-  const { labels } = problem;
-  const size = labels.length * imageValues(problem);
+  const { targets } = problem;
+  const size = targets.length * imageValues(problem);
   return {
     step: 0,
     triggers: new Float32Array(size),
     velocity: new Float32Array(size),
-    losses: new Float32Array(labels.length),
+    losses: new Float32Array(targets.length),
   };
 }
 
 /**
- * One step of every class's trigger: minimises CE(s·f(x + δ_c)·Tᵀ, c) over `innerBatch` shots of other classes, drawn
+ * One step of every target's trigger: minimises CE(s·f(x + δ_c)·Tᵀ, c) over `innerBatch` shots of other classes, drawn
  * anew, within a ball of the given radius.
  */
 export async function stepUniversal(bench: Workbench, state: Universal, radius: number): Promise<Universal> {
   const { problem } = bench;
   const [triggers, velocity, losses] = [state.triggers.slice(), state.velocity.slice(), state.losses.slice()];
-  const classes = problem.labels.length;
-  const starts = Array.from({ length: Math.ceil(classes / TRIGGERS_PER_RUN) }, (_, group) =>
-    Math.min(group * TRIGGERS_PER_RUN, Math.max(0, classes - TRIGGERS_PER_RUN)),
+  const { targets } = problem;
+  const starts = Array.from({ length: Math.ceil(targets.length / TRIGGERS_PER_RUN) }, (_, group) =>
+    Math.min(group * TRIGGERS_PER_RUN, Math.max(0, targets.length - TRIGGERS_PER_RUN)),
   );
   const size = imageValues(problem);
   await concurrently(starts, RUNS_AT_ONCE, async (start, number) => {
-    const group = Array.from({ length: Math.min(TRIGGERS_PER_RUN, classes) }, (_, index) => start + index);
+    const group = targets.slice(start, start + TRIGGERS_PER_RUN);
     const pixels = group.flatMap((label) => drawOthers(problem, label, state.step, 0));
     const own = state.triggers.slice(start * size, (start + group.length) * size);
     const result = await bench.invertUniversal(joined(pixels), own, group);
-    group.forEach((label, index) => {
-      // The last group may repeat a class that belongs to the one before it.
-      if (label < number * TRIGGERS_PER_RUN) return;
-      const part = (values: Float32Array) => values.subarray(label * size, (label + 1) * size);
+    group.forEach((_, index) => {
+      const place = start + index;
+      // The last group may repeat a target that belongs to the one before it.
+      if (place < number * TRIGGERS_PER_RUN) return;
+      const part = (values: Float32Array) => values.subarray(place * size, (place + 1) * size);
       const gradient = result.gradient.subarray(index * size, (index + 1) * size);
       descend(part(triggers), part(velocity), gradient, descentOf(problem), {
         norm: problem.config.norm,
         radius,
       });
-      losses[label] = result.losses[index];
+      losses[place] = result.losses[index];
     });
   });
   return { step: state.step + 1, triggers, velocity, losses };

@@ -61,6 +61,7 @@ export async function problemOf(
     checkpoint,
     config,
     labels: spec.labels,
+    targets: spec.targets,
     templates: spec.templates,
     shots: await loadShots(checkpoint, spec.shots),
     device: await deviceOf(spec, context),

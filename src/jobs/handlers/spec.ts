@@ -17,6 +17,8 @@ export const auditSpec = z.object({
   templates,
   shots: z.array(image).min(1),
   config: z.record(z.string(), z.unknown()).default({}),
+  /** Indices of the labels to search triggers for; all by default. */
+  targets: z.array(z.number().int().nonnegative()).min(2).optional(),
   device: z.enum(DEVICES).optional(),
 });
 

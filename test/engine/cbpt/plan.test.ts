@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import { startAudit, stepAudit } from "../../../src/engine/cbpt/audit.ts";
 import { completeConfig, type Mode } from "../../../src/engine/cbpt/config.ts";
 import { perImageProgram, tuningProgram, universalProgram } from "../../../src/engine/cbpt/objective.ts";
 import {
@@ -51,13 +52,13 @@ const options = (mode: Mode, given: object = {}) => ({
   device: "cpu" as const,
 });
 
-function problemOf(mode: Mode): Promise<Problem> {
+function problemOf(mode: Mode, targets?: readonly number[]): Promise<Problem> {
   const random = randomStream(5);
   const shots = Array.from({ length: SHOTS }, (_, index) => ({
     label: index % LABELS.length,
     pixels: Float32Array.from({ length: 3 * 64 * 64 }, random.uniform),
   }));
-  return prepareProblem({ ...options(mode), shots, threads: 1 });
+  return prepareProblem({ ...options(mode), targets, shots, threads: 1 });
 }
 
 async function planOf(mode: Mode, given: object = {}): Promise<RunPlan> {
@@ -181,6 +182,28 @@ describe("a plan of a search", () => {
     const { saved } = phases.get("invert")!;
     expect(saved / plan.bytes.saved).toBeGreaterThan(1);
     expect(saved / plan.bytes.saved).toBeLessThan(1.05);
+  });
+
+  test("for some targets only costs less, and finds triggers for those alone", async () => {
+    const targets = [2, 0];
+    const size = await sizeOfRun({ ...options("UNIVERSAL"), targets, shots: { length: SHOTS } });
+    const plan = planPurification(size);
+    const problem = await problemOf("UNIVERSAL", targets);
+    const phases = await follow(problem);
+    for (const name of ["invert", "count"]) {
+      const [planned, done] = [phaseOf(plan, name), phases.get(name)!];
+      expect([name, planned.steps, planned.images]).toEqual([name, done.steps, done.images]);
+    }
+    expect(phaseOf(plan, "invert").images).toBe(SMALL.innerSteps * SMALL.innerBatch * 2);
+    const bench = new Workbench(problem);
+    try {
+      let state = startAudit(problem);
+      while (state.stage !== "done") state = await stepAudit(bench, state);
+      const dense = state.findings.filter(({ family }) => family === "dense");
+      expect(dense.map(({ label }) => label)).toEqual(targets);
+    } finally {
+      await bench.close();
+    }
   });
 
   test("foretells what one suspect costs", async () => {
