@@ -1,18 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import * as lmdb from "lmdb";
-import { AppError } from "../errors.ts";
+import { type EncodedWrite, encodeKey, encodeWrite, keyRange } from "./keys.ts";
 import { claimFolder, releaseFolder } from "./owner.ts";
 import type { Entry, ListOptions, Store, StreamEntry, Write } from "./store.ts";
-
-/** LMDB's own limit is 1978 bytes; the rest is room for a stream's sequence number. */
-const LONGEST_KEY = 1900;
-const END_OF_RANGE = Buffer.from([0xff]);
-
-/** A write with a checked key and its value as text: nothing can fail, or change, inside the transaction. */
-type EncodedWrite =
-  | { readonly kind: "put"; readonly key: Buffer; readonly json: string; readonly expected?: number }
-  | { readonly kind: "delete"; readonly key: Buffer; readonly expected?: number }
-  | { readonly kind: "append"; readonly stream: string; readonly json: string };
+import { Watchers } from "./watchers.ts";
 
 /**
  * The embedded store: one LMDB environment in a folder, written by one process.
@@ -21,7 +12,7 @@ type EncodedWrite =
  * is then synced to the disk before it is acknowledged.
  */
 export class LmdbStore implements Store {
-  private readonly watchers = new Map<string, Set<() => void>>();
+  private readonly watchers = new Watchers();
 
   private constructor(
     private readonly folder: string,
@@ -45,7 +36,9 @@ export class LmdbStore implements Store {
   }
 
   async list<T>(prefix: string, options: ListOptions = {}): Promise<Entry<T>[]> {
-    const rows = this.entries.getRange({ ...range(prefix, options), limit: options.limit });
+    const { reverse = false, limit } = options;
+    const range = keyRange(prefix, options);
+    const rows = this.entries.getRange({ ...range, inclusiveEnd: reverse, reverse, limit });
     return [...rows].map(({ key, value }) => decodeEntry<T>(key.toString(), value));
   }
 
@@ -71,16 +64,10 @@ export class LmdbStore implements Store {
   }
 
   watch(stream: string, onAppend: () => void): () => void {
-    const callbacks = this.watchers.get(stream) ?? new Set();
-    this.watchers.set(stream, callbacks);
-    // Two watchers may pass the same function, so each has a wrapper of its own.
-    const callback = () => onAppend();
-    callbacks.add(callback);
-    return () => {
-      callbacks.delete(callback);
-      if (callbacks.size === 0 && this.watchers.get(stream) === callbacks) this.watchers.delete(stream);
-    };
+    return this.watchers.add(stream, onAppend);
   }
+
+  async check(): Promise<void> {}
 
   async close(): Promise<void> {
     this.watchers.clear();
@@ -121,49 +108,12 @@ export class LmdbStore implements Store {
   }
 
   private notify(writes: readonly EncodedWrite[]): void {
-    for (const write of writes) {
-      if (write.kind !== "append") continue;
-      for (const callback of [...(this.watchers.get(write.stream) ?? [])]) callback();
-    }
+    for (const write of writes) if (write.kind === "append") this.watchers.ring(write.stream);
   }
-}
-
-function encodeWrite(write: Write): EncodedWrite {
-  const key = encodeKey(write.kind === "append" ? write.stream : write.key);
-  if (write.kind === "delete") return { ...write, key };
-  const json = JSON.stringify(write.value) ?? "null";
-  return write.kind === "put" ? { ...write, key, json } : { ...write, json };
 }
 
 function decodeEntry<T>(key: string, text: string): Entry<T> {
   return { key, ...(JSON.parse(text) as { revision: number; value: T }) };
-}
-
-/** Keys are their UTF-8 bytes, so the order of keys is the order of bytes. */
-function encodeKey(key: string): Buffer {
-  const bytes = Buffer.from(key);
-  if (bytes.length === 0 || bytes.length > LONGEST_KEY || bytes.includes(0)) {
-    throw new AppError(
-      "BAD_USER_INPUT",
-      `A key has 1 to ${LONGEST_KEY} bytes without a NUL; this one has ${bytes.length}. Use a shorter name.`,
-      { bytes: bytes.length },
-    );
-  }
-  return bytes;
-}
-
-/** The bounds of a prefix, narrowed to what lies beyond `after` in the direction of travel. */
-function range(prefix: string, { after, reverse }: ListOptions): lmdb.RangeOptions {
-  const first = Buffer.from(prefix);
-  const last = Buffer.concat([first, END_OF_RANGE]);
-  const edge = reverse ? last : first;
-  const cursor = after === undefined ? edge : Buffer.from(after);
-  const beyond = Buffer.compare(cursor, edge) * (reverse ? -1 : 1);
-  const start = beyond > 0 ? cursor : edge;
-  const exclusiveStart = after !== undefined && beyond >= 0;
-  return reverse
-    ? { start, exclusiveStart, end: first, inclusiveEnd: true, reverse }
-    : { start, exclusiveStart, end: last };
 }
 
 /** The stream's name, a NUL, and the sequence number in eight big-endian bytes: entries lie together, in order. */

@@ -44,6 +44,8 @@ export interface Store {
   read<T>(stream: string, after: number, limit?: number): Promise<StreamEntry<T>[]>;
   /** Calls back after each append to the stream, until the returned function is called. */
   watch(stream: string, onAppend: () => void): () => void;
+  /** Fails with OVERLOADED when the storage does not answer at this moment. */
+  check(): Promise<void>;
   close(): Promise<void>;
 }
 
