@@ -3,18 +3,22 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 /** Bytes that are read where they are needed. */
 export interface ByteSource {
   readonly length: number;
-  /** The bytes from `offset` on, as many as are there of the `count` that are wanted. */
-  read(offset: number, count: number): Uint8Array;
-  /** How much to ask for at once. */
-  readonly window: number;
+  /** All of them, where they are in memory. */
+  readonly memory?: Uint8Array;
+  /** Fills the target from `offset` on; returns how many bytes there were. */
+  fill(target: Uint8Array, offset: number): number;
 }
 
-/** Bytes in memory; what is read are views. */
+/** Bytes in memory. */
 export function memorySource(bytes: Uint8Array): ByteSource {
   return {
     length: bytes.length,
-    window: bytes.length,
-    read: (offset, count) => bytes.subarray(offset, offset + count),
+    memory: bytes,
+    fill(target, offset) {
+      const part = bytes.subarray(offset, offset + target.length);
+      target.set(part);
+      return part.length;
+    },
   };
 }
 
@@ -22,26 +26,28 @@ export interface FileSource extends ByteSource {
   close(): void;
 }
 
-/** Small enough that reading around a thousand weights costs little, large enough that nodes come in few reads. */
-const FILE_WINDOW = 32 * 1024;
-
-/** A file of any size; what is read are copies. */
+/** A file of any size. */
 export function fileSource(path: string): FileSource {
   const handle = openSync(path, "r");
-  const length = fstatSync(handle).size;
   return {
-    length,
-    window: FILE_WINDOW,
-    read(offset, count) {
-      const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(count, length - offset)));
+    length: fstatSync(handle).size,
+    fill(target, offset) {
       let done = 0;
-      while (done < bytes.length) {
-        const read = readSync(handle, bytes, done, bytes.length - done, offset + done);
+      while (done < target.length) {
+        const read = readSync(handle, target, done, target.length - done, offset + done);
         if (read === 0) break;
         done += read;
       }
-      return bytes.subarray(0, done);
+      return done;
     },
     close: () => closeSync(handle),
   };
+}
+
+/** A copy of some bytes. Throws a plain Error where they are not all there. */
+export function readBytes(source: ByteSource, offset: number, length: number): Uint8Array {
+  if (offset + length > source.length) throw new Error("it ends too early");
+  const bytes = new Uint8Array(length);
+  if (source.fill(bytes, offset) < length) throw new Error("it ends too early");
+  return bytes;
 }

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { ByteSource } from "./byte-source.ts";
+import { type ByteSource, readBytes } from "./byte-source.ts";
 import { ELEMENT_TYPES } from "./element-numbers.ts";
 import type { ElementType, Initializer, Shape, Storage } from "./graph.ts";
 import { LARGEST_READ_PAYLOAD, type Payload } from "./protobuf-reader.ts";
@@ -98,5 +98,5 @@ type Stored = Extract<Storage, { kind: "file" }>;
 function readWhereSmall(stored: Stored, type: ElementType, source: ByteSource | undefined): Storage {
   const floating = type.includes("float");
   if (!source || stored.length > (floating ? LARGEST_READ_PAYLOAD : LARGEST_READ_INTEGERS)) return stored;
-  return { kind: "inline", bytes: source.read(stored.offset, stored.length) };
+  return { kind: "inline", bytes: readBytes(source, stored.offset, stored.length) };
 }

@@ -8,6 +8,7 @@ import {
   type GraphProto,
   modelProto,
   type NodeProto,
+  type OperatorSetProto,
   type TensorProto,
   type ValueInfoProto,
 } from "./schema.ts";
@@ -26,9 +27,15 @@ export function encodeModel(graph: Graph): Uint8Array {
     irVersion: IR_VERSION,
     producer: "antidote",
     graph: encodeGraph(graph),
-    operatorSets: [{ domain: "", version: graph.opset }],
+    operatorSets: [{ domain: "", version: graph.opset }, ...otherDomains(graph)],
     functions: [],
   });
+}
+
+/** Operators that are not standard have a version each; all in use are of their first. */
+function otherDomains({ nodes }: Graph): OperatorSetProto[] {
+  const domains = new Set(nodes.flatMap(({ domain }) => domain ?? []));
+  return [...domains].map((domain) => ({ domain, version: 1 }));
 }
 
 /** The results of a nested graph are left to the runtime's inference: what they are depends on the outer one. */

@@ -1,5 +1,5 @@
 import { WireType } from "@bufbuild/protobuf/wire";
-import type { ByteSource } from "./byte-source.ts";
+import { type ByteSource, readBytes } from "./byte-source.ts";
 
 /** Bytes of a message: read, or left where they lie because they are long. */
 export type Payload =
@@ -8,20 +8,28 @@ export type Payload =
 
 /** Payloads longer than this stay in their file. */
 export const LARGEST_READ_PAYLOAD = 256;
+/** How much of a file is read at once: reading around a thousand weights costs little, and nodes come in few reads. */
+const WINDOW = 16 * 1024;
 /** Far more than a graph has; a message made of nothing but tags would fill the memory. */
 const MOST_FIELDS = 4_000_000;
 /** A graph in a graph is six messages down, and nobody nests them deeply. */
 const DEEPEST_MESSAGE = 100;
 
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+
 /** Reads the wire format of protobuf from memory or a file. Throws a plain Error where the bytes are damaged. */
 export class ProtobufReader {
   pos = 0;
-  private window: Uint8Array = new Uint8Array();
+  private readonly buffer: Uint8Array;
+  private window: Uint8Array;
   private windowStart = 0;
   private fields = 0;
   private depth = 0;
 
-  constructor(readonly source: ByteSource) {}
+  constructor(readonly source: ByteSource) {
+    this.buffer = source.memory ?? new Uint8Array(WINDOW);
+    this.window = source.memory ?? this.buffer.subarray(0, 0);
+  }
 
   get length(): number {
     return this.source.length;
@@ -71,7 +79,7 @@ export class ProtobufReader {
   }
 
   string(): string {
-    return new TextDecoder("utf-8", { fatal: true }).decode(this.bytes());
+    return UTF_8.decode(this.bytes());
   }
 
   /** A view where the source is in memory. */
@@ -82,8 +90,8 @@ export class ProtobufReader {
   /** Bytes that are left in a file if they are long. */
   payload(): Payload {
     const length = this.uint32();
-    const inMemory = this.source.window >= this.source.length;
-    if (inMemory || length <= LARGEST_READ_PAYLOAD) return { kind: "bytes", bytes: this.take(length) };
+    if (this.source.memory || length <= LARGEST_READ_PAYLOAD)
+      return { kind: "bytes", bytes: this.take(length) };
     const offset = this.pos;
     this.advance(length);
     return { kind: "range", offset, length };
@@ -115,7 +123,7 @@ export class ProtobufReader {
   private byte(): number {
     const index = this.pos - this.windowStart;
     if (index < 0 || index >= this.window.length) {
-      this.load(1);
+      this.load();
       return this.byte();
     }
     this.pos += 1;
@@ -127,20 +135,20 @@ export class ProtobufReader {
     return new DataView(bytes.buffer, bytes.byteOffset, count);
   }
 
+  /** A view of what is in memory, and a copy of what is read into the window, which other bytes will take. */
   private take(count: number): Uint8Array {
-    if (this.pos + count > this.source.length) throw new Error("it ends too early");
-    let index = this.pos - this.windowStart;
-    if (index < 0 || index + count > this.window.length) {
-      this.load(count);
-      index = 0;
-    }
-    this.pos += count;
-    return this.window.subarray(index, index + count);
+    const start = this.pos;
+    this.advance(count);
+    if (this.source.memory) return this.window.subarray(start, start + count);
+    const index = start - this.windowStart;
+    if (index >= 0 && index + count <= this.window.length) return this.window.slice(index, index + count);
+    return readBytes(this.source, start, count);
   }
 
-  private load(count: number): void {
-    this.window = this.source.read(this.pos, Math.max(count, this.source.window));
+  private load(): void {
+    const count = this.source.memory ? 0 : this.source.fill(this.buffer, this.pos);
+    this.window = this.buffer.subarray(0, count);
     this.windowStart = this.pos;
-    if (this.window.length < count) throw new Error("it ends too early");
+    if (count === 0) throw new Error("it ends too early");
   }
 }

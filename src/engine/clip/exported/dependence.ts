@@ -28,8 +28,16 @@ function valueReads(node: Node): string[] {
   return node.op === "Reshape" || node.op === "Expand" ? node.inputs.slice(0, 1) : readsOf(node);
 }
 
+/** One of the sets where it holds the others: most nodes depend on what their inputs depend on. */
 function union(sets: readonly ReadonlySet<string>[]): ReadonlySet<string> {
-  const filled = sets.filter((set) => set.size > 0);
-  if (filled.length < 2) return filled[0] ?? NONE;
-  return new Set(filled.flatMap((set) => [...set]));
+  let all = NONE;
+  for (const set of sets) {
+    if (holds(all, set)) continue;
+    all = holds(set, all) ? set : new Set([...all, ...set]);
+  }
+  return all;
+}
+
+function holds(all: ReadonlySet<string>, some: ReadonlySet<string>): boolean {
+  return some === all || [...some].every((name) => all.has(name));
 }

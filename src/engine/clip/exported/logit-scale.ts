@@ -1,5 +1,6 @@
+import { floatOf } from "../../onnx/attributes.ts";
 import type { Graph, Node } from "../../onnx/graph.ts";
-import { type Dependence, dependenceOf } from "./dependence.ts";
+import type { Dependence } from "./dependence.ts";
 import { constantNumber } from "./pooling.ts";
 import { similarityProduct } from "./ports.ts";
 
@@ -10,8 +11,7 @@ const LARGEST_LOGARITHM = 4.7;
  * The factor of the cosines as an export has it: an output of that name, or the number by which similarities or the
  * features that make them are multiplied. Undefined where there is none.
  */
-export function exportedLogitScale(graph: Graph): number | undefined {
-  const dependence = dependenceOf(graph);
+export function exportedLogitScale(graph: Graph, dependence: Dependence): number | undefined {
   const scale = graph.outputs.find(({ name }) => /logit_?scale/i.test(name));
   const named = scale && numberOf(graph, dependence, scale.name);
   const value = named === undefined ? ofSimilarity(graph, dependence) : exponentiated(named);
@@ -22,6 +22,8 @@ export function exportedLogitScale(graph: Graph): number | undefined {
 function ofSimilarity(graph: Graph, dependence: Dependence): number | undefined {
   const product = similarityProduct(graph, dependence);
   if (!product) return undefined;
+  const alpha = floatOf(product, "alpha", 1);
+  if (alpha !== 1) return alpha;
   const before = graph.nodes.filter(({ outputs }) => outputs.some((name) => product.inputs.includes(name)));
   const after = reachable(graph, product);
   for (const node of [...after, ...before.flatMap((each) => [each, ...producersOf(graph, each)])]) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { dirname } from "node:path/posix";
 import { AppError } from "../../../errors.ts";
 import { type Located, type ModelFile, readModelFile } from "../../onnx/model-file.ts";
+import { join as joinParts } from "../../onnx/translate/join.ts";
 import type { CheckpointFolder } from "../checkpoint-folder.ts";
 
 /**
@@ -12,13 +13,14 @@ import type { CheckpointFolder } from "../checkpoint-folder.ts";
  */
 export function readExport(folder: CheckpointFolder, file: string): ModelFile {
   const model = folder.locate(file);
-  return readModelFile(file, (name): Located => {
+  const { graph, files } = readModelFile(file, (name): Located => {
     if (!folder.has(name)) throw missing(folder, name, file);
     const stored = folder.locate(name);
     const linked = !lstatSync(join(folder.path, name)).isFile();
     if (linked && dirname(stored) !== dirname(model)) throw unsafe(name);
     return { stored, path: join(folder.root, stored) };
   });
+  return { graph: joinParts(graph), files };
 }
 
 function missing(folder: CheckpointFolder, file: string, model: string): AppError {

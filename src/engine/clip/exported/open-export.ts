@@ -3,6 +3,7 @@ import type { Initializer, Shape } from "../../onnx/graph.ts";
 import type { ImageSize, TextPooling } from "../architecture.ts";
 import type { CheckpointFolder } from "../checkpoint-folder.ts";
 import type { StoredTensor } from "../stored-tensor.ts";
+import { dependenceOf } from "./dependence.ts";
 import { storedTensor } from "./exported-tensors.ts";
 import { exportedLogitScale } from "./logit-scale.ts";
 import { readExport } from "./model-file.ts";
@@ -73,13 +74,16 @@ function findTowers(folder: CheckpointFolder) {
   for (const file of exportFiles(folder.files)) {
     if (found.image && found.text) break;
     const model = readExport(folder, file);
+    const dependence = dependenceOf(model.graph);
     for (const side of ["image", "text"] as const) {
-      const port = found[side] ? undefined : attempt(() => findPort(model.graph, side, file), problems);
+      const port = found[side]
+        ? undefined
+        : attempt(() => findPort(model.graph, dependence, side, file), problems);
       if (!port) continue;
       found[side] = { port, file };
       for (const name of model.files) files.add(name);
     }
-    found.logitScale ??= exportedLogitScale(model.graph);
+    found.logitScale ??= exportedLogitScale(model.graph, dependence);
   }
   const { image, text, logitScale } = found;
   if (image && text) return { image, text, logitScale, files: [...files] };

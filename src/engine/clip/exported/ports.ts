@@ -1,7 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { Graph, Wire } from "../../onnx/graph.ts";
 import { isUnknown } from "../../onnx/shapes.ts";
-import { type Dependence, dependenceOf } from "./dependence.ts";
+import type { Dependence } from "./dependence.ts";
 
 /** A tower within an exported graph: where its data enters, and where its features leave. */
 export interface Port {
@@ -31,10 +31,9 @@ const WORDS: Readonly<Record<Side, { input: RegExp; embedding: RegExp; call: str
 const UNPROJECTED = /hidden|pooler|pooled|attention|penultimate/i;
 
 /** The tower's port, or undefined where the graph does not take such an input. Throws INVALID_CHECKPOINT. */
-export function findPort(graph: Graph, side: Side, file: string): Port | undefined {
+export function findPort(graph: Graph, dependence: Dependence, side: Side, file: string): Port | undefined {
   const input = side === "image" ? imageInput(graph) : tokenInput(graph);
   if (!input) return undefined;
-  const dependence = dependenceOf(graph);
   const output = embeddingOf(graph, dependence, side, input) ?? fromSimilarity(graph, dependence, input.name);
   if (output === undefined) throw withoutEmbedding(graph, side, file);
   return { graph, dependence, input, output };
@@ -91,7 +90,7 @@ function fromSimilarity(graph: Graph, dependence: Dependence, input: string): st
 export function similarityProduct(graph: Graph, dependence: Dependence) {
   const [image, text] = [imageInput(graph)?.name ?? "", tokenInput(graph)?.name ?? ""];
   return graph.nodes.find(({ op, inputs }) => {
-    if (op !== "MatMul" && op !== "Gemm" && op !== "Einsum") return false;
+    if (!/^(MatMul|FusedMatMul|Gemm|Einsum)$/.test(op)) return false;
     const sides = inputs.slice(0, 2).map((name) => dependence.get(name));
     return [image, text].every((side) => sides.some((sources) => comesFrom(graph, sources, side)));
   });

@@ -42,7 +42,8 @@ export const huggingFaceOnnx: CheckpointFormat = {
     const { architecture, preprocessing } = described;
     const tokenizer = await openTokenizer(folder, architecture.text);
     const exported = exportedTowers({ ...opened, endToken: () => tokenizer.endToken });
-    const embeddingWidth = tryTowers(exported, architecture);
+    // Building the tokenizer can wait: which id ends a text changes no shape.
+    const embeddingWidth = tryTowers(exportedTowers({ ...opened, endToken: () => 1 }), architecture);
     return {
       architecture: { ...architecture, embeddingWidth },
       tensors: exportedTensors(opened),
@@ -162,7 +163,7 @@ function tryTowers(exported: ExportedTowers, { image, text }: ClipArchitecture):
   const g = new GraphBuilder();
   const { height, width } = image.imageSize;
   const images = exported.image(g, g.input("images", [2, 3, height, width]));
-  const length = Math.min(text.contextLength, 8);
+  const length = Math.min(text.contextLength, 4);
   const texts = exported.text(g, g.input("tokens", [2, length, text.width]), g.input("end", [2, length, 1]));
   const [imageWidth, textWidth] = [images.shape[1], texts.shape[1]];
   if (imageWidth === textWidth) return imageWidth;

@@ -24,7 +24,9 @@ type Evaluator = (evaluation: Evaluation) => readonly (readonly number[])[];
  * Undefined for operators that are not worth it.
  */
 export function evaluate(evaluation: Evaluation): readonly (readonly number[])[] | undefined {
-  return Object.hasOwn(EVALUATORS, evaluation.op) ? EVALUATORS[evaluation.op](evaluation) : undefined;
+  const { op, attributes } = evaluation;
+  const known = Object.hasOwn(EVALUATORS, op) && (attributes.mode?.value ?? "constant") === "constant";
+  return known ? EVALUATORS[op](evaluation) : undefined;
 }
 
 const UNARY: Readonly<Record<string, (x: number) => number>> = {

@@ -141,7 +141,7 @@ function resized(g: GraphBuilder, wire: Wire, axis: number, size: number): Wire 
  */
 function regrouped(node: Node, x: Shape, before: Shape, after: Shape, changes: readonly Change[]): Shape {
   const result: number[] = [];
-  for (const { from, to } of groupsOf(before, after)) {
+  for (const { from, to } of withOnesPlaced(groupsOf(before, after), x, before, after)) {
     const wanted = sizeOf(x.slice(from.start, from.end));
     const group = after.slice(to.start, to.end);
     result.push(...(explained(group, wanted, changes) ?? unclear(node, x, after)));
@@ -154,8 +154,14 @@ interface Stretch {
   readonly end: number;
 }
 
-function groupsOf(before: Shape, after: Shape): { from: Stretch; to: Stretch }[] {
-  const groups: { from: Stretch; to: Stretch }[] = [];
+/** Axes before a Reshape and those that they become. */
+interface Group {
+  readonly from: Stretch;
+  readonly to: Stretch;
+}
+
+function groupsOf(before: Shape, after: Shape): readonly Group[] {
+  const groups: Group[] = [];
   let [i, j] = [0, 0];
   while (i < before.length || j < after.length) {
     const start = { i, j };
@@ -172,6 +178,31 @@ function groupsOf(before: Shape, after: Shape): { from: Stretch; to: Stretch }[]
     } else groups.push({ from: { start: start.i, end: i }, to: { start: start.j, end: j } });
   }
   return groups;
+}
+
+/**
+ * An axis of size one could belong to what is before it or to what is after it; a batch of one is such an axis. Where
+ * axes are merged, it counts rows: [L, 1, heads, width] becomes [L, heads · width] as L · N rows, while [L, 1, d] is
+ * split into [L, heads, width] as N · heads parts. Where it appears, it is of the axes whose number has changed:
+ * [L · N, d] becomes [L, N, d], while [L, N · heads, width] becomes [L, N, heads, width].
+ */
+function withOnesPlaced(groups: readonly Group[], x: Shape, before: Shape, after: Shape): readonly Group[] {
+  const result = groups.map(({ from, to }) => ({ from: { ...from }, to: { ...to } }));
+  const changes = ({ from }: Group): boolean =>
+    sizeOf(x.slice(from.start, from.end)) !== sizeOf(before.slice(from.start, from.end));
+  for (const [index, group] of result.entries()) {
+    const [previous, { from, to }] = [result[index - 1], group];
+    if (!previous) continue;
+    while (to.end - to.start === 1 && before[from.start] === 1 && from.end - from.start > 1) {
+      from.start += 1;
+      previous.from.end += 1;
+    }
+    while (to.end - to.start > 1 && after[to.start] === 1 && changes(previous) && !changes(group)) {
+      to.start += 1;
+      previous.to.end += 1;
+    }
+  }
+  return result;
 }
 
 /** Of all ways to change the sizes of a group, the one with the fewest changes, and with whole sizes before factors. */

@@ -25,6 +25,8 @@ export function operatorOf(node: Node): Operator {
       node,
       "belongs to a quantised export, which has no exact gradients; use the one in float32 or float16",
     );
+  if (node.domain === "com.microsoft.nchwc")
+    cannot(node, "was optimised for one processor; use the export before that, or one optimised less");
   if (STEPWISE.test(node.op))
     cannot(node, "runs step by step over sequences, which cannot be differentiated here");
   return cannot(node, "is not an operator that the engine knows; export the model without it");

@@ -12,7 +12,6 @@ export const microsoft: OperatorTable = {
   BiasGelu: ({ g, in: [x, bias] }) => gelu(g, g.add(x, bias)),
   FastGelu: ({ g, in: [x, bias] }) => tanhGelu(g, bias ? g.add(x, bias) : x),
   QuickGelu: ({ g, node, in: [x] }) => g.mul(x, g.sigmoid(g.mul(x, floatOf(node, "alpha", 1.702)))),
-  LayerNormalization: linear.LayerNormalization,
   SkipLayerNormalization: ({ g, node, in: [x, skip, scale, shift, bias] }) => {
     const sum = g.add(x, skip);
     const whole = bias ? g.add(sum, bias) : sum;

@@ -153,9 +153,7 @@ export const shape: OperatorTable = {
       columns,
     ]);
   },
-  Resize: (context) =>
-    resized(context, knownIfThere(context, context.opset < 11 ? 1 : 2), knownIfThere(context, 3)),
-  Upsample: (context) => resized(context, known(context, 1), undefined),
+  Resize: (context) => resized(context),
 
   Trilu: (context) => {
     const {
@@ -234,8 +232,8 @@ function filled({ g }: OperatorContext, size: Shape, value: number, type: Wire["
     : g.filled(size, value, type);
 }
 
-/** Old forms of Resize differ from new ones in where the scales stand. */
-function resized(context: OperatorContext, scales: number[] | undefined, listed: number[] | undefined): Wire {
+function resized(context: OperatorContext): Wire {
+  const [scales, listed] = [knownIfThere(context, 2), knownIfThere(context, 3)];
   const {
     g,
     node,
