@@ -325,6 +325,13 @@ export const cases = {
       ],
       f: (g, x, u) => g.scatterNdAdd(x, indices(g, [3, 1], [1, 3, 1]), g.mul(u, u)),
     },
+    {
+      shapes: [
+        [4, 2],
+        [2, 2],
+      ],
+      f: (g, x, u) => g.one("ScatterND", [g.mul(x, x), indices(g, [2, 1], [3, 1]), g.mul(u, u)], x.shape),
+    },
   ],
   GatherElements: [
     { shapes: [[3, 4]], f: (g, x) => g.gatherElements(x, indices(g, [3, 2], [0, 3, 1, 1, 2, -1]), 1) },
@@ -336,6 +343,14 @@ export const cases = {
         [2, 2],
       ],
       f: (g, x, u) => g.scatterElementsAdd(x, indices(g, [2, 2], [0, 2, 0, 1]), g.mul(u, u), 0),
+    },
+    {
+      shapes: [
+        [3, 2],
+        [2, 2],
+      ],
+      f: (g, x, u) =>
+        g.one("ScatterElements", [g.mul(x, x), indices(g, [2, 2], [0, 2, 1, 1]), g.mul(u, u)], x.shape),
     },
   ],
 } satisfies Record<DifferentiableOp, Case[]>;

@@ -122,22 +122,26 @@ export const shape: Readonly<Record<string, Operator>> = {
     }),
   ],
 
-  ScatterND: ({ inputs: [x, indices, updates] }) => {
+  ScatterND: ({ node, inputs: [x, indices, updates] }) => {
     const y = { shape: x.shape, data: x.data.slice() };
+    const adds = textOf(node, "reduction", "none") === "add" ? 1 : 0;
     const outer = indices.shape.length - 1;
     each(updates.shape, (index) => {
       const target = [...address(x, indices, index.slice(0, outer)), ...index.slice(outer)];
-      y.data[offsetOf(y.shape, target)] += at(updates, index);
+      const offset = offsetOf(y.shape, target);
+      y.data[offset] = adds * y.data[offset] + at(updates, index);
     });
     return [y];
   },
 
   ScatterElements: ({ node, inputs: [x, indices, updates] }) => {
     const y = { shape: x.shape, data: x.data.slice() };
+    const adds = textOf(node, "reduction", "none") === "add" ? 1 : 0;
     const axis = wrapped(intOf(node, "axis", 0), x.shape.length);
     each(updates.shape, (index) => {
       const target = (index as number[]).with(axis, wrapped(at(indices, index), x.shape[axis]));
-      y.data[offsetOf(y.shape, target)] += at(updates, index);
+      const offset = offsetOf(y.shape, target);
+      y.data[offset] = adds * y.data[offset] + at(updates, index);
     });
     return [y];
   },

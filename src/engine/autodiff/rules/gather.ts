@@ -1,6 +1,6 @@
 import { intOf, textOf } from "../../onnx/attributes.ts";
 import type { GraphBuilder } from "../../onnx/builder.ts";
-import type { Shape, Wire } from "../../onnx/graph.ts";
+import type { Node, Shape, Wire } from "../../onnx/graph.ts";
 import { axisOf } from "../../onnx/shapes.ts";
 import { sizeOf } from "../../onnx/tensor.ts";
 import { type Rule, unsupported } from "../rule.ts";
@@ -20,10 +20,13 @@ export const gather = {
     return [g.reshape(addedUp(g, sizeOf(leading), rowNumbers(g, leading, indices), dy), x.shape)];
   },
 
-  // y = x, y[i] += u     x̄ = ȳ     ū = ȳ[i]
-  ScatterND: ({ g, node, in: [, indices], grad: [dy] }) => {
-    if (textOf(node, "reduction", "none") !== "add") unsupported(node, "without addition");
-    return [dy, undefined, g.gatherNd(dy, indices)];
+  // y = x, y[i] += u     x̄ = ȳ                   ū = ȳ[i]
+  // y = x, y[i] = u      x̄ = ȳ, x̄[i] = 0         ū = ȳ[i]
+  ScatterND: ({ g, node, in: [, indices, updates], grad: [dy] }) => {
+    const kept = scatteredInto(node, dy, () =>
+      g.one("ScatterND", [dy, indices, g.zeros(updates.shape, dy.type)], dy.shape, node.attributes),
+    );
+    return [kept, undefined, g.gatherNd(dy, indices)];
   },
 
   // y = x[i] along an axis       x̄[i] += ȳ
@@ -31,12 +34,21 @@ export const gather = {
     g.scatterElementsAdd(g.zeros(x.shape, x.type), indices, dy, intOf(node, "axis", 0)),
   ],
 
-  // y = x, y[i] += u along an axis       x̄ = ȳ     ū = ȳ[i]
-  ScatterElements: ({ g, node, in: [, indices], grad: [dy] }) => {
-    if (textOf(node, "reduction", "none") !== "add") unsupported(node, "without addition");
-    return [dy, undefined, g.gatherElements(dy, indices, intOf(node, "axis", 0))];
+  // The same along an axis.
+  ScatterElements: ({ g, node, in: [, indices, updates], grad: [dy] }) => {
+    const kept = scatteredInto(node, dy, () =>
+      g.one("ScatterElements", [dy, indices, g.zeros(updates.shape, dy.type)], dy.shape, node.attributes),
+    );
+    return [kept, undefined, g.gatherElements(dy, indices, intOf(node, "axis", 0))];
   },
 } satisfies Record<string, Rule>;
+
+/** What of the gradient goes past the updates: all of it where they are added, the rest where they replace. */
+function scatteredInto(node: Node, dy: Wire, withoutUpdated: () => Wire): Wire {
+  const reduction = textOf(node, "reduction", "none");
+  if (reduction === "none") return withoutUpdated();
+  return reduction === "add" ? dy : unsupported(node, `with the reduction "${reduction}"`);
+}
 
 /** One fixed index is a slice. */
 function single(g: GraphBuilder, x: Wire, axis: number, index: number, dy: Wire): Wire {

@@ -216,18 +216,6 @@ const EVALUATORS: Readonly<Record<string, Evaluator>> = {
     }
     return [values];
   },
-  Tile: ({ inputs: [x], outputs: [y] }) => [
-    picked(
-      y.shape,
-      (place) =>
-        x!.values[
-          indexOf(
-            place.map((at, axis) => at % x!.shape[axis]),
-            x!.shape,
-          )
-        ],
-    ),
-  ],
   Trilu: (e) => {
     const [x, diagonal] = e.inputs;
     const offset = diagonal?.values[0] ?? 0;

@@ -67,9 +67,17 @@ export const shape: OperatorTable = {
     } = context;
     const repeats = known(context, 1);
     if (repeats.every((count) => count === 1)) return x;
-    return g.one(
-      "Tile",
-      [x, g.integers(repeats)],
+    // [a, b] as [1, a, 1, b], repeated, and together again: forms that have gradients.
+    const apart = g.reshape(
+      x,
+      x.shape.flatMap((size) => [1, size]),
+    );
+    const repeated = g.expand(
+      apart,
+      x.shape.flatMap((size, axis) => [repeats[axis], size]),
+    );
+    return g.reshape(
+      repeated,
       x.shape.map((size, axis) => size * repeats[axis]),
     );
   },
