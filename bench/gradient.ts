@@ -1,8 +1,11 @@
 /**
  * What a gradient costs beside its forward pass, for CLIP's towers at full size with random weights: the embedding
  * alone, and the embedding with the gradient of its product with fixed numbers by the input. The theory says 2.
+ * Beside PyTorch in turns, where PYTHON names an interpreter that has torch and open_clip.
  *
- *     npm run build && node dist/bench/gradient.js [--threads 1] [--rounds 7] [--json]
+ *     npm run build && node dist/bench/gradient.js [--threads 1,2] [--rounds 7] [--clock wall|cpu] [--json]
+ *
+ * On a busy machine `--clock cpu` counts the time that the processes computed; it means something on one thread.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,49 +21,69 @@ import type { Shape, Wire } from "../src/engine/onnx/graph.ts";
 import { float32, sizeOf, type Tensor } from "../src/engine/onnx/tensor.ts";
 import type { Program } from "../src/engine/runtime/program.ts";
 import { openSession, type Session } from "../src/engine/runtime/session.ts";
+import { Peer } from "./peer.ts";
 import { noise, RESNET_50, randomCheckpoint, TEXT, VIT_B_32 } from "./random-checkpoint.ts";
+import { type BenchTable, milliseconds, say, type Timing, tell, timingOf } from "./report.ts";
 
 const options = parseArgs({
   options: {
-    threads: { type: "string", default: "1" },
+    threads: { type: "string", default: "1,2" },
     rounds: { type: "string", default: "7" },
+    clock: { type: "string", default: "wall" },
     json: { type: "boolean", default: false },
   },
 }).values;
 
+const clock = options.clock === "cpu" ? "cpu" : "wall";
+
 interface Subject {
   readonly name: string;
   readonly model: object;
+  /** The same network, as open_clip names it. */
+  readonly peer?: string;
   readonly input: Shape;
   readonly embed: (g: GraphBuilder, checkpoint: Checkpoint, input: Wire) => Wire;
 }
+
+interface Result {
+  readonly subject: Subject;
+  readonly threads: number;
+  readonly forward: Timing;
+  readonly both: Timing;
+  readonly peer?: { readonly forward: Timing; readonly both: Timing };
+}
+
+const [LONG, SHORT] = [77, 12];
 
 const text = (length: number): Subject => ({
   name: `text, 20 prompts of ${length} tokens`,
   model: { embed_dim: 512, quick_gelu: true, vision_cfg: VIT_B_32, text_cfg: TEXT },
   input: [20, length, TEXT.width],
-  embed: (g, checkpoint, tokens) => textEmbedding(g, checkpoint, tokens, lastPosition(g, length)),
+  embed: (g, checkpoint, tokens) => textEmbedding(g, checkpoint, tokens, lastPosition(g, SHORT, length)),
 });
 
 const subjects: readonly Subject[] = [
   {
     name: "RN50, batch 4",
     model: { embed_dim: 1024, quick_gelu: true, vision_cfg: RESNET_50, text_cfg: TEXT },
+    peer: "RN50",
     input: [4, 3, 224, 224],
     embed: imageEmbedding,
   },
   {
     name: "ViT-B/32, batch 4",
     model: { embed_dim: 512, quick_gelu: true, vision_cfg: VIT_B_32, text_cfg: TEXT },
+    peer: "ViT-B-32-quickgelu",
     input: [4, 3, 224, 224],
     embed: imageEmbedding,
   },
-  text(77),
-  text(12),
+  text(LONG),
+  text(SHORT),
 ];
 
-function lastPosition(g: GraphBuilder, length: number): Wire {
-  const marks = Array.from({ length }, (_, position) => (position === length - 1 ? 1 : 0));
+/** Prompts end at the same token, however long they are made. */
+function lastPosition(g: GraphBuilder, last: number, length: number): Wire {
+  const marks = Array.from({ length }, (_, position) => (position === last - 1 ? 1 : 0));
   return g.constant(float32([1, length, 1], marks));
 }
 
@@ -71,51 +94,149 @@ function programOf({ embed, input }: Subject, checkpoint: Checkpoint, backward: 
   const loss = g.reduceSum(
     g.mul(embedding, g.constant(float32(embedding.shape, noise(sizeOf(embedding.shape))))),
   );
+  g.output(g.identity(embedding), "embedding");
   g.output(loss, "loss");
   if (backward) g.output(gradients(g, loss, [x])[0], "gradient");
   return { graph: g.build(), folder: checkpoint.weightsFolder };
 }
 
-async function milliseconds(session: Session, x: Tensor): Promise<number> {
-  const begin = performance.now();
+async function timeOf(session: Session, x: Tensor): Promise<number> {
+  const [begin, cpu] = [performance.now(), process.cpuUsage()];
   await session.run({ x });
-  return performance.now() - begin;
+  if (clock === "wall") return performance.now() - begin;
+  const { user, system } = process.cpuUsage(cpu);
+  return (user + system) / 1000;
 }
 
-/** The fastest of some runs, taken in turns so that a busy machine is unfair to neither. */
-async function measure(subject: Subject, checkpoint: Checkpoint) {
-  const device = { device: "cpu", threads: Number(options.threads) } as const;
+/** Runs in turns, so that a busy machine is unfair to nobody; the first round warms up. */
+async function measure(
+  subject: Subject,
+  checkpoint: Checkpoint,
+  threads: number,
+  peer?: Peer,
+): Promise<Result> {
+  const device = { device: "cpu", threads } as const;
   const forward = await openSession(programOf(subject, checkpoint, false), device);
   const both = await openSession(programOf(subject, checkpoint, true), device);
   const x = float32(subject.input, noise(sizeOf(subject.input)));
-  const best = { forward: Number.POSITIVE_INFINITY, both: Number.POSITIVE_INFINITY };
-  for (let round = 0; round < Number(options.rounds); round++) {
-    best.forward = Math.min(best.forward, await milliseconds(forward, x));
-    best.both = Math.min(best.both, await milliseconds(both, x));
-  }
+  const beside = async (backward: boolean): Promise<number | undefined> =>
+    subject.peer ? peer?.run({ model: subject.peer, batch: subject.input[0], backward }) : undefined;
+  const rounds: (number | undefined)[][] = [];
+  for (let round = 0; round <= Number(options.rounds); round++)
+    rounds.push([await timeOf(forward, x), await beside(false), await timeOf(both, x), await beside(true)]);
   await Promise.all([forward.close(), both.close()]);
-  return { name: subject.name, ...best, ratio: best.both / best.forward };
+  const [ours, theirs, oursBoth, theirsBoth] = [0, 1, 2, 3].map((place) =>
+    timingOf(rounds.slice(1).flatMap((round) => round[place] ?? [])),
+  );
+  const beaten = subject.peer && peer ? { forward: theirs, both: theirsBoth } : undefined;
+  return { subject, threads, forward: ours, both: oursBoth, peer: beaten };
 }
 
-function print(columns: readonly string[]): void {
-  const [name, ...numbers] = columns;
-  console.log(name.padEnd(30) + numbers.map((column) => column.padStart(14)).join(""));
-}
-
-const zoo = fileURLToPath(new URL("../../zoo/models/scenes-clean", import.meta.url));
-const base = await openCheckpoint(zoo);
-if (!options.json) print(["", "forward ms", "both ms", "ratio"]);
-const results = [];
-for (const subject of subjects) {
-  const folder = await mkdtemp(join(tmpdir(), "antidote-"));
+async function withCheckpoint<Value>(
+  subject: Subject,
+  use: (checkpoint: Checkpoint) => Promise<Value>,
+): Promise<Value> {
+  const folder = await mkdtemp(join(tmpdir(), "antidote-bench-"));
   try {
-    const checkpoint = await randomCheckpoint(base, parseOpenClipArchitecture(subject.model), folder);
-    const result = await measure(subject, checkpoint);
-    results.push(result);
-    if (options.json) continue;
-    print([result.name, result.forward.toFixed(0), result.both.toFixed(0), result.ratio.toFixed(2)]);
+    return await use(await randomCheckpoint(base, parseOpenClipArchitecture(subject.model), folder));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
-if (options.json) console.log(JSON.stringify(results));
+
+async function startPeer(threads: number): Promise<Peer | undefined> {
+  const interpreter = process.env.PYTHON;
+  return interpreter ? Peer.start(interpreter, threads, clock) : undefined;
+}
+
+const quotient = (a: Timing, b: Timing): string => (a.fastest / b.fastest).toFixed(2);
+
+function gradientTable(results: readonly Result[], peerVersion: string | undefined): BenchTable {
+  const single = (result: Result) =>
+    results.find(({ subject, threads }) => subject === result.subject && threads === 1);
+  const rows = results.map((result) => {
+    const { subject, threads, forward, both, peer } = result;
+    const one = single(result);
+    return [
+      subject.name,
+      `${threads}`,
+      milliseconds(forward),
+      milliseconds(both),
+      quotient(both, forward),
+      one && threads > 1 ? quotient(one.both, both) : "",
+      ...(peerVersion ? [peer ? milliseconds(peer.both) : "", peer ? quotient(peer.both, both) : ""] : []),
+    ];
+  });
+  const columns = ["", "threads", "forward ms", "with gradient ms", "ratio", "× one thread"];
+  return {
+    title: "A gradient by the input, beside the forward pass",
+    columns: peerVersion ? [...columns, "PyTorch ms", "PyTorch / ours"] : columns,
+    rows,
+    notes: [
+      `Fastest of ${options.rounds} runs, the median in brackets; ratios are of the fastest. ${
+        peerVersion
+          ? `Beside it in turns, on the same threads: ${peerVersion}, eager, in the faster of its two memory layouts.`
+          : "PYTHON names no interpreter with torch and open_clip, so there is no peer in this run."
+      }`,
+    ],
+  };
+}
+
+/** Largest difference of the embeddings of equal prompts, long and cut. */
+async function largestDifference(): Promise<number> {
+  return withCheckpoint(text(LONG), async (checkpoint) => {
+    const random = noise(20 * LONG * TEXT.width);
+    const embeddings = [];
+    for (const length of [LONG, SHORT]) {
+      const session = await openSession(programOf(text(length), checkpoint, false), {
+        device: "cpu",
+        threads: 1,
+      });
+      const row = (prompt: number) =>
+        random.subarray(prompt * LONG * TEXT.width).subarray(0, length * TEXT.width);
+      const x = new Float32Array(20 * length * TEXT.width);
+      for (let prompt = 0; prompt < 20; prompt++) x.set(row(prompt), prompt * length * TEXT.width);
+      embeddings.push((await session.run({ x: float32([20, length, TEXT.width], x) })).embedding.data);
+      await session.close();
+    }
+    const [long, cut] = embeddings as Float32Array[];
+    return long.reduce((most, value, index) => Math.max(most, Math.abs(value - cut[index])), 0);
+  });
+}
+
+function cuttingTable(results: readonly Result[], difference: number): BenchTable {
+  const of = (length: number, count: number) =>
+    results.find(({ subject, threads }) => subject.name === text(length).name && threads === count);
+  const counts = [...new Set(results.map(({ threads }) => threads))];
+  const rows = counts.flatMap((count) => {
+    const [long, short] = [of(LONG, count), of(SHORT, count)];
+    if (!long || !short) return [];
+    return [[`${count}`, milliseconds(long.both), milliseconds(short.both), quotient(long.both, short.both)]];
+  });
+  return {
+    title: "Prompts cut to their longest end of text: 20 prompts, with gradient",
+    columns: ["threads", `${LONG} tokens ms`, `${SHORT} tokens ms`, "times as fast"],
+    rows,
+    notes: [`Largest difference between the embeddings of the same prompts: ${difference.toExponential(1)}.`],
+  };
+}
+
+const zoo = fileURLToPath(new URL("../../zoo/models/scenes-clean", import.meta.url));
+const base = await openCheckpoint(zoo);
+const results: Result[] = [];
+let peerVersion: string | undefined;
+for (const threads of options.threads.split(",").map(Number)) {
+  const peer = await startPeer(threads);
+  peerVersion ??= peer?.version;
+  try {
+    for (const subject of subjects) {
+      say(`${subject.name}, ${threads} thread${threads === 1 ? "" : "s"}`);
+      results.push(
+        await withCheckpoint(subject, (checkpoint) => measure(subject, checkpoint, threads, peer)),
+      );
+    }
+  } finally {
+    peer?.close();
+  }
+}
+tell([gradientTable(results, peerVersion), cuttingTable(results, await largestDifference())], options.json);

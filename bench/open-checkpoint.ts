@@ -9,7 +9,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { openCheckpoint } from "../src/engine/clip/checkpoint.ts";
@@ -19,6 +19,7 @@ import { parseHuggingFaceArchitecture } from "../src/engine/clip/formats/hugging
 import { huggingFaceSource } from "../src/engine/clip/formats/hugging-face-tensors.ts";
 import type { Shape } from "../src/engine/onnx/graph.ts";
 import { sizeOf } from "../src/engine/onnx/tensor.ts";
+import { tell } from "./report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -28,10 +29,9 @@ const { values } = parseArgs({
   },
 });
 
-const MEGABYTE = 2 ** 20;
 const VOCABULARY = 49408;
 
-/** Of one run, or the best of several: milliseconds and megabytes. */
+/** Of one run, or the best of several: milliseconds and (decimal) megabytes. */
 interface Result {
   readonly open: number;
   readonly tokenizer: number;
@@ -102,7 +102,7 @@ async function writeCheckpoints(folder: string): Promise<{ folders: string[]; by
   return { folders, bytes };
 }
 
-const mostMemory = (): number => process.resourceUsage().maxRSS / 1024;
+const mostMemory = (): number => (process.resourceUsage().maxRSS * 1024) / 1e6;
 
 async function timed<Value>(
   work: () => Value | Promise<Value>,
@@ -139,11 +139,13 @@ function runApart(folder: string): Result {
   return JSON.parse(output.toString());
 }
 
-function print(name: string, { open, tokenizer, digest, memory }: Result): void {
-  const [before, ...after] = memory.map((bytes) => bytes.toFixed(0));
-  console.log(`${name}: opened in ${open.toFixed(0)} ms, ${after[0]} MB in all (${before} MB before)`);
-  console.log(`  tokenizer, when first used: ${tokenizer.toFixed(0)} ms, ${after[1]} MB in all`);
-  console.log(`  digest of all bytes: ${digest.toFixed(0)} ms, ${after[2]} MB in all`);
+function rowsOf(name: string, { open, tokenizer, digest, memory }: Result): string[][] {
+  const [before, ...after] = memory.map((size) => `${size.toFixed(0)} MB`);
+  return [
+    [`${name}: opened`, open.toFixed(0), after[0], before],
+    [`${name}: tokenizer, when first used`, tokenizer.toFixed(0), after[1], ""],
+    [`${name}: digest of all bytes`, digest.toFixed(0), after[2], ""],
+  ];
 }
 
 async function main(): Promise<void> {
@@ -152,9 +154,17 @@ async function main(): Promise<void> {
     const { folders, bytes } = await writeCheckpoints(folder);
     const rounds = Array.from({ length: Number(values.rounds) });
     const results = folders.map((path) => ({ path, result: best(rounds.map(() => runApart(path))) }));
-    if (values.json) console.log(JSON.stringify({ megabytes: bytes / MEGABYTE, results }));
-    else console.log(`A checkpoint of ${(bytes / 1e6).toFixed(0)} MB`);
-    for (const { path, result } of values.json ? [] : results) print(path.split("/").at(-1)!, result);
+    tell(
+      [
+        {
+          title: `Analysing a checkpoint of ${(bytes / 1e6).toFixed(0)} MB (CLIP ViT-B/32)`,
+          columns: ["", "ms", "most memory by then", "before"],
+          rows: results.flatMap(({ path, result }) => rowsOf(basename(path), result)),
+          notes: [`The best of ${rounds.length} processes.`],
+        },
+      ],
+      values.json,
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -5,7 +5,7 @@ import { predictions } from "../src/engine/cbpt/features.ts";
 import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { decodeImage } from "../src/engine/clip/decoding.ts";
 import { preprocess } from "../src/engine/clip/preprocessing.ts";
-import { imageProgram } from "../src/engine/clip/programs.ts";
+import { imageProgram, imagesPerRun } from "../src/engine/clip/programs.ts";
 import { encodeImages } from "../src/engine/evaluation/encode.ts";
 import { type Measurement, measure } from "../src/engine/evaluation/protocol.ts";
 import { openSession } from "../src/engine/runtime/session.ts";
@@ -87,7 +87,8 @@ export async function encodeTest(
     device: "cpu",
     threads,
   });
-  const encode = (pixels: Float32Array[]) => encodeImages({ session, imageSize, width, batch: 64 }, pixels);
+  const encode = (pixels: Float32Array[]) =>
+    encodeImages({ session, imageSize, width, batch: imagesPerRun(checkpoint) }, pixels);
   const stamp = (data: Float32Array) =>
     attackNamed(secret!.kind).apply({ ...imageSize, data }, { parameters: secret!.parameters }).data;
   try {

@@ -1,3 +1,4 @@
+import { imagesPerRun } from "../clip/programs.ts";
 import { listOf } from "../evaluation/encode.ts";
 import { randomStream } from "../random.ts";
 import { universalBatch } from "./dummies.ts";
@@ -17,7 +18,7 @@ import { classesPerRun, RUNS_AT_ONCE } from "./prompt-tower.ts";
 import { encodeState } from "./state.ts";
 import { rowsPerBatch, startTuning, stepTuning } from "./tuning.ts";
 import { startUniversal, stepUniversal, TRIGGERS_PER_RUN } from "./universal.ts";
-import { IMAGES_PER_RUN, Workbench } from "./workbench.ts";
+import { Workbench } from "./workbench.ts";
 
 /** How fast a device does a run's work. */
 export interface Speed {
@@ -69,7 +70,7 @@ async function imageRate(bench: Workbench, size: CalibratedSize): Promise<number
   await encode(1)();
   let images = 4;
   let seconds = await secondsOf(encode(images));
-  while (seconds < ENOUGH_SECONDS && images < IMAGES_PER_RUN) {
+  while (seconds < ENOUGH_SECONDS && images < imagesPerRun(bench.problem.checkpoint)) {
     images *= 2;
     seconds = await secondsOf(encode(images));
   }

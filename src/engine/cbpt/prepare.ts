@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { Checkpoint } from "../clip/checkpoint.ts";
-import { imageProgram } from "../clip/programs.ts";
+import { imageProgram, imagesPerRun } from "../clip/programs.ts";
 import { tokenEmbeddings } from "../clip/token-embeddings.ts";
 import { fillTemplate, zeroShotMatrix } from "../clip/zero-shot.ts";
 import { encodeImages, listOf } from "../evaluation/encode.ts";
@@ -10,7 +10,6 @@ import type { CbptConfig } from "./config.ts";
 import type { RunSize } from "./plan.ts";
 import type { Problem, Shot } from "./problem.ts";
 import { layOutPrompts, type PromptLayout } from "./prompts.ts";
-import { IMAGES_PER_RUN } from "./workbench.ts";
 
 export interface ProblemOptions {
   readonly checkpoint: Checkpoint;
@@ -42,7 +41,10 @@ export async function prepareProblem(options: ProblemOptions): Promise<Problem> 
   const session = await open(imageProgram(checkpoint, { batch: "dynamic" }));
   try {
     const images = listOf(shots.length, (index) => shots[index].pixels);
-    const features = await encodeImages({ session, imageSize, width, batch: IMAGES_PER_RUN }, images);
+    const features = await encodeImages(
+      { session, imageSize, width, batch: imagesPerRun(checkpoint) },
+      images,
+    );
     return {
       checkpoint,
       config,

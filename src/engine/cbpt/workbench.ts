@@ -1,4 +1,4 @@
-import { imageProgram } from "../clip/programs.ts";
+import { imageProgram, imagesPerRun } from "../clip/programs.ts";
 import { encodeImages, type ImageList } from "../evaluation/encode.ts";
 import { float32, sizeOf } from "../onnx/tensor.ts";
 import type { Program } from "../runtime/program.ts";
@@ -8,9 +8,6 @@ import { perImageProgram, universalProgram } from "./objective.ts";
 import type { Problem } from "./problem.ts";
 import { PromptTower } from "./prompt-tower.ts";
 import { assembleTokens } from "./prompts.ts";
-
-/** Most images in one run of the image encoder; larger runs spill the processor's caches and are not faster. */
-export const IMAGES_PER_RUN = 32;
 
 /** What an outer step is given: B rows each. */
 export interface TuningBatch {
@@ -57,7 +54,7 @@ export class Workbench {
   async encode(images: ImageList): Promise<Float32Array> {
     const { checkpoint, imageSize, width } = this.problem;
     const session = await this.lanes("image", () => imageProgram(checkpoint, { batch: "dynamic" }));
-    return encodeImages({ session, imageSize, width, batch: IMAGES_PER_RUN }, images);
+    return encodeImages({ session, imageSize, width, batch: imagesPerRun(checkpoint) }, images);
   }
 
   /** The purified text features [C, D] of context vectors [C, M, d]. */

@@ -1,4 +1,5 @@
 import { GraphBuilder } from "../onnx/builder.ts";
+import { costOf } from "../onnx/cost.ts";
 import type { Graph } from "../onnx/graph.ts";
 import { openBatch } from "../onnx/passes/open-batch.ts";
 import type { Program } from "../runtime/program.ts";
@@ -34,4 +35,23 @@ export function textProgram(
   const endOfText = g.input("endOfText", [classes, length, 1]);
   g.output(textEmbedding(g, checkpoint, tokens, endOfText), "embedding");
   return { graph: g.build(), folder: checkpoint.weightsFolder };
+}
+
+/** Larger runs of the image tower spill the processor's caches and are not faster. */
+const MOST_IMAGES = 32;
+/** What the values of one run may take. */
+const RUN_BYTES = 2 ** 27;
+
+const known = new WeakMap<Checkpoint, number>();
+
+/** How many images to send through the image tower at once: 32, or fewer where their values would fill the memory. */
+export function imagesPerRun(checkpoint: Checkpoint): number {
+  const count = known.get(checkpoint) ?? fittingImages(checkpoint);
+  known.set(checkpoint, count);
+  return count;
+}
+
+function fittingImages(checkpoint: Checkpoint): number {
+  const { peakActivationBytes } = costOf(imageProgram(checkpoint, { batch: 1 }).graph);
+  return Math.min(MOST_IMAGES, Math.max(1, Math.floor(RUN_BYTES / peakActivationBytes)));
 }

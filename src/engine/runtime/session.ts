@@ -46,6 +46,9 @@ export async function loadSession(
     const session = await onnxruntime.InferenceSession.create(model, {
       executionProviders: [device],
       graphOptimizationLevel: "all",
+      // A pattern is one block for all values of a run, beside the blocks of the run that it was learnt from: twice the
+      // memory, and no faster.
+      enableMemPattern: false,
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       // What it would print as an error, it also throws.

@@ -1,7 +1,7 @@
 import { attackNamed } from "../../engine/attacks/index.ts";
 import { predictions } from "../../engine/cbpt/features.ts";
 import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts";
-import { imageProgram } from "../../engine/clip/programs.ts";
+import { imageProgram, imagesPerRun } from "../../engine/clip/programs.ts";
 import { readFloats, readSafetensors } from "../../engine/clip/safetensors.ts";
 import { zeroShotMatrix } from "../../engine/clip/zero-shot.ts";
 import { type Encoder, encodeImages } from "../../engine/evaluation/encode.ts";
@@ -31,7 +31,7 @@ export const evaluate: JobHandler<unknown, Measurement> = async (given, context)
   const { embeddingWidth: width, image } = checkpoint.architecture;
   const session = await open(imageProgram(checkpoint, { batch: "dynamic" }));
   try {
-    const encoder = { session, imageSize: image.imageSize, width, batch: BATCH };
+    const encoder = { session, imageSize: image.imageSize, width, batch: imagesPerRun(checkpoint) };
     const outcomes = await predictAll(spec, checkpoint, { encoder, matrix }, context);
     return measure(outcomes, spec.labels.length, spec.attack?.target);
   } finally {
