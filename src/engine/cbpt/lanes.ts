@@ -1,18 +1,28 @@
+import { costOf } from "../onnx/cost.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Program } from "../runtime/program.ts";
 import { openSession, type Session, type SessionOptions, type Tensors } from "../runtime/session.ts";
 import { openWorkerSession } from "../runtime/worker-session.ts";
 
-/** More copies of a large model than this would take more memory than they are worth. */
+/** More copies of a model than this would take more memory than they are worth. */
 const MOST_LANES = 4;
+/** What one more copy may take, in weights and in values. */
+const COPY_BYTES = 2 ** 27;
 
-/** Sessions of one program side by side: one per thread on a CPU, one on a GPU. */
+/** Most sessions of one program side by side: one per thread on a CPU, one on a GPU. */
 export const laneCount = ({ device, threads }: SessionOptions): number =>
   device === "cpu" ? Math.min(threads, MOST_LANES) : 1;
 
+/** Whether one more copy of a program costs little memory, as that of a small model does. */
+function isLight({ graph }: Program): boolean {
+  const { weightBytes, peakActivationBytes } = costOf(graph);
+  return weightBytes + peakActivationBytes <= COPY_BYTES;
+}
+
 /**
- * Equal sessions of one program, side by side. Many small runs on one thread each are faster than few large ones on
- * all threads, lose less to other work on the machine, and give the same bits however many lanes there are.
+ * Equal sessions of one light program, side by side. Many small runs on one thread each are faster than few large ones
+ * on all threads, lose less to other work on the machine, and give the same bits however many lanes there are. A heavy
+ * program has one session on all threads, which its large products fill; so has one that is run once at a time.
  */
 export class Lanes {
   private readonly idle: Session[];
@@ -22,10 +32,10 @@ export class Lanes {
     this.idle = [...sessions];
   }
 
-  /** One lane per thread on the CPU; one lane, in this thread, on a GPU or where there is only one thread. */
-  static async open(program: Program, options: SessionOptions): Promise<Lanes> {
-    if (laneCount(options) === 1) return new Lanes([await openSession(program, options)]);
-    const count = laneCount(options);
+  /** @param abreast whether several runs are asked for at once. */
+  static async open(program: Program, options: SessionOptions, abreast: boolean): Promise<Lanes> {
+    const count = abreast && isLight(program) ? laneCount(options) : 1;
+    if (count === 1) return new Lanes([await openSession(program, options)]);
     const each = { ...options, threads: Math.floor(options.threads / count) };
     return new Lanes(
       await Promise.all(Array.from({ length: count }, () => openWorkerSession(program, each))),

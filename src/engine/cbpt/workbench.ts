@@ -40,7 +40,7 @@ export class Workbench {
     readonly problem: Problem,
     promptBytes?: number,
   ) {
-    this.prompts = new PromptTower(problem, (name, program) => this.lanes(name, program), promptBytes);
+    this.prompts = new PromptTower(problem, (name, program) => this.session(name, program), promptBytes);
   }
 
   /** What was made for the key before, or else is made now: for what follows from a state and need not be in it. */
@@ -111,7 +111,7 @@ export class Workbench {
   }) {
     const { checkpoint, device, imageSize, width: embedding, config } = this.problem;
     const batch = feeds.positive.length / embedding;
-    const session = await this.lanes(`per image ${batch}`, () =>
+    const session = await this.session(`per image ${batch}`, () =>
       perImageProgram(checkpoint, { batch, temperature: config.temperature }, device),
     );
     const pixels = [batch, 3, imageSize.height, imageSize.width];
@@ -130,11 +130,16 @@ export class Workbench {
     for (const one of opened) if (one.status === "fulfilled") await one.value.close();
   }
 
-  private lanes(name: string, program: () => Program): Promise<Lanes> {
+  /** For runs that are made one at a time. */
+  private session(name: string, program: () => Program): Promise<Lanes> {
+    return this.lanes(name, program, false);
+  }
+
+  private lanes(name: string, program: () => Program, abreast = true): Promise<Lanes> {
     const known = this.sessions.get(name);
     if (known !== undefined) return known;
     const { device, threads } = this.problem;
-    const opened = Lanes.open(program(), { device, threads });
+    const opened = Lanes.open(program(), { device, threads }, abreast);
     this.sessions.set(name, opened);
     return opened;
   }
