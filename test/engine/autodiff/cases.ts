@@ -42,6 +42,9 @@ export const cases = {
     { shapes: [[5]], f: (g, x) => g.mul(x, g.sigmoid(x)) },
     { shapes: [[5]], f: (g, x) => g.mul(g.sigmoid(g.mul(x, 1.702)), x) },
     { shapes: [[5], [5]], f: (g, x, y) => g.mul(x, g.sigmoid(g.mul(y, 2))) },
+    { shapes: [[5]], f: (g, x) => g.mul(x, g.add(g.erf(g.div(x, Math.SQRT2)), 1)) },
+    { shapes: [[5]], f: (g, x) => g.mul(g.add(g.erf(g.mul(x, 0.8)), 1), x) },
+    { shapes: [[5]], f: (g, x) => g.mul(x, g.add(g.erf(x), 0.5)) },
   ],
   Div: [
     {

@@ -1,6 +1,7 @@
 import { floatOf } from "../../onnx/attributes.ts";
 import type { GraphBuilder } from "../../onnx/builder.ts";
 import type { Wire } from "../../onnx/graph.ts";
+import { gatedGradient } from "../gate.ts";
 import type { Rule, RuleContext } from "../rule.ts";
 import { factorOf, scale } from "../scale.ts";
 
@@ -18,13 +19,10 @@ export const elementwise = {
       in: [a, b],
       grad: [dy],
     } = context;
-    return (
-      throughGate(context, a, b) ??
-      throughGate(context, b, a)?.toReversed() ?? [
-        g.sumTo(times(g, dy, b), a.shape),
-        g.sumTo(times(g, dy, a), b.shape),
-      ]
-    );
+    const [byA, byB] = [gatedGradient(context, a, b), gatedGradient(context, b, a)];
+    if (byA) return [byA];
+    if (byB) return [undefined, byB];
+    return [g.sumTo(times(g, dy, b), a.shape), g.sumTo(times(g, dy, a), b.shape)];
   },
 
   // y = a / b        ā = ȳ / b        b̄ = −ȳ · y / b
@@ -105,33 +103,6 @@ export const elementwise = {
   Identity: ({ grad: [dy] }) => [dy],
   Cast: ({ g, in: [x], grad: [dy] }) => [g.cast(dy, x.type)],
 } satisfies Record<string, Rule>;
-
-/**
- * y = x · σ(kx)    x̄ = ȳ · σ · (1 + kx − ky)
- * Where one factor is a gate by the other, the product is taken as one function of x: that is half the passes over the
- * data which product and sigmoid would take. Undefined where it is not so, or where what lies between is asked for.
- */
-function throughGate(
-  { g, out: [y], grad: [dy], asked }: RuleContext,
-  x: Wire,
-  gate: Wire,
-): (Wire | undefined)[] | undefined {
-  const sigmoid = g.producer(gate);
-  if (sigmoid?.op !== "Sigmoid" || asked.has(gate.name)) return undefined;
-  const steep = g.wire(sigmoid.inputs[0]);
-  const factor = factorBetween(g, x, steep);
-  if (factor === undefined || (steep.name !== x.name && asked.has(steep.name))) return undefined;
-  const rest = g.sub(steep, factor === 1 ? y : g.mul(y, factor));
-  return [g.mul(g.mul(dy, gate), g.add(rest, 1)), undefined];
-}
-
-/** k where y is made as k · x, 1 where it is x; undefined for anything else. */
-function factorBetween(g: GraphBuilder, x: Wire, y: Wire): number | undefined {
-  if (x.name === y.name) return 1;
-  const product = g.producer(y);
-  if (product?.op !== "Mul" || product.inputs[0] !== x.name) return undefined;
-  return factorOf(g, g.wire(product.inputs[1]));
-}
 
 function times(g: GraphBuilder, dy: Wire, factor: Wire): Wire {
   const constant = factorOf(g, factor);
