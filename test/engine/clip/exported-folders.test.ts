@@ -2,6 +2,7 @@ import { copyFile, cp, mkdir, readFile, rename, rm, symlink, truncate, writeFile
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import { huggingFaceOnnx } from "../../../src/engine/clip/formats/hugging-face-onnx.ts";
 import { GraphBuilder } from "../../../src/engine/onnx/builder.ts";
 import { encodeModel } from "../../../src/engine/onnx/codec.ts";
 import { withFolder } from "./fixtures.ts";
@@ -54,6 +55,45 @@ describe("a folder with ONNX exports", () => {
       await writeFile(weight, bytes);
       expect(await (await openCheckpoint(folder)).weightsDigest()).not.toBe(digest);
     });
+  });
+
+  test.each<[readonly string[], readonly string[]]>([
+    [
+      [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        "onnx/model.onnx",
+        "onnx/model.onnx_data",
+        "onnx/model_fp16.onnx",
+      ],
+      ["config.json", "onnx/model.onnx", "onnx/model.onnx_data"],
+    ],
+    [
+      [
+        "onnx/text_model.onnx",
+        "onnx/text_model_int8.onnx",
+        "onnx/vision_model.onnx",
+        "onnx/weights.bin",
+        "vocab.json",
+        "merges.txt",
+      ],
+      ["onnx/text_model.onnx", "onnx/vision_model.onnx", "onnx/weights.bin", "vocab.json", "merges.txt"],
+    ],
+    [
+      [
+        "model.onnx",
+        "model.onnx.data",
+        "pytorch_model.bin",
+        "model_fp16.onnx.data",
+        "onnx::MatMul_12",
+        "tokenizer.json",
+      ],
+      ["model.onnx", "model.onnx.data", "onnx::MatMul_12", "tokenizer.json"],
+    ],
+  ])("of a listing %j wants %j", (files, wanted) => {
+    expect(huggingFaceOnnx.recognises(files)).toBe(true);
+    expect([...huggingFaceOnnx.wanted(files)].sort()).toEqual([...wanted].sort());
   });
 
   test("may be links side by side, as in Hugging Face's cache", async () => {

@@ -1,3 +1,4 @@
+import { dirname } from "node:path/posix";
 import { AppError } from "../../../errors.ts";
 import { GraphBuilder } from "../../onnx/builder.ts";
 import type { ClipArchitecture, ImageSize } from "../architecture.ts";
@@ -65,8 +66,18 @@ function modelFiles(files: readonly string[]): readonly string[] {
   const single = /(^|\/)model[^/]*\.onnx$/.test(first);
   const precise = rest.filter((file) => !/(fp16|float16|half)/i.test(file));
   const exports = single ? [first] : [first, ...(precise.length > 0 ? precise : rest)];
-  const beside = (file: string) => files.filter((other) => other.startsWith(file) && other !== file);
-  return exports.flatMap((file) => [file, ...beside(file)]);
+  return [...exports, ...files.filter((file) => exports.some((model) => mayHoldWeightsOf(model, file)))];
+}
+
+/** Files that come with models and hold no weights of an export. */
+const OTHER_FILES =
+  /\.(onnx|json|jsonl|txt|md|py|safetensors|pt|pth|ckpt|msgpack|h5|gz|png|jpe?g)$|(^|\/)(\.|(pytorch|tf|flax)_model)/;
+
+/** Whether a file could be external data of an export; only the graph itself says for sure. */
+function mayHoldWeightsOf(model: string, file: string): boolean {
+  const named = /^(.*\.onnx)[._]/.exec(file)?.[1];
+  if (named !== undefined) return named === model;
+  return dirname(file) === dirname(model) && !OTHER_FILES.test(file);
 }
 
 interface Description {
