@@ -2,6 +2,7 @@ import { gradients } from "../autodiff/gradients.ts";
 import type { TowerModel } from "../clip/towers.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
+import type { Device } from "../runtime/device.ts";
 import type { Program } from "../runtime/program.ts";
 import { ADAMW, type AdamW, adamWStep, clipFactor, type Moments } from "./adamw.ts";
 import { type Group, gather, type Layout } from "./layout.ts";
@@ -16,6 +17,8 @@ export interface StepOptions {
   /** Batch normalisation by the batch itself, its running statistics following, or by the statistics as they are. */
   readonly normalisation: "batch" | "frozen";
   readonly optimiser?: AdamW;
+  /** Where it will run; a few gradients have a form for each. */
+  readonly device?: Device;
   /** Makes the loss, a scalar, from the pairs (default: the contrastive loss). It may add inputs to the graph. */
   readonly loss?: (learner: Learner, images: Wire, texts: Wire) => Wire;
 }
@@ -33,9 +36,9 @@ const LARGEST_LOGIT_SCALE = Math.log(100);
 export function stepProgram(
   model: TowerModel,
   layout: Layout,
-  { batch, length, normalisation, optimiser = ADAMW, loss = contrastive }: StepOptions,
+  { batch, length, normalisation, optimiser = ADAMW, device = "cpu", loss = contrastive }: StepOptions,
 ): Program {
-  const g = new GraphBuilder({ name: "training step" });
+  const g = new GraphBuilder({ name: "training step", provider: device });
   const inputs = weightInputs(g, layout);
   const seen = new Map<string, Wire>();
   const learner = learnerOf(g, model, layout, inputs, normalisation === "batch" ? seen : undefined);

@@ -8,7 +8,7 @@ import { type StepOptions, stepProgram } from "./program.ts";
 import { rateAt, type Schedule } from "./schedule.ts";
 import type { GroupState, TrainingState } from "./state.ts";
 
-export interface TrainerOptions extends StepOptions, SessionOptions {
+export interface TrainerOptions extends Omit<StepOptions, "device">, SessionOptions {
   readonly schedule: Schedule;
 }
 

@@ -68,8 +68,10 @@ function throughBatch({ g, node, in: [x, scale], out, grad: [dy, dMean, dVarianc
   const byCentred = dVariance ? g.add(along, g.mul(dVariance, 2 / count)) : along;
   const shift = g.div(g.mul(slope, dBias), -count);
   const constant = dMean ? g.add(shift, g.div(dMean, count)) : shift;
-  const direct = g.add(g.mul(dy, perChannel(slope)), perChannel(constant));
-  return [g.add(direct, g.mul(centred, perChannel(byCentred))), dScale, dBias];
+  // What x contributes is a normalisation with other numbers, which is one pass over the map.
+  const one = g.filled(mean.shape, 1, mean.type);
+  const fromX = g.batchNormalization(x, byCentred, constant, mean, one, 0);
+  return [g.add(g.mul(dy, perChannel(slope)), fromX), dScale, dBias];
 }
 
 function axesBesideChannels(x: Wire): number[] {
