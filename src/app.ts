@@ -13,7 +13,9 @@ import { configureEdge, GRAPHQL_PATH } from "./http/edge.ts";
 import { Metrics } from "./http/metrics.ts";
 import { UploadReader } from "./http/uploads.ts";
 import { serveWebSocket } from "./http/websocket.ts";
-import { JobQueue } from "./jobs/queue.ts";
+import { BullJobQueue } from "./jobs/bull-queue.ts";
+import { EmbeddedJobQueue, type EmbeddedJobQueueOptions } from "./jobs/embedded-queue.ts";
+import type { JobQueue } from "./jobs/queue.ts";
 import { createSchema } from "./resolvers/schema.ts";
 import { AccessService, type Caller } from "./services/access.ts";
 import { CostBudget } from "./services/budget.ts";
@@ -27,8 +29,7 @@ import { SampleImages } from "./services/samples.ts";
 import { selfTester } from "./services/self-testing.ts";
 import { Serving } from "./services/serving.ts";
 import { Tenants } from "./services/tenant.ts";
-import { FileBlobStore } from "./store/blobs.ts";
-import { LmdbStore } from "./store/lmdb.ts";
+import { openStorage } from "./storage.ts";
 
 /** A server that listens. */
 export interface App {
@@ -48,6 +49,9 @@ export interface AppOptions {
   readonly handlersModule?: URL;
 }
 
+/** How long a request waits for a Redis that is away. */
+const PATIENCE_SECONDS = 10;
+
 /** Puts the parts together and listens: the only place that knows them all. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   const { limits } = config;
@@ -56,8 +60,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const schema = createSchema();
   const logDevice = (message: string) => logger.info(message);
   const device = await resolveDevice(config.device, logDevice);
-  const store = await LmdbStore.open(join(config.dataFolder, "store"));
-  const blobs = await FileBlobStore.open(join(config.dataFolder, "blobs"));
+  const { store, blobs, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
   const samples = await SampleImages.open(join(config.zooFolder, "samples"));
   const access = new AccessService(store);
   const tester = selfTester({ device, threads: config.threads });
@@ -68,9 +71,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     images: { maxBytes: limits.imageBytes, maxPixels: limits.imagePixels, minSide: 1 },
     capacity: 8 * limits.classifyImages,
   });
-  const queue = new JobQueue({
+  const queue = openQueue(config, {
     store,
-    folder: join(config.dataFolder, "jobs"),
+    folder: jobsFolder,
     concurrency: config.jobConcurrency,
     device,
     threads: config.threads,
@@ -78,7 +81,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     logger,
     handlersModule: options.handlersModule,
   });
-  const metrics = new Metrics(() => ({ ...queue.counts() }));
+  const metrics = new Metrics(() => queue.counts());
   const tenants = new Tenants({
     store,
     blobs,
@@ -99,7 +102,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     },
   });
   const budget = new CostBudget(limits.costPerMinute);
-  const readiness = new Readiness(models, serving);
+  const readiness = new Readiness(models, serving, store);
   const server = { models, serving, samples, budget, access };
 
   const createContext = (caller: Caller | undefined, requestId: string, signal?: AbortSignal) =>
@@ -148,6 +151,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     scan,
     close: async () => {
       readiness.leave();
+      // A balancer needs a while to see it; requests that still come are answered.
+      await new Promise((resolve) => setTimeout(resolve, config.drainSeconds * 1000));
       await closeSockets();
       await apollo.stop();
       await queue.stop();
@@ -155,6 +160,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       await store.close();
     },
   };
+}
+
+/** Alone, a server runs its jobs itself; with Redis, workers do. */
+function openQueue({ redis }: Config, options: EmbeddedJobQueueOptions): JobQueue {
+  return redis ? new BullJobQueue({ ...options, ...redis }) : new EmbeddedJobQueue(options);
 }
 
 function listen(httpServer: ReturnType<typeof createServer>, { port, host }: Config): Promise<number> {

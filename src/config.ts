@@ -40,6 +40,13 @@ const oneOf = <const Choice extends string>(choices: readonly Choice[], fallback
     )
     .transform((value) => value as Choice);
 
+/** Variables whose value is never printed. */
+const SECRET: ReadonlySet<string> = new Set(["ADMIN_KEY", "REDIS_URL"]);
+
+function isRedisUrl(value: string): boolean {
+  return URL.canParse(value) && ["redis:", "rediss:"].includes(new URL(value).protocol);
+}
+
 /** Every environment variable that the server reads, with its range and default. */
 const environment = z.object({
   PORT: whole(0, 65535, 4000),
@@ -50,6 +57,16 @@ const environment = z.object({
     .string()
     .regex(/^[\x21-\x7e]{8,512}$/, "must have 8 to 512 printable characters and no spaces")
     .optional(),
+  REDIS_URL: z
+    .string()
+    .refine(isRedisUrl, "must look like redis://host:6379, or rediss:// for TLS")
+    .optional(),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[\w.{}-]{1,64}$/, "must have 1 to 64 letters, digits and _ . { } -")
+    .default("antidote"),
+  JOB_LOCK_SECONDS: whole(1, 3600, 30),
+  DRAIN_SECONDS: whole(0, 3600, 0),
   DEVICE: oneOf(["auto", "cpu", "cuda", "webgpu"], "auto"),
   THREADS: whole(1, 1024, availableParallelism()),
   ALLOW_ATTACKS: oneOf(["0", "1"], "0"),
@@ -94,6 +111,12 @@ export interface Config {
   /** Files that the package brings along: shots and sample images of the demo tenant. */
   readonly zooFolder: string;
   readonly adminKey: string | undefined;
+  /** Where servers and workers share their store and their queue; absent, this process is alone. */
+  readonly redis: { readonly url: string; readonly prefix: string } | undefined;
+  /** A worker that was not heard of for so long is taken for dead. */
+  readonly jobLockSeconds: number;
+  /** How long a server that is to stop answers requests while it says that it is not ready. */
+  readonly drainSeconds: number;
   readonly device: "auto" | "cpu" | "cuda" | "webgpu";
   readonly threads: number;
   readonly jobConcurrency: number;
@@ -116,6 +139,10 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     modelsFolder: values.MODELS_DIR,
     zooFolder: join(packageRoot, "zoo"),
     adminKey: values.ADMIN_KEY,
+    redis:
+      values.REDIS_URL === undefined ? undefined : { url: values.REDIS_URL, prefix: values.REDIS_PREFIX },
+    jobLockSeconds: values.JOB_LOCK_SECONDS,
+    drainSeconds: values.DRAIN_SECONDS,
     device: values.DEVICE,
     threads: values.THREADS,
     attacksAllowed: values.ALLOW_ATTACKS === "1",
@@ -140,7 +167,7 @@ function invalid(
 ): AppError {
   const problems = issues.map(({ path, message }) => {
     const name = String(path[0]);
-    return { name, message, value: name === "ADMIN_KEY" ? "(not shown)" : JSON.stringify(variables[name]) };
+    return { name, message, value: SECRET.has(name) ? "(not shown)" : JSON.stringify(variables[name]) };
   });
   const width = Math.max(...problems.map(({ name }) => name.length));
   const lines = problems.map(

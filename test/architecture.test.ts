@@ -17,8 +17,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "context.ts": ["http", "services"],
   "errors.ts": [],
   // The composition root, and the programs.
-  "app.ts": ["engine", "http", "jobs", "resolvers", "services", "store", "config.ts", "context.ts"],
-  commands: ["engine", "services", "app.ts", "config.ts"],
+  "app.ts": [
+    "engine",
+    "http",
+    "jobs",
+    "resolvers",
+    "services",
+    "store",
+    "config.ts",
+    "context.ts",
+    "storage.ts",
+  ],
+  "worker.ts": ["engine", "jobs", "services", "config.ts", "storage.ts"],
+  "storage.ts": ["store", "config.ts"],
+  commands: ["engine", "services", "app.ts", "config.ts", "worker.ts"],
   "main.ts": ["commands"],
   "print-schema.ts": ["config.ts", "resolvers"],
 };

@@ -8,9 +8,11 @@ import { manual, overview } from "./help.ts";
 import { importCommand } from "./import-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import { setupCudaCommand } from "./setup-cuda-command.ts";
+import { workerCommand } from "./worker-command.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   serve: serveCommand,
+  worker: workerCommand,
   import: importCommand,
   "setup-cuda": setupCudaCommand,
 };

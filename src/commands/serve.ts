@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import { type App, startApp } from "../app.ts";
 import { type Config, readConfig } from "../config.ts";
 import { EXIT } from "./command.ts";
+import { stopOnSignals } from "./stop-on-signals.ts";
 
 /** Starts the server and says where it is; it runs until a signal ends it. */
 export async function serve(): Promise<number> {
@@ -24,21 +25,9 @@ function banner({ url, version, device, newAdminKey, scan }: App, config: Config
     ["Models", models],
     ...scan.failed.map(({ name, error }) => ["", `${name} was left out: ${error.message}`]),
     ["Data", data.startsWith("..") ? config.dataFolder : data],
+    ...(config.redis ? [["Jobs", "run by antidote worker"]] : []),
     ["Device", `${device}, ${config.threads} ${config.threads === 1 ? "thread" : "threads"}`],
   ];
   const lines = rows.map(([name, value]) => `  ${name.padEnd(12)}${value}`);
   return `\nAntidote ${version} is ready after ${seconds.toFixed(1)} s\n\n${lines.join("\n")}\n\n`;
-}
-
-function stopOnSignals(app: App): void {
-  let stopping = false;
-  const stop = async () => {
-    // Whoever asks twice does not want to wait.
-    if (stopping) process.exit(1);
-    stopping = true;
-    await app.close();
-    process.exit(0);
-  };
-  process.on("SIGTERM", () => void stop());
-  process.on("SIGINT", () => void stop());
 }

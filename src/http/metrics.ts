@@ -26,15 +26,15 @@ export class Metrics {
   });
 
   /** @param countJobs how many jobs wait and run, asked at every reading. */
-  constructor(countJobs: () => Readonly<Record<string, number>>) {
+  constructor(countJobs: () => Promise<Readonly<Record<string, number>>>) {
     collectDefaultMetrics({ register: this.registry });
     new Gauge({
       name: "antidote_jobs",
       help: "Jobs that are not finished: waiting and running.",
       labelNames: ["state"] as const,
       registers: [this.registry],
-      collect() {
-        for (const [state, count] of Object.entries(countJobs())) this.set({ state }, count);
+      async collect() {
+        for (const [state, count] of Object.entries(await countJobs())) this.set({ state }, count);
       },
     });
   }

@@ -81,6 +81,16 @@ export class JobRecords {
     return entries.map((entry) => entry.value).sort((a, b) => (a.ticket < b.ticket ? -1 : 1));
   }
 
+  /** The place in the queue of a job that is not finished. */
+  async ticket(id: string): Promise<string | undefined> {
+    return (await this.store.get<ActiveJob>(ACTIVE + id))?.value.ticket;
+  }
+
+  /** Calls back after each event of the job, until the returned function is called. */
+  watch(tenant: string, id: string, onEvent: () => void): () => void {
+    return this.store.watch(streamName(tenant, id), onEvent);
+  }
+
   /** Takes one step, or none; the answer is the record after it. */
   async change(tenant: string, id: string, plan: JobPlan): Promise<JobRecord> {
     for (let tries = 0; tries < MOST_TRIES; tries++) {

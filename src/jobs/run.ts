@@ -1,11 +1,13 @@
 import { packError } from "../engine/runtime/carried-error.ts";
 import type { Device } from "../engine/runtime/device.ts";
+import { entryPoint } from "../engine/runtime/entry-point.ts";
 import type { Write } from "../store/store.ts";
 import { failureOf, workerLost } from "./failure.ts";
 import { jobFolder } from "./folder.ts";
 import type { JobRecord, JobReport } from "./job.ts";
 import { type JobOutcome, JobProcess } from "./process.ts";
 import type { JobChange, JobRecords } from "./records.ts";
+import { isFinished } from "./states.ts";
 
 /** Where the queue's own news goes; pino's loggers fit. */
 export interface JobLogger {
@@ -14,15 +16,29 @@ export interface JobLogger {
   error(facts: object, message: string): void;
 }
 
-export interface JobRunOptions {
-  readonly records: JobRecords;
+/** How jobs are run here. */
+export interface JobRunnerOptions {
+  /** Each job has a folder of its own in it; whoever may go on with a job needs the same one. */
   readonly folder: string;
   readonly device: Device;
+  /** Threads that each job may compute with. */
   readonly threads: number;
-  readonly handlersModule: URL;
-  readonly graceMilliseconds: number;
   readonly complete: CompleteJob;
   readonly logger: JobLogger;
+  /** How long a process that is told to stop may take before it is killed. */
+  readonly graceMilliseconds?: number;
+  /** Module that exports `handlers`, one for each kind of job; the job processes load it. */
+  readonly handlersModule?: URL;
+}
+
+export interface JobRunOptions extends Required<JobRunnerOptions> {
+  readonly records: JobRecords;
+}
+
+export function runOptions(options: JobRunnerOptions, records: JobRecords): JobRunOptions {
+  const { handlersModule = entryPoint(import.meta.url, "handlers/index"), graceMilliseconds = 10_000 } =
+    options;
+  return { ...options, handlersModule, graceMilliseconds, records };
 }
 
 /**
@@ -39,13 +55,20 @@ export type CompleteJob = (
 /** So many processes lost without a new checkpoint in between, and the job fails. */
 const MOST_LOSSES = 3;
 
-/** One attempt at one job: a process, what it tells, and what becomes of the job at its end. */
+/** The job was given to somebody else meanwhile, who is not to be disturbed. */
+class Superseded extends Error {}
+
+/**
+ * One attempt at one job: a process, what it tells, and what becomes of the job at its end. The record counts the
+ * attempts; an attempt that is not the current one any more writes nothing.
+ */
 export class JobRun {
   private process: JobProcess | undefined;
   /** Steps of one job are written one after the other. */
   private writing: Promise<unknown> = Promise.resolve();
   private stopped = false;
   private cancelled = false;
+  private attempt: number | undefined;
 
   constructor(
     private readonly options: JobRunOptions,
@@ -61,9 +84,14 @@ export class JobRun {
         : undefined,
     );
     if (job.status !== "VALIDATING") return false;
+    this.attempt = job.attempts;
     const outcome = await this.start(job).outcome;
     await this.writing;
-    return this.settle(outcome);
+    return this.settle(outcome).catch((error) => {
+      if (!(error instanceof Superseded)) throw error;
+      this.options.logger.warn({ job: this.id }, "another attempt at a job has taken the place of this one");
+      return false;
+    });
   }
 
   /** Ends the process because the job is not wanted any more; its record says CANCELLING by then. */
@@ -108,7 +136,10 @@ export class JobRun {
           reports: [report],
         })),
       )
-      .catch((error) => this.logError(error, "a job's report could not be stored"));
+      .catch((error) => {
+        if (error instanceof Superseded) this.process?.stop(0);
+        else this.logError(error, "a job's report could not be stored");
+      });
   }
 
   private async settle(outcome: JobOutcome): Promise<boolean> {
@@ -134,6 +165,7 @@ export class JobRun {
       });
       return false;
     } catch (error) {
+      if (error instanceof Superseded) throw error;
       return this.fail(packError(error));
     }
   }
@@ -151,27 +183,34 @@ export class JobRun {
 
   private async lose(reason: string): Promise<boolean> {
     this.options.logger.warn({ job: this.id, reason }, "a job's process was lost");
-    const job = await this.change((current) => {
-      const losses = (current.losses ?? 0) + 1;
-      if (losses >= MOST_LOSSES)
-        return cancelledOr(current, {
-          status: "FAILED",
-          record: { losses, failure: workerLost(losses, reason) },
-        });
-      const text = `The job's process ended ${reason}; another goes on from the last checkpoint.`;
-      const report: JobReport = { kind: "log", level: "warning", text };
-      return cancelledOr(current, { status: "QUEUED", record: { losses }, reports: [report] });
-    });
+    const job = await this.change((current) => afterLoss(current, reason));
     return job.status === "QUEUED";
   }
 
   private change(plan: (job: JobRecord) => JobChange | undefined | Promise<JobChange | undefined>) {
-    return this.options.records.change(this.tenant, this.id, plan);
+    return this.options.records.change(this.tenant, this.id, (job) => {
+      if (this.attempt !== undefined && !isAttempt(job, this.attempt)) throw new Superseded();
+      return plan(job);
+    });
   }
 
   private logError(error: unknown, message: string): void {
     this.options.logger.error({ job: this.id, stack: packError(error).stack }, message);
   }
+}
+
+/** What becomes of a job whose process ended without a word: it goes on elsewhere, unless that happens too often. */
+export function afterLoss(job: JobRecord, reason: string): JobChange {
+  const losses = (job.losses ?? 0) + 1;
+  if (losses >= MOST_LOSSES)
+    return cancelledOr(job, { status: "FAILED", record: { losses, failure: workerLost(losses, reason) } });
+  const text = `The job's process ended ${reason}; another goes on from the last checkpoint.`;
+  const report: JobReport = { kind: "log", level: "warning", text };
+  return cancelledOr(job, { status: "QUEUED", record: { losses }, reports: [report] });
+}
+
+function isAttempt({ attempts, status }: JobRecord, attempt: number): boolean {
+  return attempts === attempt && status !== "QUEUED" && !isFinished(status);
 }
 
 /** What the record keeps of a report. A checkpoint is headway: losses before it do not count any more. */

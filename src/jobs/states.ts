@@ -35,3 +35,9 @@ export function assertTransition(from: JobStatus, to: JobStatus): void {
     },
   );
 }
+
+/** What becomes of a job whose server has stopped or is gone, through no fault of the job's. */
+export function afterServerLoss({ status }: { readonly status: JobStatus }) {
+  if (status === "CANCELLING") return { status: "CANCELLED" } as const;
+  return status === "QUEUED" || isFinished(status) ? undefined : ({ status: "QUEUED" } as const);
+}

@@ -187,7 +187,7 @@ export class JobResolver {
   }
 
   @FieldResolver(() => Int, { nullable: true, description: "1 for the job that is run next." })
-  queuePosition(@Root() { record }: Job, @Ctx() { tenant }: Context): number | undefined {
+  queuePosition(@Root() { record }: Job, @Ctx() { tenant }: Context): Promise<number | undefined> {
     return tenant.jobs.position(record.id);
   }
 

@@ -109,15 +109,20 @@ export class AccessService {
    * once.
    */
   async ensureAdminKey(tenant: string, configured: string | undefined): Promise<string | undefined> {
-    const current = (await this.store.get<string>(KEY_IDS + FIRST_KEY))?.value;
-    if (current !== undefined && (configured === undefined || current === hash(configured))) return undefined;
-    const secret = configured ?? newSecret();
-    const replaced: Write[] = current === undefined ? [] : [{ kind: "delete", key: KEYS + current }];
-    await this.store.commit([
-      ...replaced,
-      ...writesOf(newRecord(FIRST_KEY, "admin", tenant, SCOPES), secret),
-    ]);
-    return configured === undefined ? secret : undefined;
+    for (;;) {
+      const current = await this.store.get<string>(KEY_IDS + FIRST_KEY);
+      const known = current?.value;
+      if (known !== undefined && (configured === undefined || known === hash(configured))) return undefined;
+      const secret = configured ?? newSecret();
+      const record = newRecord(FIRST_KEY, "admin", tenant, SCOPES);
+      const committed = await this.store.commit([
+        ...(known === undefined ? [] : [{ kind: "delete", key: KEYS + known } as const]),
+        { kind: "put", key: KEYS + hash(secret), value: record },
+        { kind: "put", key: KEY_IDS + record.id, value: hash(secret), expected: current?.revision ?? 0 },
+      ]);
+      // Another server may be at its first start too: then there is one key, and one of them shows it.
+      if (committed) return configured === undefined ? secret : undefined;
+    }
   }
 }
 

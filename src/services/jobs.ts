@@ -93,7 +93,7 @@ export class TenantJobs {
     return found.slice(0, limit);
   }
 
-  position(id: string): number | undefined {
+  async position(id: string): Promise<number | undefined> {
     return this.options.queue.position(id);
   }
 

@@ -1,6 +1,6 @@
 // A server that runs jobs until it is killed. Arguments: the compiled queue, its folder, a job to go on with.
 const [module, folder, known] = process.argv.slice(2);
-const { JobQueue } = await import(module);
+const { EmbeddedJobQueue } = await import(module);
 const { LmdbStore } = await import(new URL("../store/lmdb.js", module).href);
 
 const print = (facts, message) => {
@@ -8,7 +8,7 @@ const print = (facts, message) => {
   if ("stack" in facts) console.error(message, facts);
 };
 const store = await LmdbStore.open(`${folder}/store`);
-const queue = new JobQueue({
+const queue = new EmbeddedJobQueue({
   store,
   folder: `${folder}/jobs`,
   device: "cpu",

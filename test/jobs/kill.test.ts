@@ -142,7 +142,7 @@ describe("the server's end", () => {
 function runServer(folder: string, id: string | undefined) {
   const child = spawn(
     process.execPath,
-    [join(__dirname, "fixture-server.mjs"), compiled("src/jobs/queue").href, folder, id ?? ""],
+    [join(__dirname, "fixture-server.mjs"), compiled("src/jobs/embedded-queue").href, folder, id ?? ""],
     {
       stdio: ["ignore", "pipe", "inherit"],
     },

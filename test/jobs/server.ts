@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { EmbeddedJobQueue, type EmbeddedJobQueueOptions } from "../../src/jobs/embedded-queue.ts";
 import type { JobEvent, JobStatus } from "../../src/jobs/job.ts";
-import { JobQueue, type JobQueueOptions } from "../../src/jobs/queue.ts";
+import type { JobQueue } from "../../src/jobs/queue.ts";
 import { LmdbStore } from "../../src/store/lmdb.ts";
+import type { Store } from "../../src/store/store.ts";
 
 interface Line {
   readonly facts: Record<string, unknown>;
@@ -12,7 +14,7 @@ interface Line {
 
 /** The part of a server that runs jobs, over a folder that outlives it. */
 export interface JobServer {
-  readonly store: LmdbStore;
+  readonly store: Store;
   readonly queue: JobQueue;
   readonly lines: Line[];
   /** Resolves with the process id once the job's next process has started. */
@@ -20,18 +22,49 @@ export interface JobServer {
   close(): Promise<void>;
 }
 
-export async function startServer(
+export type StartJobServer = (
   folder: string,
-  options: Partial<JobQueueOptions> = {},
-): Promise<JobServer> {
+  options?: Partial<EmbeddedJobQueueOptions>,
+) => Promise<JobServer>;
+
+export const startServer: StartJobServer = async (folder, options) => {
   const store = await LmdbStore.open(join(folder, "store"));
-  const lines: Line[] = [];
-  let started: (pid: number) => void = () => {};
-  const log = (facts: object, message: string) => {
-    lines.push({ facts: facts as Line["facts"], message });
-    if ("pid" in facts) started(facts.pid as number);
+  const log = new Log();
+  const queue = new EmbeddedJobQueue({ ...optionsOf(folder, store, log), ...options });
+  await queue.start();
+  return {
+    store,
+    queue,
+    lines: log.lines,
+    nextProcess: () => log.nextProcess(),
+    close: async () => {
+      await queue.stop();
+      await store.close();
+    },
   };
-  const queue = new JobQueue({
+};
+
+/** Keeps what is logged, and hears of processes. */
+export class Log {
+  readonly lines: Line[] = [];
+  private started: (pid: number) => void = () => {};
+
+  readonly info = (facts: object, message: string): void => {
+    this.lines.push({ facts: facts as Line["facts"], message });
+    if ("pid" in facts) this.started(facts.pid as number);
+  };
+  readonly warn = this.info;
+  readonly error = this.info;
+
+  nextProcess(): Promise<number> {
+    return new Promise((resolve) => {
+      this.started = resolve;
+    });
+  }
+}
+
+export function optionsOf(folder: string, store: Store, logger: Log): EmbeddedJobQueueOptions {
+  return {
     store,
     folder: join(folder, "jobs"),
     device: "cpu",
@@ -41,20 +74,8 @@ export async function startServer(
       result,
       writes: [{ kind: "put", key: `results/${job.id}`, value: result, expected: 0 }],
     }),
-    logger: { info: log, warn: log, error: log },
+    logger,
     graceMilliseconds: 2_000,
-    ...options,
-  });
-  await queue.start();
-  return {
-    store,
-    queue,
-    lines,
-    nextProcess: () => new Promise((resolve) => (started = resolve)),
-    close: async () => {
-      await queue.stop();
-      await store.close();
-    },
   };
 }
 

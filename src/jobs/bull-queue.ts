@@ -1,0 +1,126 @@
+import { Queue } from "bullmq";
+import { createClient } from "redis";
+import type { JobRecord } from "./job.ts";
+import { type JobCounts, JobQueue, type JobQueueOptions } from "./queue.ts";
+import type { ActiveJob, JobRecords } from "./records.ts";
+import type { JobLogger } from "./run.ts";
+import { isFinished } from "./states.ts";
+
+/** Where the jobs of several servers and workers wait. */
+export interface BullOptions {
+  readonly url: string;
+  readonly prefix: string;
+}
+
+export interface BullJobQueueOptions extends JobQueueOptions, BullOptions {
+  readonly logger: JobLogger;
+}
+
+/** What BullMQ carries: where the job's record is. */
+export type JobAddress = Pick<JobRecord, "id" | "tenant">;
+
+export const QUEUE_NAME = "jobs";
+
+/** An unfinished job that nobody carries is found again so often. */
+const SWEEP_MILLISECONDS = 30_000;
+const DISPATCH_MILLISECONDS = 5_000;
+
+/** A client as BullMQ wants it: commands wait while it connects again. */
+export function bullClient(url: string) {
+  return createClient({
+    url,
+    socket: { reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, 1_000) },
+  });
+}
+
+export const bullPrefix = (prefix: string): string => `${prefix}:bull`;
+
+/**
+ * A server's side of the queue that servers and workers share. The job's record comes first, in one commit; BullMQ
+ * only carries the news that it waits. Should a server die between the two, the next sweep carries it.
+ */
+export class BullJobQueue extends JobQueue {
+  private readonly client: ReturnType<typeof bullClient>;
+  private readonly bull: Queue<JobAddress>;
+  /** Admissions go one after the other, so that no more are let in than there is room for. */
+  private admitting: Promise<unknown> = Promise.resolve();
+  private sweeper: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: BullJobQueueOptions) {
+    super(options);
+    this.client = bullClient(options.url);
+    this.bull = new Queue(QUEUE_NAME, { connection: this.client, prefix: bullPrefix(options.prefix) });
+    this.bull.on("error", (error) =>
+      options.logger.warn({ reason: error.message }, "the queue's connection is in trouble"),
+    );
+  }
+
+  async start(): Promise<void> {
+    await carryAll(this.bull, this.records);
+    this.sweeper = setInterval(() => {
+      carryAll(this.bull, this.records).catch((error) =>
+        this.options.logger.warn({ reason: String(error) }, "unfinished jobs could not be looked through"),
+      );
+    }, SWEEP_MILLISECONDS);
+  }
+
+  async position(id: string): Promise<number | undefined> {
+    const waiting = await this.bull.getJobs(["wait"], 0, -1, true);
+    const index = waiting.findIndex((job) => job?.data.id === id);
+    return index < 0 ? undefined : index + 1;
+  }
+
+  async counts(): Promise<JobCounts> {
+    const { wait = 0, active = 0 } = await this.bull.getJobCounts("wait", "active");
+    return { waiting: wait, running: active };
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.sweeper);
+    await this.admitting;
+    await this.bull.close();
+    if (this.client.isOpen) this.client.destroy();
+  }
+
+  /** Between servers that admit at the same moment, the bound may be passed by one job each. */
+  protected admit(write: () => Promise<JobRecord>): Promise<JobRecord> {
+    const admitted = this.admitting.then(async () => {
+      this.assertRoom((await this.counts()).waiting);
+      const job = await write();
+      await this.carry(job);
+      return job;
+    });
+    this.admitting = admitted.catch(() => {});
+    return admitted;
+  }
+
+  /** A running job's worker sees it in the record. */
+  protected async withdraw({ id, status }: JobRecord): Promise<void> {
+    if (!isFinished(status)) return;
+    const waiting = await this.bull.getJobs(["wait"]);
+    // One that a worker takes at this moment is found to be cancelled.
+    await Promise.all(
+      waiting.filter((job) => job?.data.id === id).map((job) => job.remove().catch(() => {})),
+    );
+  }
+
+  private async carry({ id, tenant }: JobRecord): Promise<void> {
+    const ticket = await this.records.ticket(id);
+    if (ticket === undefined) return;
+    const late = new Promise<never>((_, reject) =>
+      setTimeout(() => reject(new Error("no answer")), DISPATCH_MILLISECONDS).unref(),
+    );
+    await Promise.race([carryOne(this.bull, { id, tenant, ticket }), late]).catch((error) =>
+      this.options.logger.warn({ job: id, reason: String(error) }, "a job is carried by the next sweep"),
+    );
+  }
+}
+
+/** A job that is carried already is not carried twice: the ticket is its name. */
+async function carryOne(bull: Queue<JobAddress>, { id, tenant, ticket }: ActiveJob): Promise<void> {
+  await bull.add("run", { id, tenant }, { jobId: `t${ticket}`, removeOnComplete: true, removeOnFail: true });
+}
+
+export async function carryAll(bull: Queue<JobAddress>, records: JobRecords): Promise<void> {
+  for (const active of await records.active()) await carryOne(bull, active);
+}

@@ -1,0 +1,121 @@
+import { type Job, WaitingError, Worker } from "bullmq";
+import { packError } from "../engine/runtime/carried-error.ts";
+import { AppError } from "../errors.ts";
+import type { Store } from "../store/store.ts";
+import { type BullOptions, bullClient, bullPrefix, type JobAddress, QUEUE_NAME } from "./bull-queue.ts";
+import type { JobRecord } from "./job.ts";
+import { JobRecords } from "./records.ts";
+import { afterLoss, JobRun, type JobRunnerOptions, runOptions } from "./run.ts";
+import { afterServerLoss, isFinished } from "./states.ts";
+
+export interface BullJobWorkerOptions extends BullOptions, JobRunnerOptions {
+  readonly store: Store;
+  /** How many jobs run at once. */
+  readonly concurrency?: number;
+  /** A worker that was not heard of for so long is taken for dead, and others go on with its jobs. */
+  readonly lockMilliseconds?: number;
+  readonly now?: () => Date;
+}
+
+const LOCK_MILLISECONDS = 30_000;
+const RETRY_MILLISECONDS = 1_000;
+
+interface RunningJob {
+  readonly run: JobRun;
+  readonly ended: Promise<unknown>;
+}
+
+/** Runs the jobs that BullMQ hands out, each in a child process. */
+export class BullJobWorker {
+  private readonly records: JobRecords;
+  private readonly client: ReturnType<typeof bullClient>;
+  private readonly worker: Worker<JobAddress>;
+  private readonly running = new Map<string, RunningJob>();
+  private stopping = false;
+
+  constructor(private readonly options: BullJobWorkerOptions) {
+    const { url, prefix, concurrency = 1, lockMilliseconds = LOCK_MILLISECONDS, logger } = options;
+    this.records = new JobRecords(options.store, options.now ?? (() => new Date()));
+    this.client = bullClient(url);
+    this.worker = new Worker(QUEUE_NAME, (job, token) => this.process(job, token), {
+      connection: this.client,
+      prefix: bullPrefix(prefix),
+      concurrency,
+      lockDuration: lockMilliseconds,
+      stalledInterval: lockMilliseconds,
+      // Losses are counted in the job's record, where a checkpoint forgives them.
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      runRetryDelay: RETRY_MILLISECONDS,
+      autorun: false,
+    });
+    this.worker.on("error", (error) =>
+      logger.warn({ reason: error.message }, "the queue's connection is in trouble"),
+    );
+  }
+
+  /** Begins to take jobs. */
+  async start(): Promise<void> {
+    await this.worker.waitUntilReady();
+    void this.worker.run();
+  }
+
+  /** Takes no more jobs, lets the running ones save where they are, and gives them back to go on elsewhere. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    for (const { run } of this.running.values()) run.stop();
+    await this.worker.close();
+    if (this.client.isOpen) this.client.destroy();
+  }
+
+  private async process(job: Job<JobAddress>, token: string | undefined): Promise<void> {
+    const { tenant, id } = job.data;
+    try {
+      // An earlier attempt of this very worker, whose hold on the job was lost.
+      this.running.get(id)?.run.stop();
+      await this.running.get(id)?.ended;
+      await this.records.change(tenant, id, takeOver);
+      if (!this.stopping) await this.perform(tenant, id);
+      if (!this.stopping) return;
+      const { status } = await this.records.change(tenant, id, afterServerLoss);
+      if (isFinished(status)) return;
+    } catch (error) {
+      if (error instanceof AppError && error.code === "NOT_FOUND") return;
+      const facts = { job: id, stack: packError(error).stack };
+      this.options.logger.error(facts, "a job's end could not be stored; the next sweep takes it up again");
+      return;
+    }
+    await job.moveToWait(token);
+    throw new WaitingError();
+  }
+
+  /** Tries until the job is at an end, or this worker is to stop. */
+  private async perform(tenant: string, id: string): Promise<void> {
+    for (let again = true; again && !this.stopping; ) {
+      const run = new JobRun(runOptions(this.options, this.records), tenant, id);
+      const unwatch = this.records.watch(tenant, id, () => void this.look(run, tenant, id));
+      const attempt = run.perform();
+      this.running.set(id, { run, ended: attempt.catch(() => {}) });
+      try {
+        again = await attempt;
+      } finally {
+        unwatch();
+        this.running.delete(id);
+      }
+    }
+  }
+
+  /** Somebody may have cancelled the job on another server. */
+  private async look(run: JobRun, tenant: string, id: string): Promise<void> {
+    try {
+      if ((await this.records.get(tenant, id)).status === "CANCELLING") run.cancel();
+    } catch (error) {
+      this.options.logger.warn({ job: id, reason: String(error) }, "a job's record could not be read");
+    }
+  }
+}
+
+/** A job that is handed out while its record says that it runs has lost its worker. */
+function takeOver(job: JobRecord) {
+  if (job.status === "QUEUED" || isFinished(job.status)) return undefined;
+  return afterLoss(job, "with its worker");
+}

@@ -1,0 +1,56 @@
+import pino from "pino";
+import { type Config, packageVersion } from "./config.ts";
+import { type Device, resolveDevice } from "./engine/runtime/device.ts";
+import { AppError } from "./errors.ts";
+import { BullJobWorker } from "./jobs/bull-worker.ts";
+import { JobCompletion } from "./services/completion.ts";
+import { ModelRegistry } from "./services/registry.ts";
+import { selfTester } from "./services/self-testing.ts";
+import { openStorage } from "./storage.ts";
+
+/** A process that runs jobs for the servers that share its Redis. */
+export interface JobWorkerApp {
+  readonly version: string;
+  readonly device: Device;
+  /** Takes no more jobs, lets the running ones save where they are, and gives them back. */
+  close(): Promise<void>;
+}
+
+/** What a worker computes is worth waiting for. */
+const PATIENCE_SECONDS = 300;
+
+/** Puts a worker together. Fails with INVALID_CONFIGURATION without a Redis. */
+export async function startWorker(config: Config): Promise<JobWorkerApp> {
+  const { redis } = config;
+  if (!redis)
+    throw new AppError(
+      "INVALID_CONFIGURATION",
+      "A worker shares its work through Redis. Set REDIS_URL to the servers' own; a server without it runs its jobs itself.",
+    );
+  const logger = pino({ level: config.logLevel });
+  const version = packageVersion();
+  const device = await resolveDevice(config.device, (message) => logger.info(message));
+  const { store, blobs, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
+  const tester = selfTester({ device, threads: config.threads });
+  const models = new ModelRegistry(store, config.modelsFolder, tester);
+  const worker = new BullJobWorker({
+    ...redis,
+    store,
+    folder: jobsFolder,
+    concurrency: config.jobConcurrency,
+    device,
+    threads: config.threads,
+    lockMilliseconds: config.jobLockSeconds * 1000,
+    complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
+    logger,
+  });
+  await worker.start();
+  return {
+    version,
+    device,
+    close: async () => {
+      await worker.stop();
+      await store.close();
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import { describeQueue } from "./contract.ts";
+import { startServer } from "./server.ts";
+
+describeQueue("EmbeddedJobQueue", startServer);
