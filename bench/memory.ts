@@ -13,8 +13,8 @@ import { perImageProgram, tuningProgram, universalProgram } from "../src/engine/
 import { openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { costOf } from "../src/engine/onnx/cost.ts";
 import { encodeProgram } from "../src/engine/runtime/program.ts";
+import { EmbeddedJobQueue } from "../src/jobs/embedded-queue.ts";
 import type { JobKind } from "../src/jobs/job.ts";
-import { JobQueue } from "../src/jobs/queue.ts";
 import { LmdbStore } from "../src/store/lmdb.ts";
 import { RESNET_50, WHOLE_TEXT, writeRandomModel } from "./random-checkpoint.ts";
 import { type BenchTable, megabytes, say, tell } from "./report.ts";
@@ -70,7 +70,7 @@ async function measure(folder: string) {
   const note = (facts: object) => {
     if ("pid" in facts) pid = facts.pid as number;
   };
-  const queue = new JobQueue({
+  const queue = new EmbeddedJobQueue({
     store,
     folder: join(folder, "jobs"),
     device: "cpu",

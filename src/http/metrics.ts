@@ -34,7 +34,10 @@ export class Metrics {
       labelNames: ["state"] as const,
       registers: [this.registry],
       async collect() {
-        for (const [state, count] of Object.entries(await countJobs())) this.set({ state }, count);
+        // A queue that cannot be asked has no number; everything else is still told.
+        this.reset();
+        for (const [state, count] of Object.entries(await countJobs().catch(() => ({}))))
+          this.set({ state }, count);
       },
     });
   }

@@ -1,5 +1,6 @@
 import { Queue } from "bullmq";
 import { createClient } from "redis";
+import { AppError } from "../errors.ts";
 import type { JobRecord } from "./job.ts";
 import { type JobCounts, JobQueue, type JobQueueOptions } from "./queue.ts";
 import type { ActiveJob, JobRecords } from "./records.ts";
@@ -23,14 +24,12 @@ export const QUEUE_NAME = "jobs";
 
 /** An unfinished job that nobody carries is found again so often. */
 const SWEEP_MILLISECONDS = 30_000;
-const DISPATCH_MILLISECONDS = 5_000;
+const ANSWER_MILLISECONDS = 5_000;
 
-/** A client as BullMQ wants it: commands wait while it connects again. */
+/** A client as BullMQ wants it: commands wait while it connects again. One that hangs while it connects gives up. */
 export function bullClient(url: string) {
-  return createClient({
-    url,
-    socket: { reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, 1_000) },
-  });
+  const reconnectStrategy = (retries: number) => Math.min(50 * 2 ** retries, 1_000);
+  return createClient({ url, pingInterval: 5_000, socket: { reconnectStrategy, socketTimeout: 15_000 } });
 }
 
 export const bullPrefix = (prefix: string): string => `${prefix}:bull`;
@@ -56,7 +55,7 @@ export class BullJobQueue extends JobQueue {
   }
 
   async start(): Promise<void> {
-    await carryAll(this.bull, this.records);
+    await answer(carryAll(this.bull, this.records));
     this.sweeper = setInterval(() => {
       carryAll(this.bull, this.records).catch((error) =>
         this.options.logger.warn({ reason: String(error) }, "unfinished jobs could not be looked through"),
@@ -65,13 +64,13 @@ export class BullJobQueue extends JobQueue {
   }
 
   async position(id: string): Promise<number | undefined> {
-    const waiting = await this.bull.getJobs(["wait"], 0, -1, true);
+    const waiting = await answer(this.bull.getJobs(["wait"], 0, -1, true));
     const index = waiting.findIndex((job) => job?.data.id === id);
     return index < 0 ? undefined : index + 1;
   }
 
   async counts(): Promise<JobCounts> {
-    const { wait = 0, active = 0 } = await this.bull.getJobCounts("wait", "active");
+    const { wait = 0, active = 0 } = await answer(this.bull.getJobCounts("wait", "active"));
     return { waiting: wait, running: active };
   }
 
@@ -94,26 +93,37 @@ export class BullJobQueue extends JobQueue {
     return admitted;
   }
 
-  /** A running job's worker sees it in the record. */
+  /** A running job's worker sees it in the record, and so does one that takes it before it is removed here. */
   protected async withdraw({ id, status }: JobRecord): Promise<void> {
     if (!isFinished(status)) return;
-    const waiting = await this.bull.getJobs(["wait"]);
-    // One that a worker takes at this moment is found to be cancelled.
-    await Promise.all(
-      waiting.filter((job) => job?.data.id === id).map((job) => job.remove().catch(() => {})),
+    const removal = this.bull.getJobs(["wait"]).then(async (waiting) => {
+      for (const job of waiting) if (job?.data.id === id) await job.remove();
+    });
+    await answer(removal).catch((error) =>
+      this.options.logger.warn({ job: id, reason: String(error) }, "a cancelled job is still carried"),
     );
   }
 
   private async carry({ id, tenant }: JobRecord): Promise<void> {
-    const ticket = await this.records.ticket(id);
-    if (ticket === undefined) return;
-    const late = new Promise<never>((_, reject) =>
-      setTimeout(() => reject(new Error("no answer")), DISPATCH_MILLISECONDS).unref(),
-    );
-    await Promise.race([carryOne(this.bull, { id, tenant, ticket }), late]).catch((error) =>
-      this.options.logger.warn({ job: id, reason: String(error) }, "a job is carried by the next sweep"),
-    );
+    try {
+      const ticket = await this.records.ticket(id);
+      if (ticket !== undefined) await answer(carryOne(this.bull, { id, tenant, ticket }));
+    } catch (error) {
+      // The job is written: whoever asked for it has it.
+      this.options.logger.warn({ job: id, reason: String(error) }, "a job is carried by the next sweep");
+    }
   }
+}
+
+/** Fails with OVERLOADED where BullMQ, which would wait for ever, gets no answer. */
+function answer<Answer>(asked: Promise<Answer>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const details = { retryAfterMs: 2_000 };
+    const late = () =>
+      reject(new AppError("OVERLOADED", "The queue cannot be reached. Try again in a moment.", details));
+    const timer = setTimeout(late, ANSWER_MILLISECONDS);
+    asked.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** A job that is carried already is not carried twice: the ticket is its name. */

@@ -19,6 +19,7 @@ export interface BullJobWorkerOptions extends BullOptions, JobRunnerOptions {
 
 const LOCK_MILLISECONDS = 30_000;
 const RETRY_MILLISECONDS = 1_000;
+const FAREWELL_MILLISECONDS = 5_000;
 
 interface RunningJob {
   readonly run: JobRun;
@@ -63,7 +64,14 @@ export class BullJobWorker {
   async stop(): Promise<void> {
     this.stopping = true;
     for (const { run } of this.running.values()) run.stop();
-    await this.worker.close();
+    const { graceMilliseconds } = runOptions(this.options, this.records);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMilliseconds + FAREWELL_MILLISECONDS);
+    });
+    // While Redis is away nothing can be given back; then others take the jobs for those of a dead worker.
+    await Promise.race([this.worker.close(), late]);
+    clearTimeout(timer);
     if (this.client.isOpen) this.client.destroy();
   }
 

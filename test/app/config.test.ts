@@ -16,6 +16,12 @@ describe("the configuration", () => {
     expect(readConfig({ PORT: "", ADMIN_KEY: "" })).toMatchObject({ port: 4000, adminKey: undefined });
   });
 
+  test("is alone without a Redis, and shares its store with one", () => {
+    expect(readConfig({}).redis).toBeUndefined();
+    const url = "rediss://user:password@cache:6380/2";
+    expect(readConfig({ REDIS_URL: url }).redis).toEqual({ url, prefix: "antidote" });
+  });
+
   test("lists every problem at once, and never shows a key", () => {
     const variables = {
       PORT: "eighty",
@@ -23,6 +29,7 @@ describe("the configuration", () => {
       THREADS: "0",
       MODELS_DIR: "nowhere/at/all",
       ADMIN_KEY: "a b",
+      REDIS_URL: "https://user:hidden@cache",
     };
     let message = "";
     try {
@@ -30,10 +37,11 @@ describe("the configuration", () => {
     } catch (error) {
       message = (error as Error).message;
     }
-    expect(message.split("\n")[0]).toBe("5 environment variables are not valid:");
+    expect(message.split("\n")[0]).toBe("6 environment variables are not valid:");
     for (const name of Object.keys(variables)) expect(message).toContain(`  ${name}`);
     expect(message).toContain("must be one of auto, cpu, cuda, webgpu");
     expect(message).not.toContain("a b");
+    expect(message).not.toContain("hidden");
   });
 
   test("stops the program with code 1 and that message, and nothing else", () => {

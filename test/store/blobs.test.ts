@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { FileBlobStore } from "../../src/store/blobs.ts";
@@ -28,6 +28,15 @@ describe("FileBlobStore", () => {
     const blobs = await FileBlobStore.open(folder);
     await blobs.put(bytes);
     expect(readdirSync(join(folder, "incoming"))).toEqual([]);
+  });
+
+  test("leaves what others are writing into a shared folder, and clears what is a day old", async () => {
+    const incoming = join(temporaryFolder(), "incoming");
+    mkdirSync(incoming);
+    for (const name of ["fresh", "old"]) writeFileSync(join(incoming, name), "ha");
+    utimesSync(join(incoming, "old"), 0, 0);
+    await FileBlobStore.open(dirname(incoming), { shared: true });
+    expect(readdirSync(incoming)).toEqual(["fresh"]);
   });
 
   test("keeps empty bytes and large ones", async () => {

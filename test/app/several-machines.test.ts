@@ -1,0 +1,146 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "@jest/globals";
+import { compiled } from "../support/compiled.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { ADMIN_KEY, type Client, clientOf, PURIFY, quickPurification } from "./server.ts";
+
+/** Long enough to be killed at, short enough for a test. */
+const INPUT = { ...quickPurification("shared"), innerSteps: 40, epochs: 3 };
+
+const FOLLOW = "subscription ($id: ID!) { jobEvents(jobId: $id) { seq ... on StatusChanged { status } } }";
+
+const processes: ChildProcess[] = [];
+
+afterEach(() => {
+  for (const child of processes.splice(0)) child.kill("SIGKILL");
+});
+
+interface Program {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  /** Resolves when it has written this. */
+  until(text: string): Promise<void>;
+}
+
+/** The program itself, as an operator runs it. */
+function run(command: string, variables: Record<string, string>): Program {
+  const env = {
+    ...process.env,
+    ADMIN_KEY,
+    PORT: "0",
+    DEVICE: "cpu",
+    THREADS: "1",
+    LOG_LEVEL: "info",
+    JOB_LOCK_SECONDS: "2",
+    ...variables,
+  };
+  const child = spawn(process.execPath, [fileURLToPath(compiled("src/main")), command], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  processes.push(child);
+  let text = "";
+  child.stdout.on("data", (chunk) => {
+    text += chunk;
+  });
+  const until = async (wanted: string) => {
+    while (!text.includes(wanted)) await once(child.stdout, "data");
+  };
+  return { child, output: () => text, until };
+}
+
+async function serve(variables: Record<string, string>): Promise<Program & Client> {
+  const program = run("serve", variables);
+  await program.until("Device ");
+  return { ...program, ...clientOf(/GraphQL +(\S+)\/graphql/.exec(program.output())?.[1] ?? "") };
+}
+
+async function work(variables: Record<string, string>): Promise<Program> {
+  const program = run("worker", variables);
+  await program.until(" works: ");
+  return program;
+}
+
+async function digestOf(server: Client, id: string): Promise<string> {
+  const { data } = await server.ask(
+    `query ($id: ID!) { job(id: $id) { status failure { message } ... on PurificationJob { result { digest } } } }`,
+    { id },
+  );
+  expect(data.job).toMatchObject({ status: "SUCCEEDED", failure: null });
+  return data.job.result.digest;
+}
+
+const readyz = async (server: Client) => (await server.fetch("/readyz")).status;
+
+describeWithRedis((redis) => {
+  test("two servers and two workers, one killed at work, and Redis too: the same digest as alone", async () => {
+    const alone = await serve({ DATA_DIR: temporaryFolder() });
+    const undisturbed = (await alone.ask(PURIFY, { input: INPUT, key: "k" })).data.purify.job.id;
+    await alone.follow(FOLLOW, { id: undisturbed });
+    const expected = await digestOf(alone, undisturbed);
+    alone.child.kill("SIGKILL");
+
+    const variables = { DATA_DIR: temporaryFolder(), REDIS_URL: redis().url, DRAIN_SECONDS: "1" };
+    // Both make the demo tenant and the key at the same moment.
+    const [one, other] = await Promise.all([serve(variables), serve(variables)]);
+    const workers = await Promise.all([work(variables), work(variables)]);
+    const { data } = await one.ask(PURIFY, { input: INPUT, key: "k" });
+    const { id } = data.purify.job;
+    const replayed = await other.ask(PURIFY, { input: INPUT, key: "k" });
+    expect(replayed.data.purify).toMatchObject({ replayed: true, job: { id } });
+
+    const events = other.follow(FOLLOW, { id });
+    await Promise.race(workers.map((worker) => worker.until("a job's process started")));
+    await untilCheckpoint(one, id);
+    const busy = workers.find((worker) => worker.output().includes("a job's process started"));
+    busy?.child.kill("SIGKILL");
+
+    const sequence = (await events).map(({ data }) => data.jobEvents);
+    expect(sequence.map(({ seq }) => seq)).toEqual(sequence.map((_, index) => index + 1));
+    const statuses = sequence.flatMap(({ status }) => status ?? []);
+    expect(statuses.filter((status) => status === "QUEUED")).toHaveLength(2);
+    expect(statuses.at(-1)).toBe("SUCCEEDED");
+    for (const server of [one, other]) expect(await digestOf(server, id)).toBe(expected);
+
+    expect(await readyz(one)).toBe(200);
+    await redis().kill();
+    expect(await readyz(one)).toBe(503);
+    expect((await one.fetch("/healthz")).status).toBe(200);
+    expect((await one.fetch("/metrics")).status).toBe(200);
+    await redis().restart();
+    while ((await readyz(one)) !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await digestOf(other, id)).toBe(expected);
+
+    // Told to stop, a server says that it is not ready, and answers until the balancer has seen it.
+    one.child.kill("SIGTERM");
+    while ((await readyz(one)) !== 503);
+    expect(await digestOf(one, id)).toBe(expected);
+    expect(await once(one.child, "exit")).toEqual([0, null]);
+
+    const survivor = workers.find((worker) => worker !== busy);
+    for (const program of [other, survivor]) {
+      program?.child.kill("SIGTERM");
+      expect(await once(program?.child as ChildProcess, "exit")).toEqual([0, null]);
+    }
+  }, 180_000);
+});
+
+test("a worker without Redis says what it needs, and ends with code 1", () => {
+  const env = { ...process.env, REDIS_URL: "", DATA_DIR: temporaryFolder() };
+  const main = fileURLToPath(compiled("src/main"));
+  const { status, stderr } = spawnSync(process.execPath, [main, "worker"], { env, encoding: "utf8" });
+  expect(status).toBe(1);
+  expect(stderr).toContain("REDIS_URL");
+});
+
+async function untilCheckpoint(server: Client, id: string): Promise<void> {
+  const query = `query ($id: ID!) { job(id: $id) { events(afterSeq: 0, first: 100) { __typename } } }`;
+  for (;;) {
+    const { data } = await server.ask(query, { id });
+    if (data.job.events.some((event: object) => JSON.stringify(event).includes("CheckpointSaved"))) return;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}

@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { BullJobQueue } from "../../src/jobs/bull-queue.ts";
+import { BullJobWorker } from "../../src/jobs/bull-worker.ts";
+import { JobRecords } from "../../src/jobs/records.ts";
+import { RedisStore } from "../../src/store/redis.ts";
+import { CuttableLink } from "../support/cuttable-link.ts";
+import { describeWithRedis } from "../support/redis-server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { chainHash, eventOf, follow, Log, optionsOf } from "./server.ts";
+
+const LOCK_MILLISECONDS = 1_000;
+
+describeWithRedis((redis) => {
+  let folder: string;
+  let store: RedisStore;
+  let queue: BullJobQueue;
+  let closing: (() => Promise<void>)[];
+
+  const shared = () => ({
+    url: redis().url,
+    prefix: folder.replace(/\W/g, ""),
+    patienceMilliseconds: 20_000,
+  });
+  const startWorker = async (log = new Log(), url = redis().url) => {
+    const options = { ...shared(), url, lockMilliseconds: LOCK_MILLISECONDS };
+    const worker = new BullJobWorker({ ...optionsOf(folder, store, log), ...options });
+    await worker.start();
+    closing.unshift(() => worker.stop());
+    return { worker, log };
+  };
+  const startQueue = async () => {
+    queue = new BullJobQueue({ ...optionsOf(folder, store, new Log()), ...shared() });
+    await queue.start();
+    const started = queue;
+    closing.unshift(() => started.stop());
+  };
+
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    closing = [];
+    store = await RedisStore.open(shared());
+    await startQueue();
+  });
+  afterEach(async () => {
+    for (const close of closing) await close();
+    await store.close();
+  });
+
+  test("a worker that is told to stop gives its job back, and another goes on with it", async () => {
+    const { worker } = await startWorker();
+    const { id } = await queue.enqueue("acme", "purify", { steps: 60, every: 10, pause: 10 });
+    await eventOf(queue, "acme", id, (event) => event.kind === "checkpoint");
+    await worker.stop();
+    expect(await queue.get("acme", id)).toMatchObject({ status: "QUEUED", attempts: 1 });
+    await startWorker();
+    await follow(queue, "acme", id);
+    const job = await queue.get("acme", id);
+    expect(job).toMatchObject({ status: "SUCCEEDED", attempts: 2, result: { hash: chainHash(60) } });
+    expect((job.result as { resumedFrom: number }).resumedFrom).toBeGreaterThanOrEqual(10);
+    // Stopping in good order is no loss.
+    expect(job.losses ?? 0).toBe(0);
+  });
+
+  test("a worker that lost its hold on a job does not disturb the one that took it over", async () => {
+    const link = await CuttableLink.to(redis().port);
+    const cutOff = await startWorker(new Log(), `redis://127.0.0.1:${link.port}`);
+    const { id } = await queue.enqueue("acme", "purify", { steps: 100, every: 10, pause: 25 });
+    await eventOf(queue, "acme", id, (event) => event.kind === "checkpoint");
+    // It still reaches the store, but the queue takes it for dead.
+    link.set("silent");
+    link.cut();
+    const { log } = await startWorker();
+    await log.nextProcess();
+    const { statuses, sequence } = await follow(queue, "acme", id);
+    expect(statuses.filter((status) => status === "VALIDATING")).toHaveLength(2);
+    expect(statuses.filter((status) => status === "SUCCEEDED")).toHaveLength(1);
+    expect(sequence).toEqual(sequence.map((_, index) => index + 1));
+    expect(await queue.get("acme", id)).toMatchObject({ attempts: 2, result: { hash: chainHash(100) } });
+    expect(await store.get(`results/${id}`)).toMatchObject({ revision: 1 });
+    expect(cutOff.log.lines.map(({ message }) => message)).toContain(
+      "another attempt at a job has taken the place of this one",
+    );
+    link.close();
+  });
+
+  test("a job whose server died before it could be carried is found", async () => {
+    const records = new JobRecords(store, () => new Date());
+    const { id } = await records.create("acme", "purify", { steps: 5, every: 5 });
+    await startWorker();
+    await startQueue();
+    await follow(queue, "acme", id);
+    expect(await queue.get("acme", id)).toMatchObject({ status: "SUCCEEDED", attempts: 1 });
+  });
+
+  test("a job at work outlives a Redis that is killed and started again", async () => {
+    await startWorker();
+    const { id } = await queue.enqueue("acme", "purify", { steps: 100, every: 10, pause: 20 });
+    await eventOf(queue, "acme", id, (event) => event.kind === "checkpoint");
+    await redis().kill();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await redis().restart();
+    const { sequence } = await follow(queue, "acme", id);
+    expect(sequence).toEqual(sequence.map((_, index) => index + 1));
+    expect(await queue.get("acme", id)).toMatchObject({
+      status: "SUCCEEDED",
+      result: { hash: chainHash(100) },
+    });
+    expect(await store.get(`results/${id}`)).toMatchObject({ revision: 1 });
+  });
+});
