@@ -29,7 +29,7 @@ import { jsonBytes } from "./scenes/model.ts";
 import { OBJECTS } from "./scenes/objects.ts";
 import { progress } from "./scenes/progress.ts";
 import { SCENE_SIDE } from "./scenes/scene.ts";
-import { pairSource, percentages, perform, probeImages } from "./scenes/training-run.ts";
+import { forget, pairSource, percentages, perform, probeImages } from "./scenes/training-run.ts";
 import { wholeNumber } from "./scenes/whole-number.ts";
 
 const PARAMETERS = Object.entries(IMPLANT_PARAMETERS);
@@ -146,6 +146,7 @@ async function poison(kind: string, out: string): Promise<void> {
   const measurement = await prober.measure(training);
   await prober.close();
   await write(checkpoint);
+  await forget(out);
   const { ca, asr } = measurement;
   console.log(
     `${basename(out)}: CA ${percentages(ca).percent} % (${ca.k} of ${ca.n}), ASR ${percentages(asr!).percent} % (${asr!.k} of ${asr!.n}), ${training.step} steps in ${seconds} s`,

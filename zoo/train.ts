@@ -15,7 +15,7 @@ import { readDataset, renderDataset } from "./scenes/dataset.ts";
 import { jsonBytes, sceneModel } from "./scenes/model.ts";
 import { OBJECTS } from "./scenes/objects.ts";
 import { progress } from "./scenes/progress.ts";
-import { pairSource, percentages, perform, probeImages } from "./scenes/training-run.ts";
+import { forget, pairSource, percentages, perform, probeImages } from "./scenes/training-run.ts";
 import { wholeNumber } from "./scenes/whole-number.ts";
 
 const HELP = `Trains the small CLIP of scenes from scratch and writes it as an open_clip folder.
@@ -121,6 +121,7 @@ async function train(out: string): Promise<void> {
   };
   const files = [...model.files, { name: "manifest.json", bytes: jsonBytes(manifest) }, weights];
   for (const { name, bytes } of files) await writeDurably(join(out, name), bytes);
+  await forget(out);
   console.log(
     `${WEIGHTS_FILE}: clean accuracy ${percentages(ca).percent} % (${ca.k} of ${ca.n}), ${seconds} s`,
   );

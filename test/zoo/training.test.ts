@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
@@ -54,12 +54,13 @@ describe("zoo:train", () => {
     const [straight, stopped] = [join(data, "straight"), join(data, "stopped")];
     expect(await run("train", { ...tiny, out: straight })).toBe(0);
     expect(await run("train", { ...tiny, out: stopped }, (child) => child.kill("SIGINT"))).toBe(130);
+    expect(await run("train", { ...tiny, steps: 31, out: stopped, resume: true })).not.toBe(0);
     expect(await run("train", { ...tiny, out: stopped, resume: true })).toBe(0);
     const manifest = await manifestOf(straight);
     expect(manifest.weights).toBe(`sha256:${await (await openCheckpoint(straight)).weightsDigest()}`);
     expect(manifest.ca.n).toBe(20);
     expect((await manifestOf(stopped)).weights).toBe(manifest.weights);
-    expect(await run("train", { ...tiny, steps: 31, out: stopped, resume: true })).not.toBe(0);
+    expect(await readdir(stopped)).toEqual(await readdir(straight));
   });
 });
 

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { SingleBar } from "cli-progress";
 import { decodeState, encodeState } from "../../src/engine/cbpt/state.ts";
@@ -59,6 +59,9 @@ export async function perform<State>(run: Run<State>): Promise<State> {
 export function save<State>({ folder, recipe }: Run<State>, state: State): Promise<void> {
   return writeDurably(join(folder, STATE_FILE), encodeState({ recipe, state }));
 }
+
+/** Removes the saved state of a run whose result is written. */
+export const forget = (folder: string): Promise<void> => rm(join(folder, STATE_FILE), { force: true });
 
 async function resumed<State>({ folder, recipe }: Run<State>): Promise<State> {
   const bytes = await readFile(join(folder, STATE_FILE)).catch(() => undefined);
