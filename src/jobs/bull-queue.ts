@@ -24,12 +24,24 @@ export const QUEUE_NAME = "jobs";
 
 /** An unfinished job that nobody carries is found again so often. */
 const SWEEP_MILLISECONDS = 30_000;
-const ANSWER_MILLISECONDS = 5_000;
+const ANSWER_MILLISECONDS = 2_000;
 
 /** A client as BullMQ wants it: commands wait while it connects again. One that hangs while it connects gives up. */
 export function bullClient(url: string) {
   const reconnectStrategy = (retries: number) => Math.min(50 * 2 ** retries, 1_000);
   return createClient({ url, pingInterval: 5_000, socket: { reconnectStrategy, socketTimeout: 15_000 } });
+}
+
+/** Logs a trouble once, not at every try, until the connection is there again. */
+export function troubleReporter(client: ReturnType<typeof bullClient>, logger: JobLogger) {
+  let last: string | undefined;
+  client.on("ready", () => {
+    last = undefined;
+  });
+  return ({ message }: Error): void => {
+    if (message !== last) logger.warn({ reason: message }, "the queue's connection is in trouble");
+    last = message;
+  };
 }
 
 export const bullPrefix = (prefix: string): string => `${prefix}:bull`;
@@ -49,9 +61,8 @@ export class BullJobQueue extends JobQueue {
     super(options);
     this.client = bullClient(options.url);
     this.bull = new Queue(QUEUE_NAME, { connection: this.client, prefix: bullPrefix(options.prefix) });
-    this.bull.on("error", (error) =>
-      options.logger.warn({ reason: error.message }, "the queue's connection is in trouble"),
-    );
+    const report = troubleReporter(this.client, options.logger);
+    this.bull.on("error", report);
   }
 
   async start(): Promise<void> {

@@ -2,7 +2,14 @@ import { type Job, WaitingError, Worker } from "bullmq";
 import { packError } from "../engine/runtime/carried-error.ts";
 import { AppError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
-import { type BullOptions, bullClient, bullPrefix, type JobAddress, QUEUE_NAME } from "./bull-queue.ts";
+import {
+  type BullOptions,
+  bullClient,
+  bullPrefix,
+  type JobAddress,
+  QUEUE_NAME,
+  troubleReporter,
+} from "./bull-queue.ts";
 import type { JobRecord } from "./job.ts";
 import { JobRecords } from "./records.ts";
 import { afterLoss, JobRun, type JobRunnerOptions, runOptions } from "./run.ts";
@@ -49,9 +56,8 @@ export class BullJobWorker {
       runRetryDelay: RETRY_MILLISECONDS,
       autorun: false,
     });
-    this.worker.on("error", (error) =>
-      logger.warn({ reason: error.message }, "the queue's connection is in trouble"),
-    );
+    const report = troubleReporter(this.client, logger);
+    this.worker.on("error", report);
   }
 
   /** Begins to take jobs. */

@@ -8,7 +8,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 import { ADMIN_KEY, type Client, clientOf, PURIFY, quickPurification } from "./server.ts";
 
 /** Long enough to be killed at, short enough for a test. */
-const INPUT = { ...quickPurification("shared"), innerSteps: 40, epochs: 3 };
+const INPUT = { ...quickPurification("shared"), innerSteps: 20, epochs: 3 };
 
 const FOLLOW = "subscription ($id: ID!) { jobEvents(jobId: $id) { seq ... on StatusChanged { status } } }";
 

@@ -67,7 +67,7 @@ describeWithRedis((redis) => {
     const { id } = await queue.enqueue("acme", "purify", { steps: 100, every: 10, pause: 25 });
     await eventOf(queue, "acme", id, (event) => event.kind === "checkpoint");
     // It still reaches the store, but the queue takes it for dead.
-    link.set("silent");
+    link.set("closed");
     link.cut();
     const { log } = await startWorker();
     await log.nextProcess();
@@ -80,6 +80,8 @@ describeWithRedis((redis) => {
     expect(cutOff.log.lines.map(({ message }) => message)).toContain(
       "another attempt at a job has taken the place of this one",
     );
+    link.set("open");
+    await cutOff.worker.stop();
     link.close();
   });
 

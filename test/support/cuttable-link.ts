@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** What becomes of bytes: passed on; only those to the server; or none, with nobody told. */
-type Mode = "open" | "deaf" | "silent";
+/** Bytes are passed on; only those to the server; or none, with nobody told. Closed, it refuses new connections. */
+type Mode = "open" | "deaf" | "silent" | "closed";
 
 /** A way to a TCP server on loopback that can be cut, as a network is. */
 export class CuttableLink {
@@ -46,6 +46,7 @@ export class CuttableLink {
   }
 
   private join(near: Socket, far: Socket): void {
+    if (this.mode === "closed") near.destroy();
     for (const [from, to] of [
       [near, far],
       [far, near],

@@ -67,6 +67,8 @@ async function freePort(): Promise<number> {
 /** Tests with a Redis of their own; without a redis-server they are skipped, and say so. */
 export function describeWithRedis(body: (redis: () => RedisServer) => void): void {
   if (missingRedis !== undefined) {
+    // Jest does not show the console of a file whose tests are all skipped.
+    process.stderr.write(`Tests with Redis are skipped: ${missingRedis}.\n`);
     describe.skip(`with Redis: ${missingRedis}`, () => body(unavailable));
     return;
   }
