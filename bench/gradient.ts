@@ -21,7 +21,7 @@ import type { Shape, Wire } from "../src/engine/onnx/graph.ts";
 import { float32, sizeOf, type Tensor } from "../src/engine/onnx/tensor.ts";
 import type { Program } from "../src/engine/runtime/program.ts";
 import { openSession, type Session } from "../src/engine/runtime/session.ts";
-import { Peer } from "./peer.ts";
+import { Peer, type PeerRun } from "./peer.ts";
 import { noise, RESNET_50, randomCheckpoint, TEXT, VIT_B_32 } from "./random-checkpoint.ts";
 import { type BenchTable, milliseconds, say, type Timing, tell, timingOf } from "./report.ts";
 
@@ -50,7 +50,8 @@ interface Result {
   readonly threads: number;
   readonly forward: Timing;
   readonly both: Timing;
-  readonly peer?: { readonly forward: Timing; readonly both: Timing };
+  /** PyTorch's time with the gradient, in its default layout and with the channels last. */
+  readonly peer?: { readonly usual: Timing; readonly channelsLast: Timing };
 }
 
 const [LONG, SHORT] = [77, 12];
@@ -119,16 +120,21 @@ async function measure(
   const forward = await openSession(programOf(subject, checkpoint, false), device);
   const both = await openSession(programOf(subject, checkpoint, true), device);
   const x = float32(subject.input, noise(sizeOf(subject.input)));
-  const beside = async (backward: boolean): Promise<number | undefined> =>
-    subject.peer ? peer?.run({ model: subject.peer, batch: subject.input[0], backward }) : undefined;
+  const beside = async (layout: PeerRun["layout"]): Promise<number | undefined> =>
+    subject.peer ? peer?.run({ model: subject.peer, batch: subject.input[0], layout }) : undefined;
   const rounds: (number | undefined)[][] = [];
   for (let round = 0; round <= Number(options.rounds); round++)
-    rounds.push([await timeOf(forward, x), await beside(false), await timeOf(both, x), await beside(true)]);
+    rounds.push([
+      await timeOf(forward, x),
+      await timeOf(both, x),
+      await beside("default"),
+      await beside("channels_last"),
+    ]);
   await Promise.all([forward.close(), both.close()]);
-  const [ours, theirs, oursBoth, theirsBoth] = [0, 1, 2, 3].map((place) =>
+  const [ours, oursBoth, usual, channelsLast] = [0, 1, 2, 3].map((place) =>
     timingOf(rounds.slice(1).flatMap((round) => round[place] ?? [])),
   );
-  const beaten = subject.peer && peer ? { forward: theirs, both: theirsBoth } : undefined;
+  const beaten = subject.peer && peer ? { usual, channelsLast } : undefined;
   return { subject, threads, forward: ours, both: oursBoth, peer: beaten };
 }
 
@@ -151,6 +157,13 @@ async function startPeer(threads: number): Promise<Peer | undefined> {
 
 const quotient = (a: Timing, b: Timing): string => (a.fastest / b.fastest).toFixed(2);
 
+const PEER_COLUMNS = ["PyTorch ms", "/ ours", "channels last ms", "/ ours"];
+
+const besidePeer = (peer: Result["peer"], ours: Timing): string[] =>
+  peer
+    ? [peer.usual, peer.channelsLast].flatMap((theirs) => [milliseconds(theirs), quotient(theirs, ours)])
+    : PEER_COLUMNS.map(() => "");
+
 function gradientTable(results: readonly Result[], peerVersion: string | undefined): BenchTable {
   const single = (result: Result) =>
     results.find(({ subject, threads }) => subject === result.subject && threads === 1);
@@ -164,18 +177,18 @@ function gradientTable(results: readonly Result[], peerVersion: string | undefin
       milliseconds(both),
       quotient(both, forward),
       one && threads > 1 ? quotient(one.both, both) : "",
-      ...(peerVersion ? [peer ? milliseconds(peer.both) : "", peer ? quotient(peer.both, both) : ""] : []),
+      ...(peerVersion ? besidePeer(peer, both) : []),
     ];
   });
   const columns = ["", "threads", "forward ms", "with gradient ms", "ratio", "× one thread"];
   return {
     title: "A gradient by the input, beside the forward pass",
-    columns: peerVersion ? [...columns, "PyTorch ms", "PyTorch / ours"] : columns,
+    columns: peerVersion ? [...columns, ...PEER_COLUMNS] : columns,
     rows,
     notes: [
       `Fastest of ${options.rounds} runs, the median in brackets; ratios are of the fastest. ${
         peerVersion
-          ? `Beside it in turns, on the same threads: ${peerVersion}, eager, in the faster of its two memory layouts.`
+          ? `Beside it in turns, on the same threads: ${peerVersion}, eager, in its default memory layout and with the channels last.`
           : "PYTHON names no interpreter with torch and open_clip, so there is no peer in this run."
       }`,
     ],

@@ -13,7 +13,8 @@ export interface PeerRun {
   /** As open_clip names it. */
   readonly model: string;
   readonly batch: number;
-  readonly backward: boolean;
+  /** How PyTorch keeps images and convolutions: as it makes them, or with the channels last. */
+  readonly layout: "default" | "channels_last";
 }
 
 export class Peer {
@@ -38,7 +39,7 @@ export class Peer {
     return new Peer(child, lines, reader, `PyTorch ${torch}, open_clip ${open_clip}`);
   }
 
-  /** Milliseconds of one run. */
+  /** Milliseconds of a forward and a backward pass. */
   async run(order: PeerRun): Promise<number> {
     this.child.stdin?.write(`${JSON.stringify(order)}\n`);
     const answer = await this.lines.next();

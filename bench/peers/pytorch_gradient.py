@@ -2,8 +2,8 @@
 
     python pytorch_gradient.py THREADS wall|cpu
 
-Reads one JSON line for each run, {"model": "RN50" or "ViT-B-32-quickgelu", "batch": 4, "backward": true}, and answers
-with one: {"milliseconds": ...}. The memory layout is the one of the two that the model's first runs were faster in.
+Reads one JSON line for each run, {"model": "RN50" or "ViT-B-32-quickgelu", "batch": 4, "layout": "default" or
+"channels_last"}, and answers with one: {"milliseconds": ...} of a forward and a backward pass.
 """
 import json
 import sys
@@ -21,8 +21,7 @@ except (ImportError, RuntimeError):
 import open_clip
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-LAYOUTS = (torch.contiguous_format, torch.channels_last)
-WARM_UP = 2
+LAYOUTS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
 class Tower:
@@ -39,27 +38,18 @@ class Tower:
         embedding = torch.nn.functional.normalize(self.tower(pixels), dim=-1)
         return (embedding * self.numbers).sum()
 
-    def run(self, backward):
+    def run(self):
         begin = self.clock()
-        if backward:
-            pixels = self.pixels.detach().requires_grad_()
-            self.loss(pixels).backward()
-        else:
-            with torch.inference_mode():
-                self.loss(self.pixels)
+        pixels = self.pixels.detach().requires_grad_()
+        self.loss(pixels).backward()
         return 1000 * (self.clock() - begin)
 
 
-def fastest_tower(name, batch, clock):
+def open_tower(name, batch, layout, clock):
     model = open_clip.create_model(name, pretrained=None).eval().requires_grad_(False)
     size = model.visual.image_size
     height, width = size if isinstance(size, tuple) else (size, size)
-    pixels = torch.randn(batch, 3, height, width)
-    times = []
-    for layout in LAYOUTS:
-        tower = Tower(model, pixels, layout, clock)
-        times.append(min(tower.run(True) for _ in range(WARM_UP)))
-    return Tower(model, pixels, LAYOUTS[times.index(min(times))], clock)
+    return Tower(model, torch.randn(batch, 3, height, width), LAYOUTS[layout], clock)
 
 
 def main():
@@ -70,11 +60,12 @@ def main():
     print(json.dumps({"torch": torch.__version__, "open_clip": open_clip.__version__}), flush=True)
     for line in sys.stdin:
         order = json.loads(line)
-        key = (order["model"], order["batch"])
+        key = (order["model"], order["batch"], order["layout"])
         if key not in towers:
-            towers.clear()
-            towers[key] = fastest_tower(*key, clock)
-        print(json.dumps({"milliseconds": towers[key].run(order["backward"])}), flush=True)
+            # Those of the model before are no longer needed.
+            towers = {other: tower for other, tower in towers.items() if other[0] == order["model"]}
+            towers[key] = open_tower(*key, clock)
+        print(json.dumps({"milliseconds": towers[key].run()}), flush=True)
 
 
 if __name__ == "__main__":
