@@ -8,6 +8,8 @@ import { openWorkerSession } from "../runtime/worker-session.ts";
 const MOST_LANES = 4;
 /** What one more copy may take, in weights and in values. */
 const COPY_BYTES = 2 ** 27;
+/** Operations of a run below which more threads than one wait for each other longer than they compute. */
+const SHORT_FLOPS = 1e9;
 
 /** Most sessions of one program side by side: one per thread on a CPU, one on a GPU. */
 export const laneCount = ({ device, threads }: SessionOptions): number =>
@@ -19,10 +21,14 @@ function isLight({ graph }: Program): boolean {
   return weightBytes + peakActivationBytes <= COPY_BYTES;
 }
 
+/** Whether a run is so short that one thread makes it sooner than several: the tuning of a few small prompts. */
+const isShort = ({ graph }: Program): boolean => costOf(graph).flops < SHORT_FLOPS;
+
 /**
  * Equal sessions of one light program, side by side. Many small runs on one thread each are faster than few large ones
  * on all threads, lose less to other work on the machine, and give the same bits however many lanes there are. A heavy
- * program has one session on all threads, which its large products fill; so has one that is run once at a time.
+ * program has one session on all threads, which its large products fill; so has one that is run once at a time, unless
+ * its runs are short.
  */
 export class Lanes {
   private readonly idle: Session[];
@@ -35,7 +41,10 @@ export class Lanes {
   /** @param abreast whether several runs are asked for at once. */
   static async open(program: Program, options: SessionOptions, abreast: boolean): Promise<Lanes> {
     const count = abreast && isLight(program) ? laneCount(options) : 1;
-    if (count === 1) return new Lanes([await openSession(program, options)]);
+    if (count === 1) {
+      const threads = isShort(program) ? 1 : options.threads;
+      return new Lanes([await openSession(program, { ...options, threads })]);
+    }
     const each = { ...options, threads: Math.floor(options.threads / count) };
     return new Lanes(
       await Promise.all(Array.from({ length: count }, () => openWorkerSession(program, each))),
