@@ -31,7 +31,7 @@ export interface Speed {
 export type CalibratedSize = RunSize & { readonly threads: number };
 
 /** A first measurement that took this long is not repeated, although it compiles too. */
-const LONG_SECONDS = 6;
+const LONG_SECONDS = 30;
 /** Measurements are repeated until they took so long together. */
 const ENOUGH_SECONDS = 0.5;
 
