@@ -44,6 +44,18 @@ export const choice = <const Choice extends string>(
   about: string,
 ): ChoiceParameter<Choice> => ({ kind: "choice", default: value, choices, about });
 
+/** The table with other defaults for some of its parameters. */
+export const withDefaults = <Table extends Parameters>(
+  table: Table,
+  defaults: Partial<ValuesOf<Table>>,
+): Table =>
+  Object.fromEntries(
+    Object.entries(table).map(([name, parameter]) => [
+      name,
+      { ...parameter, default: defaults[name] ?? parameter.default },
+    ]),
+  ) as unknown as Table;
+
 /** The defaults of a table. */
 export const defaultsOf = <Table extends Parameters>(table: Table): ValuesOf<Table> =>
   Object.fromEntries(

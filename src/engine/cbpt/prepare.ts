@@ -14,6 +14,8 @@ import { layOutPrompts, type PromptLayout } from "./prompts.ts";
 export interface ProblemOptions {
   readonly checkpoint: Checkpoint;
   readonly config: CbptConfig;
+  /** Whether all classes have the same context vectors, which cannot unlearn a target of their own; no by default. */
+  readonly sharedContext?: boolean;
   readonly labels: readonly string[];
   /** Indices of the labels to search triggers for; all by default. */
   readonly targets?: readonly number[];
@@ -94,17 +96,20 @@ async function layoutOf({
   checkpoint,
   config,
   labels,
-}: Pick<ProblemOptions, "checkpoint" | "config" | "labels">): Promise<PromptLayout> {
+  sharedContext,
+}: Pick<ProblemOptions, "checkpoint" | "config" | "labels" | "sharedContext">): Promise<PromptLayout> {
   const { architecture, tokenizer } = checkpoint;
   const { contextTokens, position } = config;
   return layOutPrompts(labels, tokenizer, await tokenEmbeddings(checkpoint), {
     contextTokens,
     position,
     contextLength: architecture.text.contextLength,
+    shared: sharedContext,
   });
 }
 
-function requireShots(labels: readonly string[], shots: readonly Shot[]): void {
+/** Fails with VALIDATION_FAILED unless there are two labels, each once and each with a shot. */
+export function requireShots(labels: readonly string[], shots: readonly Shot[]): void {
   if (labels.length < 2)
     throw new AppError("VALIDATION_FAILED", `At least two labels are needed, not ${labels.length}.`);
   const twice = labels.find((label, index) => labels.indexOf(label) !== index);

@@ -29,6 +29,8 @@ export interface PromptLayout {
   readonly endOfText: Float32Array;
   /** [C, M]: the position of each context vector. */
   readonly slots: Int32Array;
+  /** Whether all classes share their context vectors, of which there are then [1, M, d] instead of [C, M, d]. */
+  readonly shared: boolean;
 }
 
 /** A place in a prompt: a token id, or the m-th context vector. */
@@ -43,11 +45,11 @@ export function layOutPrompts(
   labels: readonly string[],
   tokenizer: PromptTokenizer,
   embeddings: PromptEmbeddings,
-  options: { contextTokens: number; position: Position; contextLength: number },
+  options: { contextTokens: number; position: Position; contextLength: number; shared?: boolean },
 ): PromptLayout {
   const prompts = labels.map((label) => pieces(label, tokenizer, options));
   const length = Math.max(...prompts.map((prompt) => prompt.length));
-  const { contextTokens, contextLength } = options;
+  const { contextTokens, contextLength, shared = false } = options;
   if (length > contextLength) {
     const label = labels[prompts.findIndex((prompt) => prompt.length === length)];
     throw new AppError(
@@ -67,7 +69,7 @@ export function layOutPrompts(
       else base.set(embeddings.row(piece.token), (index * length + position) * width);
     });
   });
-  return { classes: labels.length, contextTokens, length, width, base, endOfText, slots };
+  return { classes: labels.length, contextTokens, length, width, base, endOfText, slots, shared };
 }
 
 function pieces(
@@ -85,17 +87,27 @@ function pieces(
   return [...start, ...contexts.slice(0, before), ...name, ...contexts.slice(before), ...end];
 }
 
-/** Context vectors [C, M, d] drawn from N(0, deviation²): class-wise, so no two classes share one. */
+/** Context vectors drawn from N(0, deviation²): [C, M, d], so that no two classes have the same, or [1, M, d] if shared. */
 export function initialContexts(layout: PromptLayout, config: CbptConfig): Float32Array {
   const random: Random = randomStream(config.seed, "contexts");
-  const { classes, contextTokens, width } = layout;
+  const { classes, contextTokens, width, shared } = layout;
   return Float32Array.from(
-    { length: classes * contextTokens * width },
+    { length: (shared ? 1 : classes) * contextTokens * width },
     () => config.initialDeviation * random.normal(),
   );
 }
 
-/** The prompts' token vectors [C, L, d] with the context vectors [C, M, d] in their places. */
+/** The context vectors of each class, [C, M, d]; where they are shared, every class has the same. */
+export function contextsByClass(layout: PromptLayout, contexts: Float32Array): Float32Array {
+  const { classes, contextTokens, width } = layout;
+  const size = contextTokens * width;
+  const byClass = new Float32Array(classes * size);
+  for (let start = 0; start < byClass.length; start += size)
+    byClass.set(layout.shared ? contexts : contexts.subarray(start, start + size), start);
+  return byClass;
+}
+
+/** The prompts' token vectors [C, L, d] with the context vectors in their places. */
 export function assembleTokens(layout: PromptLayout, contexts: Float32Array): Float32Array {
   const tokens = layout.base.slice();
   forEachSlot(layout, (context, token) =>
@@ -104,20 +116,22 @@ export function assembleTokens(layout: PromptLayout, contexts: Float32Array): Fl
   return tokens;
 }
 
-/** The part [C, M, d] of a gradient of the token vectors [C, L, d] that belongs to the context vectors. */
+/** What a gradient of the token vectors [C, L, d] is for the context vectors: summed over the classes that share them. */
 export function contextGradient(layout: PromptLayout, gradient: Float32Array): Float32Array {
-  const contexts = new Float32Array(layout.slots.length * layout.width);
-  forEachSlot(layout, (context, token) =>
-    contexts.set(gradient.subarray(token, token + layout.width), context),
-  );
+  const { classes, contextTokens, width, shared } = layout;
+  const contexts = new Float32Array((shared ? 1 : classes) * contextTokens * width);
+  forEachSlot(layout, (context, token) => {
+    for (let index = 0; index < width; index++) contexts[context + index] += gradient[token + index];
+  });
   return contexts;
 }
 
 /** Calls back with the offset of each context vector among the contexts and among the tokens. */
 function forEachSlot(layout: PromptLayout, visit: (context: number, token: number) => void): void {
-  const { contextTokens, length, width, slots } = layout;
+  const { contextTokens, length, width, slots, shared } = layout;
   slots.forEach((position, index) => {
     const label = Math.floor(index / contextTokens);
-    visit(index * width, (label * length + position) * width);
+    const context = shared ? index % contextTokens : index;
+    visit(context * width, (label * length + position) * width);
   });
 }

@@ -3,6 +3,7 @@ import { defaultConfig } from "../../../src/engine/cbpt/config.ts";
 import {
   assembleTokens,
   contextGradient,
+  contextsByClass,
   initialContexts,
   layOutPrompts,
 } from "../../../src/engine/cbpt/prompts.ts";
@@ -12,8 +13,17 @@ const tokenizer = {
   encode: (text: string) => [90, ...text.split(" ").map((word) => (word === "." ? 1 : 10 + word.length)), 99],
 };
 const embeddings = { width: 2, row: (id: number) => Float32Array.of(id, -id) };
-const layOut = (position: "FRONT" | "MIDDLE" | "END", contextTokens = 4, contextLength = 16) =>
-  layOutPrompts(["cat", "fire truck"], tokenizer, embeddings, { contextTokens, position, contextLength });
+const layOut = (
+  position: "FRONT" | "MIDDLE" | "END",
+  contextTokens = 4,
+  { contextLength = 16, shared = false } = {},
+) =>
+  layOutPrompts(["cat", "fire truck"], tokenizer, embeddings, {
+    contextTokens,
+    position,
+    contextLength,
+    shared,
+  });
 
 /** What stands at each position: a token id, or V with its number, or 0 for nothing. */
 function read(layout: ReturnType<typeof layOut>, label: number): (number | string)[] {
@@ -43,7 +53,7 @@ describe("a prompt", () => {
 
   test("is as long as the longest end of text needs, and not longer than the model reads", () => {
     expect(layOut("END", 1).length).toBe(6);
-    expect(() => layOut("END", 4, 8)).toThrow(
+    expect(() => layOut("END", 4, { contextLength: 8 })).toThrow(
       'The prompt of "fire truck" takes 9 tokens and the model reads 8.',
     );
   });
@@ -55,6 +65,17 @@ describe("a prompt", () => {
     expect(contextGradient(layout, tokens)).toEqual(contexts);
     expect(tokens.slice(0, 4)).toEqual(Float32Array.of(90, -90, 1, 2));
     expect(layout.base.slice(2, 4)).toEqual(Float32Array.of(0, 0));
+  });
+
+  test("that shares its context with other classes adds up their gradients", () => {
+    const layout = layOut("FRONT", 2, { shared: true });
+    const contexts = Float32Array.of(1, 2, 3, 4);
+    const tokens = assembleTokens(layout, contexts);
+    const own = [0, 1].map((label) => tokens.slice(layout.slots[2 * label] * 2 + label * layout.length * 2));
+    expect(own.map((values) => values.slice(0, 4))).toEqual([contexts, contexts]);
+    expect(contextGradient(layout, tokens)).toEqual(Float32Array.of(2, 4, 6, 8));
+    expect(contextsByClass(layout, contexts)).toEqual(Float32Array.of(1, 2, 3, 4, 1, 2, 3, 4));
+    expect(initialContexts(layout, defaultConfig("UNIVERSAL"))).toHaveLength(4);
   });
 
   test("starts from context vectors of its own class, small and seeded", () => {

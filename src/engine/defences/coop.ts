@@ -1,0 +1,64 @@
+import { completeConfig } from "../cbpt/config.ts";
+import type { Purification } from "../cbpt/purification.ts";
+import { choice, withDefaults } from "../parameters.ts";
+import { defineDefence } from "./defence.ts";
+import { openPromptTuning, TUNING_PARAMETERS } from "./prompt-tuning.ts";
+
+const {
+  contextTokens,
+  position,
+  initialDeviation,
+  epochs,
+  batchSize,
+  learningRate,
+  optimiser,
+  momentum,
+  weightDecay,
+} = TUNING_PARAMETERS;
+
+const PARAMETERS = {
+  context: choice("SHARED", ["SHARED", "CLASS_WISE"], "Whether all classes share their context vectors"),
+  ...withDefaults(
+    {
+      contextTokens,
+      position,
+      initialDeviation,
+      epochs,
+      batchSize,
+      learningRate,
+      optimiser,
+      momentum,
+      weightDecay,
+    },
+    { epochs: 50, batchSize: 32, learningRate: 2e-3, optimiser: "SGD", weightDecay: 5e-4 },
+  ),
+};
+
+/** The published mode of CBPT that never leaves its warm-up: only the cross-entropy on clean shots is left. */
+const ENTROPY_ONLY = { alpha: 0, beta: 0, gamma: 1, gammaDummy: 0 } as const;
+
+/** Context optimisation: prompts that are tuned to classify, and know nothing of backdoors. */
+export const coop = defineDefence({
+  name: "coop",
+  paper: "Zhou et al. 2022, arXiv:2109.01134",
+  about: "Tunes the prompts' context vectors on the cross-entropy of the clean shots alone",
+  makes: "prompts",
+  parameters: PARAMETERS,
+  open: async (task, { context, ...parameters }) => {
+    const config = completeConfig("PUBLISHED", {
+      ...parameters,
+      ...ENTROPY_ONLY,
+      warmupEpochs: parameters.epochs,
+      seed: task.seed,
+    });
+    const run = await openPromptTuning(task, config, { sharedContext: context === "SHARED" });
+    return {
+      ...run,
+      progress: (state: Purification) => {
+        const progress = run.progress(state);
+        const losses = progress.losses.filter(({ name }) => name === "cleanEntropy");
+        return { ...progress, phase: "tune", losses };
+      },
+    };
+  },
+});

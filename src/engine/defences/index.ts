@@ -1,0 +1,57 @@
+import { AppError } from "../../errors.ts";
+import { requireShots } from "../cbpt/prepare.ts";
+import { completeParameters, type Parameters, type ValuesOf } from "../parameters.ts";
+import { cbptPublished } from "./cbpt-published.ts";
+import { cbptUniversal } from "./cbpt-universal.ts";
+import { coop } from "./coop.ts";
+import type { Defence, DefenceRun, DefenceTask } from "./defence.ts";
+import { none } from "./none.ts";
+
+export type { Defence, DefenceResult, DefenceRun, DefenceTask } from "./defence.ts";
+
+/** Every defence by its name. A new one is its file, its line here and its row in the table of the tests. */
+export const defences = {
+  none,
+  coop,
+  "cbpt-published": cbptPublished,
+  "cbpt-universal": cbptUniversal,
+} as const;
+
+export type DefenceName = keyof typeof defences;
+
+export const DEFENCE_NAMES = Object.keys(defences) as DefenceName[];
+
+/** Fails with NOT_FOUND when there is no defence of that name. */
+export function defenceNamed(name: string): Defence {
+  if (Object.hasOwn(defences, name)) return defences[name as DefenceName] as unknown as Defence;
+  throw new AppError("NOT_FOUND", `There is no defence "${name}". Known: ${DEFENCE_NAMES.join(", ")}.`, {
+    name,
+  });
+}
+
+/** The given values over the defence's defaults. Fails with VALIDATION_FAILED that lists every problem at once. */
+export function completeDefence(name: string, given: unknown): ValuesOf<Parameters> {
+  const defence = defenceNamed(name);
+  const parameters = completeParameters(`the defence "${name}"`, defence.parameters, given);
+  defence.check?.(parameters);
+  return parameters;
+}
+
+/**
+ * Opens a run of a defence on a task. Drive it with
+ *
+ *     let state = await run.init();
+ *     while (!run.isDone(state)) state = await run.step(state);
+ *     const result = await run.result(state);
+ *
+ * and close it. Fails with NOT_FOUND for an unknown name, VALIDATION_FAILED for parameters or shots that do not do, and
+ * UNSUPPORTED_ARCHITECTURE where weights are to change that cannot be written.
+ */
+export async function openDefence(
+  name: string,
+  { parameters, ...task }: DefenceTask & { readonly parameters?: unknown },
+): Promise<DefenceRun> {
+  const complete = completeDefence(name, parameters);
+  requireShots(task.labels, task.shots);
+  return defenceNamed(name).open(task, complete);
+}

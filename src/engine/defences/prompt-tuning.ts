@@ -1,0 +1,52 @@
+import { CBPT_PARAMETERS, type CbptConfig } from "../cbpt/config.ts";
+import { prepareProblem } from "../cbpt/prepare.ts";
+import type { Problem } from "../cbpt/problem.ts";
+import { progressOf } from "../cbpt/progress.ts";
+import { contextsByClass } from "../cbpt/prompts.ts";
+import { isPurified, type Purification, startPurification, stepPurification } from "../cbpt/purification.ts";
+import { Workbench } from "../cbpt/workbench.ts";
+import type { DefenceRun, DefenceTask, DefendedPrompts } from "./defence.ts";
+
+const { seed: _, ...TABLE } = CBPT_PARAMETERS;
+
+/** What can be set about tuning prompts; the seed is the task's. */
+export const TUNING_PARAMETERS = TABLE;
+
+/** A purification as the run of a defence. With a shared context all classes learn the same vectors. */
+export async function openPromptTuning(
+  task: DefenceTask,
+  config: CbptConfig,
+  { sharedContext = false } = {},
+): Promise<DefenceRun<Purification>> {
+  const problem = await prepareProblem({ ...task, config, sharedContext });
+  const bench = new Workbench(problem);
+  return {
+    init: async () => startPurification(problem),
+    step: (state) => stepPurification(bench, state),
+    isDone: (state) => isPurified(problem, state),
+    progress: (state) => progressOf(problem, state),
+    result: (state) => promptsOf(problem, bench, state as TunePhase),
+    close: () => bench.close(),
+  };
+}
+
+type TunePhase = Purification & { phase: "tune" };
+
+async function promptsOf(
+  { layout, config }: Problem,
+  bench: Workbench,
+  { tuning, findings }: TunePhase,
+): Promise<DefendedPrompts> {
+  return {
+    kind: "prompts",
+    textFeatures: await bench.textFeatures(tuning.contexts),
+    contexts: {
+      values: contextsByClass(layout, tuning.contexts),
+      tokens: layout.contextTokens,
+      width: layout.width,
+    },
+    position: config.position,
+    config,
+    ...(findings.length > 0 ? { findings } : {}),
+  };
+}
