@@ -105,8 +105,17 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const readiness = new Readiness(models, serving, store);
   const server = { models, serving, samples, budget, access };
 
-  const createContext = (caller: Caller | undefined, requestId: string, signal?: AbortSignal) =>
-    new Context({ requestId, caller, signal, uploads: new UploadReader(limits) }, server, tenants);
+  const createContext = (
+    caller: Caller | undefined,
+    requestId: string,
+    signal?: AbortSignal,
+    lastEventId?: number,
+  ) =>
+    new Context(
+      { requestId, caller, signal, lastEventId, uploads: new UploadReader(limits) },
+      server,
+      tenants,
+    );
   const identify = async (authorization: string | undefined) =>
     authorization === undefined ? undefined : access.authenticate(authorization);
 
@@ -129,8 +138,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     createContext: async (authorization) => createContext(await identify(authorization), randomUUID()),
   });
   await apollo.start();
-  configureEdge(web, {
+  const closeStreams = configureEdge(web, {
     apollo,
+    schema,
     limits,
     logger,
     metrics,
@@ -154,6 +164,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       // A balancer needs a while to see it; requests that still come are answered.
       await new Promise((resolve) => setTimeout(resolve, config.drainSeconds * 1000));
       await closeSockets();
+      closeStreams();
       await apollo.stop();
       await queue.stop();
       await serving.close();

@@ -21,6 +21,7 @@ interface RequestFacts {
   readonly caller: Caller | undefined;
   readonly uploads: UploadReader;
   readonly signal: AbortSignal | undefined;
+  readonly lastEventId?: number;
 }
 
 /** What a resolver is given: whoever asks, and the doors that their key opens. */
@@ -31,6 +32,8 @@ export class Context {
   readonly uploads: UploadReader;
   /** Aborted when whoever asks has gone. */
   readonly signal: AbortSignal | undefined;
+  /** The number of the last event that a reader who comes back has seen, as `Last-Event-ID` says. */
+  readonly lastEventId: number | undefined;
 
   constructor(
     facts: RequestFacts,
@@ -41,6 +44,7 @@ export class Context {
     this.caller = facts.caller;
     this.uploads = facts.uploads;
     this.signal = facts.signal;
+    this.lastEventId = facts.lastEventId;
   }
 
   /** The caller's tenant. Fails with UNAUTHENTICATED when there is no caller. */

@@ -6,12 +6,9 @@ import type { GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
 import type { Context } from "../context.ts";
 import type { ErrorCode } from "../errors.ts";
-import { costOf, LIMITING_RULES, MOST_TOKENS } from "./limits.ts";
+import { charge, costExtension, costOf, LIMITING_RULES, MOST_TOKENS } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
 import { httpStatusOf, publicError } from "./public-errors.ts";
-
-/** Headers that no page of another origin can send without asking first; one of them must be there. */
-export const CSRF_HEADERS = ["authorization", "apollo-require-preflight", "x-requested-with"];
 
 interface ApolloOptions {
   readonly schema: GraphQLSchema;
@@ -26,7 +23,8 @@ export function createApollo({ schema, httpServer, logger, metrics }: ApolloOpti
     schema,
     introspection: true,
     persistedQueries: false,
-    csrfPrevention: { requestHeaders: CSRF_HEADERS },
+    // A page of another site can make a browser send a request, but never a key: that is in a header, not a cookie.
+    csrfPrevention: false,
     includeStacktraceInErrorResponses: false,
     parseOptions: { maxTokens: MOST_TOKENS },
     validationRules: [...LIMITING_RULES],
@@ -50,17 +48,21 @@ function edge(schema: GraphQLSchema, logger: Logger, metrics: Metrics): ApolloSe
   return {
     async requestDidStart({ contextValue: { requestId } }) {
       const start = performance.now();
+      let cost: number | undefined;
       return {
         async didResolveOperation({ document, operationName, request, contextValue }) {
-          const cost = costOf({ schema, document, operationName, variables: request.variables });
-          const { caller, server } = contextValue;
-          if (caller) await server.budget.spend(caller.tenant, cost);
+          cost = costOf({ schema, document, operationName, variables: request.variables });
+          await charge(contextValue, cost);
         },
         async didEncounterErrors({ errors }) {
           for (const error of errors) error.extensions.requestId = requestId;
         },
-        async willSendResponse({ response, operation, operationName }) {
-          const errors = response.body.kind === "single" ? (response.body.singleResult.errors ?? []) : [];
+        async willSendResponse({ request, response, operation, operationName }) {
+          const result = response.body.kind === "single" ? response.body.singleResult : {};
+          if (cost !== undefined) result.extensions = { ...result.extensions, ...costExtension(cost) };
+          if (response.http.status === 400 && asksForPlainJson(request.http?.headers.get("accept")))
+            response.http.status = 200;
+          const errors = result.errors ?? [];
           const codes = errors.map(({ extensions }) => extensions?.code as ErrorCode);
           const status = codes.map(httpStatusOf).find((code) => code === 401 || code === 429);
           if (status !== undefined) response.http.status = status;
@@ -81,3 +83,10 @@ function edge(schema: GraphQLSchema, logger: Logger, metrics: Metrics): ApolloSe
     },
   };
 }
+
+/**
+ * Whoever asks for `application/json` by name expects, as before `application/graphql-response+json` came up, that a
+ * request in order is answered with 200 even if its document or variables are not.
+ */
+const asksForPlainJson = (accept = ""): boolean =>
+  accept.includes("application/json") && !accept.includes("application/graphql-response+json");

@@ -3,6 +3,7 @@ import { setMaxListeners } from "node:events";
 import type { ApolloServer } from "@apollo/server";
 import { expressMiddleware } from "@as-integrations/express5";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from "express";
+import type { GraphQLSchema } from "graphql";
 import { graphqlUploadExpress } from "graphql-upload-minimal";
 import helmet from "helmet";
 import type { Logger } from "pino";
@@ -11,21 +12,31 @@ import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { type Caller, unauthenticated } from "../services/access.ts";
 import type { Tenant } from "../services/tenant.ts";
-import { CSRF_HEADERS } from "./apollo.ts";
+import { EventStreams } from "./event-streams.ts";
 import type { Metrics } from "./metrics.ts";
 import { playground } from "./playground.ts";
 import { httpStatusOf, publicError } from "./public-errors.ts";
 
 export const GRAPHQL_PATH = "/graphql";
+const STREAM_PATH = "/graphql/stream";
+
+/** Headers that no page of another origin can send without asking first; an upload must have one of them. */
+const CSRF_HEADERS = ["authorization", "apollo-require-preflight", "x-requested-with"];
 
 interface EdgeOptions {
   readonly apollo: ApolloServer<Context>;
+  readonly schema: GraphQLSchema;
   readonly limits: Limits;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Undefined without a key; fails with UNAUTHENTICATED for one that is not valid. */
   readonly identify: (authorization: string | undefined) => Promise<Caller | undefined>;
-  readonly createContext: (caller: Caller | undefined, requestId: string, signal: AbortSignal) => Context;
+  readonly createContext: (
+    caller: Caller | undefined,
+    requestId: string,
+    signal: AbortSignal,
+    lastEventId?: number,
+  ) => Context;
   readonly tenant: (name: string) => Tenant;
   /** Fails when the server cannot answer images. */
   readonly assertReady: () => Promise<void>;
@@ -37,17 +48,16 @@ interface Locals {
   caller: Caller | undefined;
 }
 
-/** Everything that is served over HTTP. */
-export function configureEdge(app: Express, options: EdgeOptions): void {
-  const { apollo, limits, logger } = options;
+/** Everything that is served over HTTP. Answers what ends the open streams. */
+export function configureEdge(app: Express, options: EdgeOptions): () => void {
+  const { apollo, schema, limits, logger } = options;
   app.disable("x-powered-by");
   app.use(secureHeaders(), nameRequest);
   app.get("/healthz", (_request, response) => void response.json({ status: "alive" }));
   app.get("/readyz", readiness(options));
   app.get("/metrics", metricsPage(options));
   app.get("/artifacts/:version", identified(options), artifacts(options));
-  app.use(
-    GRAPHQL_PATH,
+  const parsers = [
     identified(options),
     guardUploads,
     graphqlUploadExpress({
@@ -56,20 +66,35 @@ export function configureEdge(app: Express, options: EdgeOptions): void {
       maxFieldSize: limits.requestBytes,
     }),
     express.json({ limit: limits.requestBytes }),
-    expressMiddleware(apollo, {
-      context: async ({ res }) => {
-        const { caller, requestId } = res.locals as Locals;
-        const gone = new AbortController();
-        // Every image of the call listens for it.
-        setMaxListeners(0, gone.signal);
-        res.once("close", () => gone.abort(new AppError("CANCELLED", "The caller has gone.")));
-        return options.createContext(caller, requestId, gone.signal);
-      },
-    }),
+  ];
+  const contextOf = (response: Response, lastEventId?: number): Context => {
+    const { caller, requestId } = response.locals as Locals;
+    return options.createContext(caller, requestId, goneSignal(response), lastEventId);
+  };
+  const streams = new EventStreams({ schema, logger, createContext: contextOf });
+  app
+    .route(STREAM_PATH)
+    .get(...parsers, streams.handler)
+    .post(...parsers, streams.handler)
+    .all((_request, response) => void response.status(405).setHeader("allow", "GET, POST").end());
+  app.use(
+    GRAPHQL_PATH,
+    ...parsers,
+    expressMiddleware(apollo, { context: async ({ res }) => contextOf(res) }),
   );
   app.use(playground());
   app.use((_request, response) => void response.status(404).json({ error: "There is nothing here." }));
   app.use(failures(logger));
+  return () => streams.close();
+}
+
+/** Aborted when whoever asks has gone. */
+function goneSignal(response: Response): AbortSignal {
+  const gone = new AbortController();
+  // Every image of the call listens for it.
+  setMaxListeners(0, gone.signal);
+  response.once("close", () => gone.abort(new AppError("CANCELLED", "The caller has gone.")));
+  return gone.signal;
 }
 
 function secureHeaders(): RequestHandler {

@@ -15,6 +15,7 @@ import {
   getComplexity,
   simpleEstimator,
 } from "graphql-query-complexity";
+import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 
 /** A thousand labels written into the query, and a query around them; more belongs in variables. */
@@ -78,7 +79,7 @@ const pageEstimator: ComplexityEstimator = ({ args, childComplexity }) =>
 
 const estimators = [fieldExtensionsEstimator(), pageEstimator, simpleEstimator({ defaultComplexity: 1 })];
 
-/** What an operation costs before it runs. Fails with COST_EXCEEDED; an operation that is not there costs nothing. */
+/** What an operation costs before it runs; one that is not there, or whose variables do not fit, costs nothing. */
 export function costOf(operation: {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
@@ -91,20 +92,23 @@ export function costOf(operation: {
   const coerced = getVariableValues(schema, operationNode.variableDefinitions ?? [], variables ?? {});
   // The execution refuses such variables in its own words.
   if (coerced.errors) return 0;
-  const cost = getComplexity({
+  return getComplexity({
     schema,
     query: document,
     operationName: operationName ?? undefined,
     variables: variables ?? {},
     estimators,
   });
-  if (cost <= HIGHEST_COST) return cost;
-  throw new AppError(
-    "COST_EXCEEDED",
-    `The operation costs ${cost}; at most ${HIGHEST_COST} is allowed. Ask for less.`,
-    {
-      cost,
-      limit: HIGHEST_COST,
-    },
-  );
 }
+
+/** Fails with COST_EXCEEDED, or with THROTTLED when the caller's tenant has not so much left. */
+export async function charge({ caller, server }: Context, cost: number): Promise<void> {
+  if (cost > HIGHEST_COST) {
+    const message = `The operation costs ${cost}; at most ${HIGHEST_COST} is allowed. Ask for less.`;
+    throw new AppError("COST_EXCEEDED", message, { cost, limit: HIGHEST_COST });
+  }
+  if (caller) await server.budget.spend(caller.tenant, cost);
+}
+
+/** What every answer tells of its operation, as `extensions.cost`. */
+export const costExtension = (cost: number) => ({ cost: { operation: cost, limit: HIGHEST_COST } });

@@ -1,20 +1,13 @@
 import type { Server } from "node:http";
-import {
-  type ExecutionArgs,
-  GraphQLError,
-  type GraphQLSchema,
-  parse,
-  specifiedRules,
-  validate,
-} from "graphql";
-import type { SubscribePayload } from "graphql-ws";
+import type { GraphQLSchema } from "graphql";
 import { type Extra, useServer as serveOperations } from "graphql-ws/use/ws";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
-import { costOf, LIMITING_RULES, MOST_TOKENS } from "./limits.ts";
+import { costExtension } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
+import { asGraphQLError, type PreparedOperation, prepareOperation } from "./operations.ts";
 import { publicError } from "./public-errors.ts";
 
 interface WebSocketOptions {
@@ -64,19 +57,18 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
               `A connection has at most ${MOST_OPERATIONS} operations at once.`,
             );
           const contextValue = await createContext(authorizationOf(connectionParams, extra));
-          return await prepare(schema, payload, contextValue);
+          const operation = await prepareOperation(schema, payload, contextValue);
+          return "errors" in operation ? operation.errors : operation;
         } catch (error) {
           return [asGraphQLError(error)];
         }
       },
       onError: (_context, id, _payload, errors) => errors.map((error) => publicError(error, id, logger)),
-      onNext: (_context, _id, _payload, { contextValue }, result) =>
-        result.errors && {
-          ...result,
-          errors: result.errors.map((error) =>
-            publicError(error, (contextValue as Context).requestId, logger),
-          ),
-        },
+      onNext: (_context, _id, _payload, operation, result) => {
+        const { cost, contextValue } = operation as PreparedOperation;
+        const errors = result.errors?.map((error) => publicError(error, contextValue.requestId, logger));
+        return { ...result, ...(errors && { errors }), extensions: costExtension(cost) };
+      },
     },
     sockets,
   );
@@ -90,36 +82,6 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
     for (const client of sockets.clients) client.terminate();
   };
 }
-
-/** The checked operation, or what is wrong with it. */
-async function prepare(
-  schema: GraphQLSchema,
-  { query, operationName, variables }: SubscribePayload,
-  contextValue: Context,
-): Promise<ExecutionArgs | readonly GraphQLError[]> {
-  const document = parseWithCode(query);
-  const problems = validate(schema, document, [...specifiedRules, ...LIMITING_RULES]);
-  if (problems.length > 0) return problems.map((problem) => withCode(problem, "VALIDATION_FAILED"));
-  const cost = costOf({ schema, document, operationName, variables });
-  if (contextValue.caller) await contextValue.server.budget.spend(contextValue.caller.tenant, cost);
-  return { schema, document, operationName, variableValues: variables, contextValue };
-}
-
-function parseWithCode(query: string) {
-  try {
-    return parse(query, { maxTokens: MOST_TOKENS });
-  } catch (error) {
-    throw error instanceof GraphQLError ? withCode(error, "PARSE_FAILED") : error;
-  }
-}
-
-const withCode = (error: GraphQLError, code: string): GraphQLError =>
-  new GraphQLError(error.message, { nodes: error.nodes, extensions: { code } });
-
-const asGraphQLError = (error: unknown): GraphQLError =>
-  error instanceof GraphQLError
-    ? error
-    : new GraphQLError("The operation was refused.", { originalError: error as Error });
 
 /** The key of `connectionParams.authorization`, or of the header of the request that opened the socket. */
 function authorizationOf(

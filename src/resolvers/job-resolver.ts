@@ -209,13 +209,13 @@ export class JobResolver {
 async function followEvents(
   jobId: string,
   afterSeq: number,
-  { tenant }: Context,
+  { tenant, lastEventId }: Context,
 ): Promise<AsyncIterable<JobEvent>> {
   const id = requireId("job", jobId, "jobId");
   await tenant.jobs.require(id);
+  const seen = Math.max(afterSeq, lastEventId ?? 0);
   return untilUnsubscribed(async function* (signal) {
-    for await (const { seq, event } of tenant.jobs.events(id, afterSeq, signal))
-      yield viewEvent(id, seq, event);
+    for await (const { seq, event } of tenant.jobs.events(id, seen, signal)) yield viewEvent(id, seq, event);
   });
 }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { afterAll } from "@jest/globals";
+import { createClient as createStreamClient } from "graphql-sse";
 import { createClient } from "graphql-ws";
 import pino from "pino";
 import { WebSocket } from "ws";
@@ -22,6 +23,7 @@ export interface PublicError {
 export interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: a test reads what it asked for.
   readonly data: any;
+  readonly extensions?: object;
   readonly errors?: readonly PublicError[];
 }
 
@@ -36,8 +38,10 @@ export interface Client {
   ask(query: string, variables?: object, call?: Call): Promise<Answer>;
   /** Sends files as a multipart request; each goes to the variable that its path names. */
   upload(query: string, variables: object, files: Record<string, Uint8Array>, call?: Call): Promise<Response>;
-  /** All answers of a subscription. */
+  /** All answers over WebSocket. */
   follow(query: string, variables?: object, key?: string): Promise<Answer[]>;
+  /** All answers over server-sent events. */
+  stream(query: string, variables?: object, key?: string): Promise<Answer[]>;
   fetch(path: string, options?: RequestInit): Promise<Response>;
   /** Makes a tenant, and a key for it. */
   tenant(name: string, scopes: readonly string[]): Promise<string>;
@@ -115,6 +119,17 @@ export function clientOf(url: string): Client {
       } finally {
         await client.dispose();
       }
+      return answers;
+    },
+    stream: async (query, variables = {}, key = ADMIN_KEY) => {
+      const client = createStreamClient({
+        url: `${url}/graphql/stream`,
+        headers: { authorization: `Bearer ${key}` },
+        retryAttempts: 0,
+      });
+      const answers: Answer[] = [];
+      for await (const answer of client.iterate({ query, variables: { ...variables } }))
+        answers.push(answer as unknown as Answer);
       return answers;
     },
     tenant: async (name, scopes) => {

@@ -27,7 +27,7 @@ describe("a WebSocket", () => {
     }
     const client = createClient({ url: address(), webSocketImpl: WithHeader });
     const { value } = await client.iterate({ query: "{ viewer { key } }" }).next();
-    expect(value).toEqual({ data: { viewer: { key: "admin" } } });
+    expect(value).toMatchObject({ data: { viewer: { key: "admin" } } });
     await client.dispose();
   });
 

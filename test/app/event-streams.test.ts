@@ -1,0 +1,128 @@
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import {
+  ADMIN_KEY,
+  PURIFY,
+  purifyQuickly,
+  quickPurification,
+  startTestServer,
+  type TestServer,
+} from "./server.ts";
+
+let server: TestServer;
+let job: string;
+
+beforeAll(async () => {
+  server = await startTestServer({ MAX_REQUEST_MB: "1" });
+  await purifyQuickly(server, "streamed");
+  job = (await server.ask("{ jobs { id } }")).data.jobs[0].id;
+});
+
+const EVENTS = "subscription ($job: ID!, $after: Int) { jobEvents(jobId: $job, afterSeq: $after) { seq } }";
+
+const open = (query: string, variables: object, headers: Record<string, string> = {}) =>
+  server.fetch("/graphql/stream", {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      accept: "text/event-stream",
+      authorization: `Bearer ${ADMIN_KEY}`,
+      ...headers,
+    },
+    body: JSON.stringify({ query, variables }),
+  });
+
+const idsOf = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+
+describe("a stream of server-sent events", () => {
+  test("has every event of a job, each with its number as id, and then an end", async () => {
+    const response = await open(EVENTS, { job });
+    expect(response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
+    const text = await response.text();
+    const ids = idsOf(text);
+    expect(ids).toEqual(ids.map((_, index) => index + 1));
+    expect(ids.length).toBeGreaterThan(4);
+    expect(text.endsWith("event: complete\ndata:\n\n")).toBe(true);
+  });
+
+  test("goes on after `afterSeq`, and after what `Last-Event-ID` says was seen", async () => {
+    const last = idsOf(await (await open(EVENTS, { job })).text()).at(-1) as number;
+    const rest = [last - 1, last];
+    expect(idsOf(await (await open(EVENTS, { job, after: last - 2 })).text())).toEqual(rest);
+    expect(idsOf(await (await open(EVENTS, { job }, { "last-event-id": String(last - 2) })).text())).toEqual(
+      rest,
+    );
+    expect(
+      idsOf(await (await open(EVENTS, { job, after: last - 2 }, { "last-event-id": "1" })).text()),
+    ).toEqual(rest);
+    expect(idsOf(await (await open(EVENTS, { job }, { "last-event-id": "x" })).text())).toHaveLength(last);
+  });
+
+  test("answers queries and mutations, too, and takes GET for what changes nothing", async () => {
+    const [answer] = await server.stream("{ viewer { tenant } }");
+    expect(answer.data.viewer.tenant).toBe("demo");
+    const get = (query: string) =>
+      server.fetch(`/graphql/stream?query=${encodeURIComponent(query)}`, {
+        headers: { authorization: `Bearer ${ADMIN_KEY}` },
+      });
+    expect(await (await get("{ viewer { tenant } }")).text()).toContain(`"tenant":"demo"`);
+    expect(await (await get(`mutation { createTenant(name: "by-get") { tenant { id } } }`)).text()).toContain(
+      "BAD_USER_INPUT",
+    );
+    expect((await server.ask("{ tenants { name } }")).data.tenants).not.toContainEqual({ name: "by-get" });
+  });
+
+  test("tells what is wrong with an operation as an answer, as graphql-sse has it", async () => {
+    const answers = await server.stream(EVENTS, { job: "job_unknown" });
+    expect(answers.map(({ errors }) => errors?.[0].extensions.code)).toEqual(["NOT_FOUND"]);
+  });
+
+  test.each<[string, number, RequestInit]>([
+    ["without a key", 401, { method: "POST", body: "{}", headers: { "content-type": "application/json" } }],
+    ["with a wrong key", 401, { headers: { authorization: "Bearer nobody" } }],
+    [
+      "with a body that is no JSON",
+      400,
+      { method: "POST", body: "{", headers: { "content-type": "application/json" } },
+    ],
+    ["for another kind of answer", 406, { headers: { accept: "application/json" } }],
+    ["with another method", 405, { method: "DELETE" }],
+  ])("is not opened %s", async (_what, status, request) => {
+    expect((await server.fetch("/graphql/stream", request)).status).toBe(status);
+  });
+
+  test("is one of at most a hundred of a tenant, and makes room when its reader leaves", async () => {
+    const leaving = new AbortController();
+    const watch = () =>
+      server.fetch("/graphql/stream", {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${ADMIN_KEY}` },
+        body: JSON.stringify({ query: "subscription { jobs { id } }" }),
+        signal: leaving.signal,
+      });
+    const opened = await Promise.all(Array.from({ length: 100 }, watch));
+    expect(opened.map(({ status }) => status)).toEqual(opened.map(() => 200));
+    const refused = (await (await watch()).json()) as { errors: { extensions: { code: string } }[] };
+    expect(refused.errors[0].extensions.code).toBe("QUOTA_EXCEEDED");
+    leaving.abort();
+    for (;;) {
+      const answers = await server.stream("{ __typename }").catch(() => undefined);
+      if (answers) break;
+    }
+  });
+
+  test("is cut when its server stops, without the mark of an end", async () => {
+    const other = await startTestServer();
+    const { data } = await other.ask(PURIFY, {
+      input: { ...quickPurification("long"), epochs: 2000 },
+      key: "long",
+    });
+    const response = await other.fetch("/graphql/stream", {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${ADMIN_KEY}` },
+      body: JSON.stringify({ query: EVENTS, variables: { job: data.purify.job.id } }),
+    });
+    const reading = response.text();
+    await other.close();
+    expect(await reading).not.toContain("event: complete");
+  });
+});
