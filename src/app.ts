@@ -18,11 +18,13 @@ import { EmbeddedJobQueue, type EmbeddedJobQueueOptions } from "./jobs/embedded-
 import type { JobQueue } from "./jobs/queue.ts";
 import { createSchema } from "./resolvers/schema.ts";
 import { AccessService, type Caller } from "./services/access.ts";
+import { AuditLog } from "./services/audit-log.ts";
 import { CostBudget } from "./services/budget.ts";
 import { JobCompletion } from "./services/completion.ts";
 import { DEMO_TENANT, ensureDemoTenant } from "./services/demo-tenant.ts";
 import { Devices } from "./services/devices.ts";
 import { Estimates } from "./services/estimates.ts";
+import { Housekeeping } from "./services/housekeeping.ts";
 import { Readiness } from "./services/readiness.ts";
 import { ModelRegistry, type Scan } from "./services/registry.ts";
 import { SampleImages } from "./services/samples.ts";
@@ -103,7 +105,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   });
   const budget = new CostBudget(limits.costPerMinute);
   const readiness = new Readiness(models, serving, store);
-  const server = { models, serving, samples, budget, access };
+  const auditLog = new AuditLog(store);
+  const server = { models, serving, samples, budget, access, auditLog };
 
   const createContext = (
     caller: Caller | undefined,
@@ -122,7 +125,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const scan = await models.scan();
   for (const { name, error } of scan.failed) logger.warn({ model: name, code: error.code }, error.message);
   await ensureDemoTenant(access, tenants, join(config.zooFolder, "shots"));
-  if (config.adminKey !== undefined) await access.ensureAdminKey(DEMO_TENANT, config.adminKey);
+  if (config.adminKey !== undefined) await access.keys.ensureAdminKey(DEMO_TENANT, config.adminKey);
   await queue.start();
 
   const web = express();
@@ -151,7 +154,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   });
   const port = await listen(httpServer, config);
   // Only now: a key made by a start that then fails would be lost.
-  const newAdminKey = await access.ensureAdminKey(DEMO_TENANT, config.adminKey);
+  const newAdminKey = await access.keys.ensureAdminKey(DEMO_TENANT, config.adminKey);
+
+  const housekeeping = new Housekeeping(
+    { "pruning the audit log": () => auditLog.prune(config.auditRetentionDays) },
+    logger,
+  );
 
   return {
     url: `http://${config.host ?? "localhost"}:${port}`,
@@ -167,7 +175,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       closeStreams();
       await apollo.stop();
       await queue.stop();
+      await housekeeping.close();
       await serving.close();
+      await access.keys.use.settled();
       await store.close();
     },
   };

@@ -75,6 +75,7 @@ const environment = z.object({
     ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
     process.stdout.isTTY ? "warn" : "info",
   ),
+  AUDIT_RETENTION_DAYS: whole(1, 3650, 90),
   RATE_LIMIT: whole(100, 1_000_000_000, 1_000_000),
   MAX_REQUEST_MB: megabytes(1024, 64),
   MAX_UPLOAD_MB: megabytes(2048, 256),
@@ -122,6 +123,8 @@ export interface Config {
   readonly jobConcurrency: number;
   /** Whether operators may have poisoned models made. */
   readonly attacksAllowed: boolean;
+  /** How long the log of mutations is kept. */
+  readonly auditRetentionDays: number;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
 }
@@ -147,6 +150,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     threads: values.THREADS,
     attacksAllowed: values.ALLOW_ATTACKS === "1",
     jobConcurrency: values.JOB_CONCURRENCY,
+    auditRetentionDays: values.AUDIT_RETENTION_DAYS,
     logLevel: values.LOG_LEVEL,
     limits: {
       requestBytes: values.MAX_REQUEST_MB,

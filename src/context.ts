@@ -1,5 +1,6 @@
 import type { UploadReader } from "./http/uploads.ts";
 import { type AccessService, type Caller, unauthenticated } from "./services/access.ts";
+import type { AuditLog } from "./services/audit-log.ts";
 import type { CostBudget } from "./services/budget.ts";
 import type { ModelRegistry } from "./services/registry.ts";
 import type { SampleImages } from "./services/samples.ts";
@@ -14,6 +15,7 @@ export interface ServerServices {
   readonly budget: CostBudget;
   /** Only for fields that ask for the scope `admin`. */
   readonly access: AccessService;
+  readonly auditLog: AuditLog;
 }
 
 interface RequestFacts {

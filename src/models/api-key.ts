@@ -1,5 +1,5 @@
 import { Field, ObjectType } from "type-graphql";
-import type { Scope as ScopeName } from "../services/access.ts";
+import type { Scope as ScopeName } from "../services/access-records.ts";
 import { DateTime } from "./date-time.ts";
 import { Node } from "./node.ts";
 import { Scope } from "./scope.ts";
@@ -21,6 +21,15 @@ export class ApiKey extends Node {
   @Field(() => DateTime)
   createdAt!: string;
 
+  @Field(() => DateTime, { nullable: true, description: "From then on it is refused." })
+  expiresAt?: string;
+
+  @Field(() => DateTime, { nullable: true, description: "When it was last given a new secret." })
+  rotatedAt?: string;
+
   @Field(() => DateTime, { nullable: true })
   revokedAt?: string;
+
+  @Field(() => DateTime, { nullable: true, description: "To within five minutes." })
+  lastUsedAt?: string;
 }

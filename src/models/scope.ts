@@ -1,5 +1,5 @@
 import { registerEnumType } from "type-graphql";
-import type { Scope as ScopeName } from "../services/access.ts";
+import type { Scope as ScopeName } from "../services/access-records.ts";
 
 /** Names cannot hold a colon in GraphQL; the values are the scopes as the access service knows them. */
 export const Scope = {

@@ -12,4 +12,10 @@ export class Tenant extends Node {
 
   @Field(() => DateTime)
   createdAt!: string;
+
+  @Field(() => DateTime, { nullable: true, description: "Since then its keys are refused." })
+  suspendedAt?: string;
+
+  @Field(() => String, { nullable: true, description: "What its callers are told." })
+  suspendedFor?: string;
 }

@@ -1,5 +1,5 @@
 import { Field, ObjectType } from "type-graphql";
-import type { Scope as ScopeName } from "../services/access.ts";
+import type { Scope as ScopeName } from "../services/access-records.ts";
 import { Scope } from "./scope.ts";
 
 @ObjectType({ description: "Whoever asks." })

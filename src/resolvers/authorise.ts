@@ -1,7 +1,8 @@
 import type { AuthCheckerFn } from "type-graphql";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
-import { type Scope, unauthenticated } from "../services/access.ts";
+import { unauthenticated } from "../services/access.ts";
+import type { Scope } from "../services/access-records.ts";
 
 /** `@Authorized()` asks for any valid key, `@Authorized("scope")` for one with that scope. */
 export const authorise: AuthCheckerFn<Context, Scope> = ({ context }, scopes) => {

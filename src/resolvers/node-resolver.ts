@@ -35,11 +35,9 @@ const FINDERS: Readonly<Record<IdKind, Finder>> = {
   tenant: async (id, context) =>
     isAdmin(context) ? seen(await context.server.access.tenant(id), viewTenant) : undefined,
   key: async (id, context) => {
-    const keys = isAdmin(context) ? await context.server.access.keys() : [];
-    return seen(
-      keys.find((key) => key.id === id),
-      viewKey,
-    );
+    const { keys } = context.server.access;
+    const record = isAdmin(context) ? (await keys.list()).find((key) => key.id === id) : undefined;
+    return record && viewKey(record, (await keys.use.times()).get(id));
   },
 };
 

@@ -3,9 +3,12 @@ import { GraphQLInputObjectType, type GraphQLSchema } from "graphql";
 import { buildSchemaSync } from "type-graphql";
 import { AccessResolver } from "./access-resolver.ts";
 import { AliasMoveResolver, AliasResolver } from "./alias-resolver.ts";
+import { AuditLogResolver } from "./audit-log-resolver.ts";
+import { auditMutations } from "./audit-mutations.ts";
 import { authorise } from "./authorise.ts";
 import { ClassifyResolver } from "./classify-resolver.ts";
 import { DatasetResolver } from "./dataset-resolver.ts";
+import { endWithAccess } from "./end-with-access.ts";
 import { EvaluationJobResolver, EvaluationResolver } from "./evaluation-resolver.ts";
 import { ImplantJobResolver } from "./implant-job-resolver.ts";
 import { JobResolver } from "./job-resolver.ts";
@@ -24,6 +27,7 @@ export function createSchema(): GraphQLSchema {
       AccessResolver,
       AliasMoveResolver,
       AliasResolver,
+      AuditLogResolver,
       ClassifyResolver,
       DatasetResolver,
       EvaluationJobResolver,
@@ -49,6 +53,8 @@ export function createSchema(): GraphQLSchema {
     validate: false,
   });
   markOneOf(schema);
+  auditMutations(schema);
+  endWithAccess(schema);
   return schema;
 }
 

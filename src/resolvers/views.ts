@@ -29,7 +29,7 @@ import { StepMetrics } from "../models/step-metrics.ts";
 import { Tenant } from "../models/tenant.ts";
 import type { Trust } from "../models/trust.ts";
 import type { Verdict } from "../models/verdict.ts";
-import type { KeyRecord, TenantRecord } from "../services/access.ts";
+import type { KeyRecord, TenantRecord } from "../services/access-records.ts";
 import type { AliasRecord } from "../services/aliases.ts";
 import type { DatasetRecord } from "../services/datasets.ts";
 import type { Estimate } from "../services/estimates.ts";
@@ -110,11 +110,11 @@ export const viewVersion = (record: VersionRecord): PromptVersion =>
 
 export const viewAlias = (record: AliasRecord): Alias => make(Alias, { record, name: record.name });
 
-export const viewTenant = ({ name, createdAt }: TenantRecord): Tenant =>
-  make(Tenant, { id: globalId("tenant", name), name, createdAt });
+export const viewTenant = (record: TenantRecord): Tenant =>
+  make(Tenant, { id: globalId("tenant", record.name), ...record });
 
-export const viewKey = ({ id, name, tenant, scopes, createdAt, revokedAt }: KeyRecord): ApiKey =>
-  make(ApiKey, { id: globalId("key", id), name, tenant, scopes: [...scopes], createdAt, revokedAt });
+export const viewKey = (record: KeyRecord, lastUsedAt?: string): ApiKey =>
+  make(ApiKey, { ...record, id: globalId("key", record.id), scopes: [...record.scopes], lastUsedAt });
 
 const JOB_TYPES = {
   audit: AuditJob,

@@ -1,26 +1,18 @@
-import { createHash, randomBytes } from "node:crypto";
 import { AppError } from "../errors.ts";
-import type { Store, Write } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import {
+  ACCESS_CHANGES,
+  commitAccess,
+  hashSecret,
+  invalidKey,
+  type Scope,
+  suspended,
+  TENANTS,
+  type TenantRecord,
+} from "./access-records.ts";
+import { ApiKeys } from "./api-keys.ts";
 import { checkName, isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
-
-export const SCOPES = ["classify", "datasets:write", "prompts:write", "admin"] as const;
-export type Scope = (typeof SCOPES)[number];
-
-export interface TenantRecord {
-  readonly name: string;
-  readonly createdAt: string;
-}
-
-/** What is kept of a key: never the key. */
-export interface KeyRecord {
-  readonly id: string;
-  readonly name: string;
-  readonly tenant: string;
-  readonly scopes: readonly Scope[];
-  readonly createdAt: string;
-  readonly revokedAt?: string;
-}
 
 /** Who makes a request, as its key tells. */
 export interface Caller {
@@ -28,35 +20,76 @@ export interface Caller {
   readonly keyId: string;
   readonly keyName: string;
   readonly scopes: readonly Scope[];
+  /** The hash of the secret that was shown. */
+  readonly credential: string;
+  /** ISO time at which that secret ends, if it does. */
+  readonly until?: string;
 }
 
-const KEYS = "access/keys/";
-const KEY_IDS = "access/key-ids/";
-const TENANTS = "access/tenants/";
-/** The id of the key that comes from the environment or from the first start. */
-const FIRST_KEY = "first";
 const BEARER = /^Bearer +([\x21-\x7e]{1,512})$/i;
+const LONGEST_REASON = 200;
+const MOST_TRIES = 8;
+/** What a timer can wait for at most. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** Tenants and their API keys: 256 random bits, stored as SHA-256, so that whoever reads the store has no key. */
+/** Tenants, and who may act for them. */
 export class AccessService {
-  constructor(private readonly store: Store) {}
+  readonly keys: ApiKeys;
 
-  /** Fails with UNAUTHENTICATED, in the same words for an unknown, a revoked and a malformed key. */
+  constructor(
+    private readonly store: Store,
+    private readonly now: () => Date = () => new Date(),
+  ) {
+    this.keys = new ApiKeys(store, now);
+  }
+
+  /**
+   * Fails with UNAUTHENTICATED, in the same words for an unknown, a revoked, an expired and a malformed key, and with
+   * FORBIDDEN for a key of a suspended tenant.
+   */
   async authenticate(authorization: string): Promise<Caller> {
     const secret = BEARER.exec(authorization.trim())?.[1];
-    const entry = secret === undefined ? undefined : await this.store.get<KeyRecord>(KEYS + hash(secret));
-    if (!entry || entry.value.revokedAt !== undefined) {
-      throw new AppError(
-        "UNAUTHENTICATED",
-        "The API key is not valid. Send a valid one as `Authorization: Bearer <key>`.",
-      );
-    }
-    const { tenant, id, name, scopes } = entry.value;
-    return { tenant, keyId: id, keyName: name, scopes };
+    if (secret === undefined) throw invalidKey();
+    const caller = await this.identify(hashSecret(secret));
+    this.keys.use.note(caller.keyId);
+    return caller;
+  }
+
+  /**
+   * Resolves to the reason once a caller may no longer be here: the key is revoked, expired or past its grace, or the
+   * tenant is suspended, by whichever server. Never once the signal is aborted.
+   */
+  ended({ credential, until }: Caller, signal: AbortSignal): Promise<AppError> {
+    return new Promise((resolve) => {
+      let timer: NodeJS.Timeout | undefined;
+      const look = async () => {
+        const reason = await this.identify(credential).then(
+          () => undefined,
+          (error) => (isRefusal(error) ? error : undefined),
+        );
+        if (signal.aborted) return;
+        if (reason) resolve(reason);
+        else wait();
+      };
+      const wait = () => {
+        clearTimeout(timer);
+        if (until === undefined) return;
+        const milliseconds = Math.max(1, Date.parse(until) - this.now().getTime());
+        timer = setTimeout(look, Math.min(milliseconds, LONGEST_TIMER)).unref();
+      };
+      const unwatch = this.store.watch(ACCESS_CHANGES, look);
+      const leave = () => {
+        clearTimeout(timer);
+        unwatch();
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      // The change may have come between the key's check and this call.
+      void look();
+    });
   }
 
   async createTenant(name: string): Promise<TenantRecord> {
-    const record = { name: checkName("The tenant's name", name), createdAt: new Date().toISOString() };
+    const record = { name: checkName("The tenant's name", name), createdAt: this.now().toISOString() };
     if (await this.store.commit([{ kind: "put", key: TENANTS + name, value: record, expected: 0 }]))
       return record;
     throw new AppError("VALIDATION_FAILED", `There is already a tenant "${name}".`, { name });
@@ -70,59 +103,45 @@ export class AccessService {
     return (await this.store.list<TenantRecord>(TENANTS)).map(({ value }) => value);
   }
 
-  /** The secret is answered here and never again. */
-  async createKey(
-    tenant: string,
+  /** Its keys are refused from now on, its subscriptions end; its data stay, and running jobs come to their end. */
+  suspendTenant(name: string, reason: string | undefined): Promise<TenantRecord> {
+    const suspendedFor = reason?.slice(0, LONGEST_REASON);
+    return this.changeTenant(name, (tenant) => ({
+      ...tenant,
+      suspendedAt: tenant.suspendedAt ?? this.now().toISOString(),
+      suspendedFor,
+    }));
+  }
+
+  /** Its keys work again. */
+  restoreTenant(name: string): Promise<TenantRecord> {
+    return this.changeTenant(name, ({ name, createdAt }) => ({ name, createdAt }));
+  }
+
+  private async identify(credential: string): Promise<Caller> {
+    const opened = await this.keys.opened(credential);
+    if (!opened) throw invalidKey();
+    const { key, until } = opened;
+    const tenant = await this.tenant(key.tenant);
+    if (tenant?.suspendedAt !== undefined) throw suspended(tenant);
+    return { tenant: key.tenant, keyId: key.id, keyName: key.name, scopes: key.scopes, credential, until };
+  }
+
+  private async changeTenant(
     name: string,
-    scopes: readonly Scope[],
-  ): Promise<{ record: KeyRecord; secret: string }> {
-    if (!(await this.tenant(tenant))) throw notFound("tenant", tenant);
-    const secret = newSecret();
-    const record = newRecord(
-      randomBytes(8).toString("hex"),
-      checkName("The key's name", name),
-      tenant,
-      scopes,
-    );
-    await this.store.commit(writesOf(record, secret));
-    return { record, secret };
-  }
-
-  async keys(): Promise<KeyRecord[]> {
-    return (await this.store.list<KeyRecord>(KEYS)).map(({ value }) => value);
-  }
-
-  /** Revoking twice keeps the first time. */
-  async revokeKey(id: string): Promise<KeyRecord> {
-    const hashed = isName(id) ? (await this.store.get<string>(KEY_IDS + id))?.value : undefined;
-    const entry = hashed === undefined ? undefined : await this.store.get<KeyRecord>(KEYS + hashed);
-    if (!entry) throw notFound("key", id);
-    if (entry.value.revokedAt !== undefined) return entry.value;
-    const record = { ...entry.value, revokedAt: new Date().toISOString() };
-    await this.store.commit([{ kind: "put", key: entry.key, value: record }]);
-    return record;
-  }
-
-  /**
-   * Sees to it that there is an admin key: the one of the environment (which replaces an earlier one of the
-   * environment or of the first start), or a new one at the very first start, which is then answered to be shown
-   * once.
-   */
-  async ensureAdminKey(tenant: string, configured: string | undefined): Promise<string | undefined> {
-    for (;;) {
-      const current = await this.store.get<string>(KEY_IDS + FIRST_KEY);
-      const known = current?.value;
-      if (known !== undefined && (configured === undefined || known === hash(configured))) return undefined;
-      const secret = configured ?? newSecret();
-      const record = newRecord(FIRST_KEY, "admin", tenant, SCOPES);
-      const committed = await this.store.commit([
-        ...(known === undefined ? [] : [{ kind: "delete", key: KEYS + known } as const]),
-        { kind: "put", key: KEYS + hash(secret), value: record },
-        { kind: "put", key: KEY_IDS + record.id, value: hash(secret), expected: current?.revision ?? 0 },
-      ]);
-      // Another server may be at its first start too: then there is one key, and one of them shows it.
-      if (committed) return configured === undefined ? secret : undefined;
+    change: (tenant: TenantRecord) => TenantRecord,
+  ): Promise<TenantRecord> {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const entry = isName(name) ? await this.store.get<TenantRecord>(TENANTS + name) : undefined;
+      if (!entry) throw notFound("tenant", name);
+      const value = change(entry.value);
+      const done = await commitAccess(this.store, this.now(), {
+        writes: [{ kind: "put", key: entry.key, value, expected: entry.revision }],
+        ends: ({ tenant }) => tenant === name && value.suspendedAt !== undefined,
+      });
+      if (done) return value;
     }
+    throw new AppError("OVERLOADED", `Tenant "${name}" kept changing. Try again.`, { retryAfterMs: 1000 });
   }
 }
 
@@ -130,16 +149,6 @@ export class AccessService {
 export const unauthenticated = (): AppError =>
   new AppError("UNAUTHENTICATED", "This needs an API key. Send it as `Authorization: Bearer <key>`.");
 
-const hash = (secret: string): string => createHash("sha256").update(secret).digest("hex");
-const newSecret = (): string => `antidote_${randomBytes(32).toString("base64url")}`;
-
-function newRecord(id: string, name: string, tenant: string, scopes: readonly Scope[]): KeyRecord {
-  return { id, name, tenant, scopes: [...new Set(scopes)], createdAt: new Date().toISOString() };
-}
-
-function writesOf(record: KeyRecord, secret: string): Write[] {
-  return [
-    { kind: "put", key: KEYS + hash(secret), value: record },
-    { kind: "put", key: KEY_IDS + record.id, value: hash(secret) },
-  ];
-}
+/** A store that is away says nothing about a key. */
+const isRefusal = (error: unknown): error is AppError =>
+  error instanceof AppError && (error.code === "UNAUTHENTICATED" || error.code === "FORBIDDEN");

@@ -1,0 +1,101 @@
+import { beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { startTestServer, type TestServer } from "../app/server.ts";
+
+let server: TestServer;
+let key: string;
+let id: string;
+let count = 0;
+
+beforeAll(async () => {
+  server = await startTestServer();
+});
+
+/** A tenant of its own for each test, with a key and the key's id. */
+beforeEach(async () => {
+  const tenant = `tenant-${++count}`;
+  key = await server.tenant(tenant, ["PROMPTS_WRITE"]);
+  const { data } = await server.ask("{ keys { id tenant } }");
+  id = data.keys.find((record: { tenant: string }) => record.tenant === tenant).id;
+});
+
+const codeOf = async (call: { key: string }) =>
+  (await server.ask("{ viewer { tenant } }", {}, call)).errors?.[0].extensions.code;
+
+describe("a rotated key", () => {
+  test("has a new secret; the old one lives as long as it is told to", async () => {
+    const rotate = `mutation ($id: ID!, $graceSeconds: Int) {
+      rotateApiKey(id: $id, graceSeconds: $graceSeconds) { secret key { id rotatedAt } userErrors { code } }
+    }`;
+    const { data } = await server.ask(rotate, { id });
+    expect(data.rotateApiKey).toMatchObject({ key: { id, rotatedAt: expect.any(String) }, userErrors: [] });
+    for (const secret of [key, data.rotateApiKey.secret])
+      expect(await codeOf({ key: secret })).toBeUndefined();
+    const again = await server.ask(rotate, { id, graceSeconds: 0 });
+    expect(await codeOf({ key: data.rotateApiKey.secret })).toBe("UNAUTHENTICATED");
+    expect(await codeOf({ key: again.data.rotateApiKey.secret })).toBeUndefined();
+    expect((await server.ask(rotate, { id: "key_nobody" })).data.rotateApiKey.userErrors).toEqual([
+      { code: "NOT_FOUND" },
+    ]);
+  });
+});
+
+describe("the last admin key", () => {
+  test("is not revoked by accident", async () => {
+    const { data } = await server.ask(
+      `mutation { revokeKey(id: "key_first") { key { id } userErrors { code message } } }`,
+    );
+    expect(data.revokeKey).toMatchObject({ key: null, userErrors: [{ code: "VALIDATION_FAILED" }] });
+    expect((await server.ask("{ viewer { tenant } }")).errors).toBeUndefined();
+  });
+});
+
+describe("a key with an end", () => {
+  test("says when, and when it was last used", async () => {
+    const expiresAt = "2100-01-01T00:00:00.000Z";
+    const { data } = await server.ask(
+      `mutation ($expiresAt: DateTime) {
+        createKey(tenant: "demo", name: "visitor", scopes: [], expiresAt: $expiresAt) { secret key { id expiresAt lastUsedAt } }
+      }`,
+      { expiresAt },
+    );
+    expect(data.createKey.key).toMatchObject({ expiresAt, lastUsedAt: null });
+    await server.ask("{ viewer { tenant } }", {}, { key: data.createKey.secret });
+    const query = "query ($id: ID!) { node(id: $id) { ... on ApiKey { lastUsedAt } } }";
+    const lastUsedAt = async () =>
+      (await server.ask(query, { id: data.createKey.key.id })).data.node.lastUsedAt;
+    // The note of it is written without anybody's waiting for it.
+    while ((await lastUsedAt()) === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await lastUsedAt()).toMatch(/^20\d\d-/);
+  });
+});
+
+describe("a subscription", () => {
+  const revoke = () =>
+    server.ask(`mutation ($id: ID!) { revokeKey(id: $id) { userErrors { code } } }`, { id });
+  const suspend = () =>
+    server.ask(
+      `mutation { suspendTenant(tenant: "tenant-${count}", reason: "Unpaid") { tenant { suspendedFor } userErrors { code } } }`,
+    );
+
+  test.each([
+    ["its key is revoked", revoke, "UNAUTHENTICATED"],
+    ["its tenant is suspended", suspend, "FORBIDDEN"],
+  ])("ends with the reason when %s", async (_what, act, code) => {
+    const following = server.follow("subscription { jobs { id } }", {}, key);
+    await untilFollowed();
+    const { data } = await act();
+    expect(Object.values(data)[0]).toMatchObject({ userErrors: [] });
+    const answers = await following;
+    expect(answers.map(({ errors }) => errors?.[0].extensions.code)).toEqual([code]);
+    await expect(server.follow("{ viewer { tenant } }", {}, key)).rejects.toMatchObject({ code: 4401 });
+    expect(await codeOf({ key })).toBe(code);
+  });
+
+  /** A WebSocket is open, and its operation has had time to reach the server. */
+  async function untilFollowed(): Promise<void> {
+    const open = async () =>
+      (await (await server.fetch("/metrics")).text()).includes("antidote_websockets 1");
+    while (!(await open())) await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+});
