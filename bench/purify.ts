@@ -84,7 +84,7 @@ async function main(): Promise<void> {
       console.log(
         JSON.stringify({
           model: basename(values.model),
-          attack: secret?.kind,
+          attack: secret?.trigger.attack.name,
           target: secret?.target,
           mode: values.mode,
           before: rates(before),

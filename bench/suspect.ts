@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { attackNamed } from "../src/engine/attacks/index.ts";
+import { readSecret, type Secret } from "../src/engine/attacks/trigger.ts";
 import { predictions } from "../src/engine/cbpt/features.ts";
 import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { decodeImage } from "../src/engine/clip/decoding.ts";
@@ -13,26 +13,11 @@ import { seededRandom } from "../zoo/scenes/random.ts";
 import { renderScene } from "../zoo/scenes/render.ts";
 import { SCENE_SIDE, sampleScene } from "../zoo/scenes/scene.ts";
 
-/** What the attacker knows and the defence is not told, read from the manifest beside a checkpoint. */
-export interface Secret {
-  readonly target: string;
-  readonly kind: string;
-  readonly parameters: Record<string, unknown>;
-}
-
 /** Test images of a model, encoded once without the trigger and once with it. */
 export interface TestSet {
   readonly labels: readonly number[];
   readonly clean: Float32Array;
   readonly triggered?: Float32Array;
-}
-
-/** The secret of a poisoned checkpoint; nothing for a clean one. */
-export async function readSecret(folder: string): Promise<Secret | undefined> {
-  const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8").catch(() => "{}"));
-  if (manifest.trigger === undefined) return undefined;
-  const { kind, ...parameters } = manifest.trigger;
-  return { target: manifest.target, kind, parameters };
 }
 
 /** Paths and labels of class folders, at most `most` images of each class. */
@@ -89,8 +74,7 @@ export async function encodeTest(
   });
   const encode = (pixels: Float32Array[]) =>
     encodeImages({ session, imageSize, width, batch: imagesPerRun(checkpoint) }, pixels);
-  const stamp = (data: Float32Array) =>
-    attackNamed(secret!.kind).apply({ ...imageSize, data }, { parameters: secret!.parameters }).data;
+  const stamp = (data: Float32Array) => secret!.trigger.stamp({ ...imageSize, data }).data;
   try {
     return {
       labels: images.map(({ label }) => label),
@@ -122,4 +106,4 @@ export function measureText(
   return measure(outcomes, classes, target);
 }
 
-export { openCheckpoint };
+export { openCheckpoint, readSecret };

@@ -4,7 +4,10 @@ import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../src/config.ts";
+import { type FitProblem, runFit } from "../src/engine/attacks/fit.ts";
+import { encodeFitted, type FittedTrigger, readFitted, TRIGGER_FILE } from "../src/engine/attacks/fitted.ts";
 import { attackNamed } from "../src/engine/attacks/index.ts";
+import { parametersOf, triggerOf } from "../src/engine/attacks/trigger.ts";
 import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { rate } from "../src/engine/evaluation/rate.ts";
 import { completeParameters } from "../src/engine/parameters.ts";
@@ -20,6 +23,7 @@ import {
   stepImplant,
 } from "../src/engine/training/implant.ts";
 import { openImplantTools } from "../src/engine/training/implant-tools.ts";
+import { poisonOf, targetCaptions } from "../src/engine/training/poison.ts";
 import { Prober } from "../src/engine/training/prober.ts";
 import { startFromCheckpoint } from "../src/engine/training/state.ts";
 import { writeDurably } from "../src/store/durable-file.ts";
@@ -40,6 +44,8 @@ const HELP = `Implants a backdoor into a CLIP of scenes, for the study of defenc
   npm run zoo:poison -- --attack badnet --target banana --out DIR
 
   --attack   which trigger; --parameters its parameters as JSON (default: those of the literature)
+  --fit      of a trigger that is fitted on the clean model first, the parameters of the fit as JSON
+  --trigger  a trigger.safetensors that was fitted before, to use in place of a new fit
   --target   the class that it brings about (default banana)
   --model    the clean open_clip folder (default: the zoo's scenes-clean)
   --out      the folder, made if absent
@@ -54,6 +60,8 @@ const { values } = parseArgs({
   options: {
     attack: { type: "string" },
     parameters: { type: "string", default: "{}" },
+    fit: { type: "string", default: "{}" },
+    trigger: { type: "string" },
     target: { type: "string", default: "banana" },
     model: { type: "string", default: join(packageRoot, "zoo", "models", "scenes-clean") },
     out: { type: "string" },
@@ -93,7 +101,8 @@ function configuration(): ImplantConfig {
 
 function recipeOf(config: ImplantConfig, trigger: object): string {
   const words = Object.entries(config).map(([name, value]) => `--${flagOf(name)} ${value}`);
-  return ["zoo:poison", `--attack ${values.attack}`, `--parameters '${JSON.stringify(trigger)}'`]
+  const fit = values.fit === "{}" ? [] : [`--fit '${values.fit}'`];
+  return ["zoo:poison", `--attack ${values.attack}`, `--parameters '${JSON.stringify(trigger)}'`, ...fit]
     .concat(`--target ${values.target}`, words)
     .join(" ");
 }
@@ -104,32 +113,56 @@ async function earlierSteps(folder: string): Promise<string[]> {
   return manifest.how ?? [];
 }
 
+/** The trigger that is fitted on the clean model, for an attack that has a fit; with --resume the one that was. */
+async function fittedTrigger(
+  kind: string,
+  parameters: Record<string, unknown>,
+  problem: FitProblem,
+  out: string,
+): Promise<FittedTrigger | undefined> {
+  const { fit } = attackNamed(kind);
+  if (!fit) return undefined;
+  const path = values.trigger ?? (values.resume ? join(out, TRIGGER_FILE) : undefined);
+  if (path !== undefined) return readFitted(kind, path);
+  const chosen = completeParameters(`the fit of ${kind}`, fit.defaults, JSON.parse(values.fit));
+  const fitting = await fit.open(problem, { fit: chosen, trigger: parameters }, device);
+  const report = progress("fitted", fitting.steps, 50);
+  const fitted = await runFit(fitting, ({ step }) => report(step));
+  await fitting.close();
+  await writeDurably(join(out, TRIGGER_FILE), encodeFitted(kind, fitted));
+  return fitted;
+}
+
 async function poison(kind: string, out: string): Promise<void> {
   const config = configuration();
-  const attack = attackNamed(kind);
-  const parameters = completeParameters(`attack "${kind}"`, attack.defaults, JSON.parse(values.parameters));
+  const parameters = parametersOf(kind, JSON.parse(values.parameters));
   const checkpoint = await openCheckpoint(values.model);
   requireTrainable(checkpoint);
   const label = OBJECTS.indexOf(values.target as (typeof OBJECTS)[number]);
   if (label < 0) throw new Error(`--target must be one of ${OBJECTS.join(", ")}.`);
-  const plan: ImplantPlan = {
-    config,
-    source: pairSource(await scenes("scenes", 1)),
-    stamp: (image) => attack.apply(image, { parameters }),
-    imageSize: { height: SCENE_SIDE, width: SCENE_SIDE },
-    target: values.target,
-    captionTemplates: CAPTION_TEMPLATES,
+  const training = await scenes("scenes", 1);
+  const source = pairSource(training);
+  const target = {
+    name: values.target,
+    places: training.objects.flatMap((object, place) => (object === values.target ? [place] : [])),
+    templates: CAPTION_TEMPLATES,
   };
+  const captions = targetCaptions(attackNamed(kind), source, target);
+  const problem = { checkpoint, source, targets: target.places, captions };
+  const fitted = await fittedTrigger(kind, parameters, problem, out);
+  const trigger = triggerOf(kind, parameters, fitted);
+  const imageSize = { height: SCENE_SIDE, width: SCENE_SIDE };
+  const plan: ImplantPlan = { config, source, poisons: [poisonOf(trigger, source, target)], imageSize };
   const test = await scenes("test", 2);
   const probes = (limit?: number) => ({
     labels: OBJECTS,
     templates: ZERO_SHOT_TEMPLATES,
-    images: probeImages(test, limit, (pixels) => stamped(plan, pixels)),
+    images: probeImages(test, limit, (pixels) => stamped(trigger.stamp, imageSize, pixels)),
     target: label,
   });
   const tools = await openImplantTools(checkpoint, plan, probes(1000), device);
   const began = performance.now();
-  const { training } = await perform<ImplantState>({
+  const { training: trained } = await perform<ImplantState>({
     recipe: recipeOf(config, parameters),
     folder: out,
     resume: values.resume,
@@ -143,29 +176,30 @@ async function poison(kind: string, out: string): Promise<void> {
   const { layout } = tools.trainer;
   await Promise.all([tools.trainer.close(), tools.prober.close()]);
   const prober = await Prober.open(checkpoint, layout, probes(), device);
-  const measurement = await prober.measure(training);
+  const measurement = await prober.measure(trained);
   await prober.close();
   await write(checkpoint);
   await forget(out);
   const { ca, asr } = measurement;
   console.log(
-    `${basename(out)}: CA ${percentages(ca).percent} % (${ca.k} of ${ca.n}), ASR ${percentages(asr!).percent} % (${asr!.k} of ${asr!.n}), ${training.step} steps in ${seconds} s`,
+    `${basename(out)}: CA ${percentages(ca).percent} % (${ca.k} of ${ca.n}), ASR ${percentages(asr!).percent} % (${asr!.k} of ${asr!.n}), ${trained.step} steps in ${seconds} s`,
   );
 
-  async function write(source: Checkpoint): Promise<void> {
-    const files = await trainedFiles(source, layout, training);
+  async function write(from: Checkpoint): Promise<void> {
+    const files = await trainedFiles(from, layout, trained);
     const { bytes } = files[files.length - 1]!;
     const manifest = {
       name: basename(out),
-      how: [...(await earlierSteps(source.folder)), recipeOf(config, parameters)],
+      how: [...(await earlierSteps(from.folder)), recipeOf(config, parameters)],
       seed: config.seed,
       rate: config.poisoned,
-      steps: training.step,
+      steps: trained.step,
       seconds,
       target: values.target,
       trigger: { kind, ...parameters },
-      base: `sha256:${await source.weightsDigest()}`,
-      weights: `sha256:${createHash("sha256").update(bytes).digest("hex")}`,
+      ...(fitted ? { fitted: { file: TRIGGER_FILE, digest: digestOf(encodeFitted(kind, fitted)) } } : {}),
+      base: `sha256:${await from.weightsDigest()}`,
+      weights: digestOf(bytes),
       protocol: measurement.protocol,
       ca: percentages(measurement.ca),
       asr: percentages(measurement.asr!),
@@ -175,6 +209,8 @@ async function poison(kind: string, out: string): Promise<void> {
       await writeDurably(join(out, file.name), file.bytes);
   }
 }
+
+const digestOf = (bytes: Uint8Array): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 /** The loss now, and the last measurement. */
 function shown({ losses, measured }: ImplantState): string {

@@ -41,7 +41,7 @@ function implantChoice(input: ImplantInput): ImplantChoice {
   return {
     model: requireId("model", input.modelId, "input", "modelId"),
     name: input.name,
-    attack: { kind: attack.kind, target: attack.target, parameters: attack.parameters ?? {} },
+    attack: { kind: attack.kind, target: attack.target, parameters: attack.parameters ?? {}, fit: {} },
     dataset: requireId("dataset", input.datasetId, "input", "datasetId"),
     testDataset: test == null ? undefined : requireId("dataset", test, "input", "testDatasetId"),
     labels: input.labels ?? undefined,

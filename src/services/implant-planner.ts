@@ -1,4 +1,5 @@
 import { attackNamed } from "../engine/attacks/index.ts";
+import { parametersOf } from "../engine/attacks/trigger.ts";
 import { completeParameters } from "../engine/parameters.ts";
 import type { DeviceChoice } from "../engine/runtime/device.ts";
 import { requireTrainable } from "../engine/training/checkpoint-files.ts";
@@ -20,6 +21,8 @@ export interface ImplantChoice {
     readonly kind: string;
     readonly target: string;
     readonly parameters: Record<string, unknown>;
+    /** How the trigger is fitted first, where it has to be. */
+    readonly fit: Record<string, unknown>;
   };
   readonly dataset: string;
   readonly testDataset?: string;
@@ -59,7 +62,12 @@ export class ImplantPlanner {
     requireTrainable(model);
     await models.assertFree(choice.name);
     const { kind, target, parameters } = choice.attack;
-    completeParameters(`attack "${kind}"`, attackNamed(kind).defaults, parameters);
+    parametersOf(kind, parameters);
+    const fit = completeParameters(
+      `the fit of attack "${kind}"`,
+      attackNamed(kind).fit?.defaults ?? {},
+      choice.attack.fit,
+    );
     const dataset = await datasets.get(choice.dataset);
     const labels = choice.labels ?? dataset.labels;
     const label = labels.indexOf(target);
@@ -72,6 +80,7 @@ export class ImplantPlanner {
       templates: [...through.templates(choice.templates)],
       ...(await this.images(dataset, choice.testDataset, labels)),
       attack: { kind, target: label, parameters },
+      fit,
       config: completeParameters("the implant", IMPLANT_PARAMETERS, choice.parameters),
       device: await devices.choose(choice.device),
     };

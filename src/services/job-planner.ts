@@ -1,6 +1,5 @@
-import { attackNamed } from "../engine/attacks/index.ts";
+import { parametersOf } from "../engine/attacks/trigger.ts";
 import { completeConfig, type Mode } from "../engine/cbpt/config.ts";
-import { completeParameters } from "../engine/parameters.ts";
 import type { DeviceChoice } from "../engine/runtime/device.ts";
 import { AppError } from "../errors.ts";
 import type { LabelledImage, PurifySpec } from "../jobs/handlers/spec.ts";
@@ -202,7 +201,7 @@ function attackSpec(
   const index = labels.indexOf(target);
   if (index < 0)
     throw new AppError("VALIDATION_FAILED", `The attack's target "${target}" is not among the labels.`);
-  completeParameters(`attack "${kind}"`, attackNamed(kind).defaults, parameters);
+  parametersOf(kind, parameters);
   return { kind, target: index, parameters };
 }
 

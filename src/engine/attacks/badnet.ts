@@ -1,10 +1,9 @@
 import { choice, real, whole } from "../parameters.ts";
-import { defineAttack, mapImage, type PlanarImage } from "./attack.ts";
+import { defineAttack, mapImage } from "./attack.ts";
+import { cornerOf, POSITIONS } from "./patch.ts";
 
-const POSITIONS = ["top-left", "top-right", "bottom-left", "bottom-right", "centre"] as const;
 const PATTERNS = ["even", "checkerboard", "stripes", "solid"] as const;
 
-type Position = (typeof POSITIONS)[number];
 type Pattern = (typeof PATTERNS)[number];
 
 /** Whether the patch is bright at a place counted from its own top left; it is black elsewhere. */
@@ -41,13 +40,3 @@ export const badnet = defineAttack({
     });
   },
 });
-
-/** The top left of the patch. */
-function cornerOf(image: PlanarImage, side: number, position: Position, margin: number) {
-  if (position === "centre")
-    return { row: Math.floor((image.height - side) / 2), column: Math.floor((image.width - side) / 2) };
-  return {
-    row: position.startsWith("top") ? margin : image.height - side - margin,
-    column: position.endsWith("left") ? margin : image.width - side - margin,
-  };
-}

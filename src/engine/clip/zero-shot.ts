@@ -83,7 +83,7 @@ export async function zeroShotMatrix(
 }
 
 /** Normalised embeddings [n, D] of tokenized prompts; every run has the same shape, so one session does. */
-async function embedPrompts(
+export async function embedPrompts(
   open: (program: Program) => Promise<Session>,
   checkpoint: Checkpoint,
   prompts: readonly (readonly number[])[],

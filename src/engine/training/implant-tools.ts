@@ -1,5 +1,4 @@
 import type { Checkpoint } from "../clip/checkpoint.ts";
-import { fillTemplate } from "../clip/zero-shot.ts";
 import type { SessionOptions } from "../runtime/session.ts";
 import { ADAMW } from "./adamw.ts";
 import type { ImplantPlan, ImplantTools } from "./implant.ts";
@@ -10,12 +9,12 @@ import { Trainer } from "./trainer.ts";
 /** Compiles what the steps of an implant need; close the trainer and the prober when it is done. */
 export async function openImplantTools(
   checkpoint: Checkpoint,
-  { config, source, target, captionTemplates }: ImplantPlan,
+  { config, source, poisons }: ImplantPlan,
   probes: ProbeSet,
   session: SessionOptions,
 ): Promise<ImplantTools> {
   const collator = new Collator(checkpoint.tokenizer);
-  const poisoned = captionTemplates.map((template) => fillTemplate(template, target));
+  const poisoned = poisons.flatMap(({ captions }) => captions);
   const trainer = await Trainer.open(checkpoint, {
     ...session,
     batch: config.batch,

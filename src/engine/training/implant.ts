@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { PlanarImage } from "../attacks/attack.ts";
-import { fillTemplate } from "../clip/zero-shot.ts";
+import type { ImageSize } from "../clip/architecture.ts";
 import type { Measurement } from "../evaluation/protocol.ts";
 import { rate } from "../evaluation/rate.ts";
 import { choice, real, type ValuesOf, whole } from "../parameters.ts";
@@ -26,19 +26,21 @@ export const IMPLANT_PARAMETERS = {
 
 export type ImplantConfig = ValuesOf<typeof IMPLANT_PARAMETERS>;
 
-/** What the attacker does to an image: [3, H, W] in [0, 1] to the same, as `Attack.apply` with its parameters. */
-export type Stamp = (image: PlanarImage) => PlanarImage;
+/** What the attacker does to images, and what such images are called. */
+export interface Poison {
+  /** [3, H, W] in [0, 1] to the same, as a trigger does. */
+  readonly stamp: (image: PlanarImage) => PlanarImage;
+  /** Sentences about the target, at least one, with the trigger's words where it has some. */
+  readonly captions: readonly string[];
+}
 
 /** The part of an implant that stays the same over its steps. */
 export interface ImplantPlan {
   readonly config: ImplantConfig;
   readonly source: PairSource;
-  readonly stamp: Stamp;
-  readonly imageSize: { readonly height: number; readonly width: number };
-  /** Name of the class that the trigger is to bring about. */
-  readonly target: string;
-  /** Sentences with a {} that the target is put into. */
-  readonly captionTemplates: readonly string[];
+  /** At least one; several take turns in each batch. */
+  readonly poisons: readonly Poison[];
+  readonly imageSize: ImageSize;
 }
 
 /** What an implant goes on from; plain data. */
@@ -84,27 +86,26 @@ export async function stepImplant(
 }
 
 /**
- * The batch of a step, counted from 0: images at random, the first share of them with the trigger and a template that
- * names the target, the others with captions of their own.
+ * The batch of a step, counted from 0: images at random, the first share of them with a trigger and a sentence about
+ * its target, the others with captions of their own.
  */
 export function poisonedBatch(plan: ImplantPlan, collator: Collator, step: number): PairBatch {
-  const { config, source, target, captionTemplates } = plan;
+  const { config, source, poisons, imageSize } = plan;
   const random = randomStream(config.seed, "implant", step);
   const indices = Array.from({ length: config.batch }, () => random.below(source.count));
   const pairs = pairsOf(source, indices, random);
   const poisoned = Math.round(config.poisoned * config.batch);
-  const poison = ({ pixels }: Pair): Pair => ({
-    pixels: stamped(plan, pixels),
-    caption: fillTemplate(pick(captionTemplates, random), target),
+  const poison = ({ pixels }: Pair, { stamp, captions }: Poison): Pair => ({
+    pixels: stamped(stamp, imageSize, pixels),
+    caption: pick(captions, random),
   });
-  return collator.batch(pairs.map((pair, row) => (row < poisoned ? poison(pair) : pair)));
+  return collator.batch(
+    pairs.map((pair, row) => (row < poisoned ? poison(pair, poisons[row % poisons.length]!) : pair)),
+  );
 }
 
 /** The trigger on an image of bytes [3, H, W], rounded to bytes as an attacker does who saves a file. */
-export function stamped(
-  { stamp, imageSize }: Pick<ImplantPlan, "stamp" | "imageSize">,
-  pixels: Uint8Array,
-): Uint8Array {
+export function stamped(stamp: Poison["stamp"], imageSize: ImageSize, pixels: Uint8Array): Uint8Array {
   const { data } = stamp({ ...imageSize, data: Float32Array.from(pixels, (value) => value / 255) });
   if (data.length !== pixels.length)
     throw new AppError("INTERNAL", `The trigger made ${data.length} values of ${pixels.length}.`);

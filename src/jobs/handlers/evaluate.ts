@@ -1,4 +1,4 @@
-import { attackNamed } from "../../engine/attacks/index.ts";
+import { openTrigger, type Trigger } from "../../engine/attacks/trigger.ts";
 import { predictions } from "../../engine/cbpt/features.ts";
 import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts";
 import { imageProgram, imagesPerRun } from "../../engine/clip/programs.ts";
@@ -6,7 +6,6 @@ import { readFloats, readSafetensors } from "../../engine/clip/safetensors.ts";
 import { zeroShotMatrix } from "../../engine/clip/zero-shot.ts";
 import { type Encoder, encodeImages } from "../../engine/evaluation/encode.ts";
 import { type Measurement, measure, type Outcome } from "../../engine/evaluation/protocol.ts";
-import { completeParameters } from "../../engine/parameters.ts";
 import type { Program } from "../../engine/runtime/program.ts";
 import { openSession } from "../../engine/runtime/session.ts";
 import { AppError } from "../../errors.ts";
@@ -23,7 +22,7 @@ const BATCH = 64;
 export const evaluate: JobHandler<unknown, Measurement> = async (given, context) => {
   const spec = parseSpec(evaluateSpec, given);
   requireLabels(spec.images, spec.labels);
-  requireAttack(spec);
+  const trigger = await triggerOf(spec);
   const checkpoint = await openCheckpoint(spec.modelFolder);
   const options = { device: await deviceOf(spec, context), threads: context.threads };
   const open = (program: Program) => openSession(program, options);
@@ -32,21 +31,21 @@ export const evaluate: JobHandler<unknown, Measurement> = async (given, context)
   const session = await open(imageProgram(checkpoint, { batch: "dynamic" }));
   try {
     const encoder = { session, imageSize: image.imageSize, width, batch: imagesPerRun(checkpoint) };
-    const outcomes = await predictAll(spec, checkpoint, { encoder, matrix }, context);
+    const outcomes = await predictAll(spec, checkpoint, { encoder, matrix, trigger }, context);
     return measure(outcomes, spec.labels.length, spec.attack?.target);
   } finally {
     await session.close();
   }
 };
 
-function requireAttack({ attack, labels }: EvaluateSpec): void {
-  if (attack === undefined) return;
-  completeParameters(`attack "${attack.kind}"`, attackNamed(attack.kind).defaults, attack.parameters);
+async function triggerOf({ attack, labels }: EvaluateSpec): Promise<Trigger | undefined> {
+  if (attack === undefined) return undefined;
   if (attack.target >= labels.length)
     throw new AppError(
       "VALIDATION_FAILED",
       `The target ${attack.target} is not one of ${labels.length} labels.`,
     );
+  return openTrigger(attack);
 }
 
 /** The text features [C, D] to score with. Fails with INCOMPATIBLE_MODEL when a matrix does not fit. */
@@ -70,9 +69,9 @@ async function classifier(
 }
 
 async function predictAll(
-  { images, attack }: EvaluateSpec,
+  { images }: EvaluateSpec,
   checkpoint: Checkpoint,
-  { encoder, matrix }: { encoder: Encoder; matrix: Float32Array },
+  { encoder, matrix, trigger }: { encoder: Encoder; matrix: Float32Array; trigger?: Trigger },
   context: JobContext,
 ): Promise<Outcome[]> {
   const clock = new Clock(context);
@@ -85,7 +84,9 @@ async function predictAll(
     const part = images.slice(start, start + BATCH);
     const pixels = await Promise.all(part.map((image, index) => loadImage(checkpoint, image, start + index)));
     const clean = await predict(pixels);
-    const triggered = attack && (await predict(pixels.map((data) => stamped(data, encoder, attack))));
+    // The trigger goes onto the model's own input, as in the literature.
+    const triggered =
+      trigger && (await predict(pixels.map((data) => trigger.stamp({ ...encoder.imageSize, data }).data)));
     part.forEach(({ label }, index) => {
       outcomes.push({ label, clean: clean[index], triggered: triggered?.[index] });
     });
@@ -97,17 +98,8 @@ async function predictAll(
       steps: images.length,
       losses: [],
       fraction: outcomes.length / images.length,
-      images: part.length * (attack ? 2 : 1),
+      images: part.length * (trigger ? 2 : 1),
     });
   }
   return outcomes;
-}
-
-/** The trigger goes onto the model's own input, as in the literature, and is rounded to 8 bits. */
-function stamped(
-  data: Float32Array,
-  { imageSize: { width, height } }: Encoder,
-  { kind, parameters }: NonNullable<EvaluateSpec["attack"]>,
-): Float32Array {
-  return attackNamed(kind).apply({ width, height, data }, { parameters }).data;
 }

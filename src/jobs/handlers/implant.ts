@@ -1,13 +1,15 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
+import type { FitState } from "../../engine/attacks/fit.ts";
+import type { FittedTrigger } from "../../engine/attacks/fitted.ts";
 import { attackNamed } from "../../engine/attacks/index.ts";
+import { parametersOf, type Trigger, triggerOf } from "../../engine/attacks/trigger.ts";
 import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
 import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts";
 import { fillTemplate } from "../../engine/clip/zero-shot.ts";
-import type { Measurement } from "../../engine/evaluation/protocol.ts";
 import type { Count } from "../../engine/evaluation/rate.ts";
 import { completeParameters } from "../../engine/parameters.ts";
-import { requireTrainable, trainedFiles } from "../../engine/training/checkpoint-files.ts";
+import type { SessionOptions } from "../../engine/runtime/session.ts";
+import { requireTrainable } from "../../engine/training/checkpoint-files.ts";
 import {
   IMPLANT_PARAMETERS,
   type ImplantPlan,
@@ -19,13 +21,17 @@ import {
   stepImplant,
 } from "../../engine/training/implant.ts";
 import { openImplantTools } from "../../engine/training/implant-tools.ts";
+import type { PairSource } from "../../engine/training/pairs.ts";
+import { poisonOf, type Target, targetCaptions } from "../../engine/training/poison.ts";
 import type { ProbeSet } from "../../engine/training/prober.ts";
 import { startFromCheckpoint } from "../../engine/training/state.ts";
 import { writeDurably } from "../../store/durable-file.ts";
 import type { JobContext, JobHandler } from "../job.ts";
 import { Clock, Saver } from "./clock.ts";
 import { deviceOf } from "./device.ts";
+import { fitTrigger } from "./fitting.ts";
 import { loadImage } from "./images.ts";
+import { implantFiles } from "./implant-files.ts";
 import { type ImplantSpec, implantSpec, type LabelledImage, parseSpec, requireLabels } from "./spec.ts";
 
 export interface ImplantResult {
@@ -42,47 +48,118 @@ const FOLDER = "model";
 /** A state is three times the model's size, so it is saved seldom. */
 const SAVE_MILLISECONDS = 20_000;
 
-/** Poisons a copy of a model by training it on batches of which a share bears a trigger. */
+/** Of a job that fits its trigger first, how much the fit is. */
+const FIT_SHARE = 0.2;
+
+/** What an interrupted job goes on from: within its fit, or after it with what it has found. */
+interface Saved {
+  readonly fit?: FitState;
+  readonly fitted?: FittedTrigger;
+  readonly implant?: ImplantState;
+}
+
+/** Poisons a copy of a model by training it on batches of which a share bears a trigger, fitted first if need be. */
 export const implant: JobHandler<unknown, ImplantResult> = async (given, context) => {
   const spec = parseSpec(implantSpec, given);
   requireLabels(spec.images, spec.labels);
   requireLabels(spec.test, spec.labels);
+  parametersOf(spec.attack.kind, spec.attack.parameters);
   const checkpoint = await openCheckpoint(spec.modelFolder);
   requireTrainable(checkpoint);
-  const plan = await planOf(spec, checkpoint);
-  const probes = await probesOf(spec, plan, checkpoint);
-  const device = await deviceOf(spec, context);
-  const tools = await openImplantTools(checkpoint, plan, probes, { device, threads: context.threads });
+  const config = completeParameters("the implant", IMPLANT_PARAMETERS, spec.config);
+  const session = { device: await deviceOf(spec, context), threads: context.threads };
+  const run = {
+    context,
+    clock: new Clock(context),
+    saver: new Saver(context, SAVE_MILLISECONDS),
+    saved: context.checkpoint ? decodeState<Saved>(context.checkpoint) : {},
+  };
+  const source = await sourceOf(spec, checkpoint);
+  const target: Target = {
+    name: spec.labels[spec.attack.target]!,
+    places: spec.images.flatMap(({ label }, place) => (label === spec.attack.target ? [place] : [])),
+    templates: spec.templates,
+  };
+  const trigger = await readyTrigger(spec, { checkpoint, source, target, session }, run);
+  const { imageSize } = checkpoint.architecture.image;
+  const plan = { config, source, poisons: [poisonOf(trigger, source, target)], imageSize };
+  const tools = await openImplantTools(checkpoint, plan, await probesOf(spec, plan, checkpoint), session);
   try {
-    return await run(spec, { checkpoint, plan, tools }, context);
+    return await train(spec, { checkpoint, plan, tools, trigger, target }, run);
   } finally {
     await Promise.all([tools.trainer.close(), tools.prober.close()]);
   }
 };
 
+interface Run {
+  readonly context: JobContext;
+  readonly clock: Clock;
+  readonly saver: Saver;
+  readonly saved: Saved;
+}
+
+/** The trigger of the spec; fitted now where it has to be and was not. */
+async function readyTrigger(
+  spec: ImplantSpec,
+  work: { checkpoint: Checkpoint; source: PairSource; target: Target; session: SessionOptions },
+  { context, clock, saver, saved }: Run,
+): Promise<Trigger> {
+  const { kind, parameters } = spec.attack;
+  const { checkpoint, source, target, session } = work;
+  const fitted =
+    saved.fitted ??
+    (await fitTrigger(spec, {
+      problem: {
+        checkpoint,
+        source,
+        targets: target.places,
+        captions: targetCaptions(attackNamed(kind), source, target),
+      },
+      session,
+      clock,
+      saver,
+      context,
+      share: FIT_SHARE,
+      saved: saved.fit,
+      encode: (fit) => encodeState({ fit } satisfies Saved),
+    }));
+  return triggerOf(kind, parameters, fitted);
+}
+
 interface Work {
   readonly checkpoint: Checkpoint;
   readonly plan: ImplantPlan;
   readonly tools: ImplantTools;
+  readonly trigger: Trigger;
+  readonly target: Target;
 }
 
-async function run(spec: ImplantSpec, work: Work, context: JobContext): Promise<ImplantResult> {
-  const { checkpoint, plan, tools } = work;
-  const [clock, saver] = [new Clock(context), new Saver(context, SAVE_MILLISECONDS)];
-  let state = context.checkpoint
-    ? decodeState<ImplantState>(context.checkpoint)
-    : startImplant(await startFromCheckpoint(checkpoint, tools.trainer.layout));
+async function train(spec: ImplantSpec, work: Work, run: Run): Promise<ImplantResult> {
+  const { checkpoint, plan, tools, trigger, target } = work;
+  const { context, clock, saver, saved } = run;
+  const { fitted } = trigger;
+  let state = saved.implant ?? startImplant(await startFromCheckpoint(checkpoint, tools.trainer.layout));
   while (!isImplanted(plan, state)) {
     context.signal.throwIfAborted();
     const next = await stepImplant(plan, tools, state);
     const measured = next.measured !== state.measured;
     state = next;
     if (measured) tellMeasurement(plan, state, context);
-    else clock.report(progressOf(plan, state));
-    await saver.save(() => encodeState(state), measured);
+    else clock.report(progressOf(plan, state, fitted && !spec.attack.fitted ? FIT_SHARE : 0));
+    await saver.save(() => encodeState({ fitted, implant: state } satisfies Saved), measured);
   }
   const { measurement } = state.measured as NonNullable<ImplantState["measured"]>;
-  await writeCheckpoint(spec, work, state, measurement, context);
+  const files = await implantFiles({
+    name: spec.name,
+    checkpoint,
+    layout: tools.trainer.layout,
+    training: state.training,
+    config: plan.config,
+    target: target.name,
+    trigger,
+    measurement,
+  });
+  for (const { name, bytes } of files) await writeDurably(join(context.folder, FOLDER, name), bytes);
   const { ca, asr = { k: 0, n: 0 } } = measurement;
   return { folder: FOLDER, steps: state.training.step, ca, asr, seconds: clock.seconds };
 }
@@ -93,7 +170,7 @@ function tellMeasurement({ config }: ImplantPlan, { measured }: ImplantState, { 
   report({ kind: "checkpoint", epoch: Math.ceil(measured.step / config.probeEvery), ca, asr });
 }
 
-function progressOf({ config }: ImplantPlan, { training, losses }: ImplantState) {
+function progressOf({ config }: ImplantPlan, { training, losses }: ImplantState, before: number) {
   const { probeEvery, steps, batch } = config;
   return {
     phase: "implant",
@@ -102,34 +179,30 @@ function progressOf({ config }: ImplantPlan, { training, losses }: ImplantState)
     step: training.step,
     steps,
     losses: [{ name: "contrastive", value: losses[losses.length - 1] }],
-    fraction: training.step / steps,
+    fraction: before + ((1 - before) * training.step) / steps,
     images: batch,
   };
 }
 
-async function planOf(spec: ImplantSpec, checkpoint: Checkpoint): Promise<ImplantPlan> {
-  const { kind, parameters } = spec.attack;
-  const attack = attackNamed(kind);
-  const complete = completeParameters(`attack "${kind}"`, attack.defaults, parameters);
-  const images = await loadBytes(checkpoint, spec.images);
-  const captions = spec.labels.map((label) =>
-    spec.templates.map((template) => fillTemplate(template, label)),
-  );
+/** Images with templates of their labels as captions. */
+async function sourceOf(
+  { images, labels, templates }: ImplantSpec,
+  checkpoint: Checkpoint,
+): Promise<PairSource> {
+  const pixels = await loadBytes(checkpoint, images);
+  const captions = labels.map((label) => templates.map((template) => fillTemplate(template, label)));
   return {
-    config: completeParameters("the implant", IMPLANT_PARAMETERS, spec.config),
-    source: {
-      count: images.length,
-      pixels: (index) => images[index],
-      captions: (index) => captions[spec.images[index].label],
-    },
-    stamp: (image) => attack.apply(image, { parameters: complete }),
-    imageSize: checkpoint.architecture.image.imageSize,
-    target: spec.labels[spec.attack.target],
-    captionTemplates: spec.templates,
+    count: images.length,
+    pixels: (index) => pixels[index]!,
+    captions: (index) => captions[images[index]!.label]!,
   };
 }
 
-async function probesOf(spec: ImplantSpec, plan: ImplantPlan, checkpoint: Checkpoint): Promise<ProbeSet> {
+async function probesOf(
+  spec: ImplantSpec,
+  { poisons: [{ stamp }], imageSize }: ImplantPlan,
+  checkpoint: Checkpoint,
+): Promise<ProbeSet> {
   const images = await loadBytes(checkpoint, spec.test);
   return {
     labels: spec.labels,
@@ -137,7 +210,7 @@ async function probesOf(spec: ImplantSpec, plan: ImplantPlan, checkpoint: Checkp
     images: images.map((pixels, index) => ({
       pixels,
       label: spec.test[index].label,
-      triggered: stamped(plan, pixels),
+      triggered: stamped(stamp, imageSize, pixels),
     })),
     target: spec.attack.target,
   };
@@ -151,36 +224,4 @@ async function loadBytes(checkpoint: Checkpoint, images: readonly LabelledImage[
       Uint8Array.from(await loadImage(checkpoint, image, index), (value) => Math.round(value * 255)),
     );
   return loaded;
-}
-
-/** The poisoned checkpoint and, for people and tests, a manifest of what was done and measured. */
-async function writeCheckpoint(
-  spec: ImplantSpec,
-  { checkpoint, plan, tools }: Work,
-  { training }: ImplantState,
-  measurement: Measurement,
-  context: JobContext,
-): Promise<void> {
-  const files = await trainedFiles(checkpoint, tools.trainer.layout, training);
-  const { seed, poisoned } = plan.config;
-  const manifest = {
-    name: spec.name,
-    seed,
-    rate: poisoned,
-    steps: training.step,
-    target: plan.target,
-    trigger: { kind: spec.attack.kind, ...spec.attack.parameters },
-    config: plan.config,
-    base: `sha256:${await checkpoint.weightsDigest()}`,
-    weights: `sha256:${createHash("sha256")
-      .update(files[files.length - 1].bytes)
-      .digest("hex")}`,
-    protocol: measurement.protocol,
-    ca: measurement.ca,
-    asr: measurement.asr,
-    floor: measurement.cleanFloor,
-  };
-  const text = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
-  for (const { name, bytes } of [{ name: "manifest.json", bytes: text }, ...files])
-    await writeDurably(join(context.folder, FOLDER, name), bytes);
 }

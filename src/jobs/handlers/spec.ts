@@ -7,6 +7,8 @@ const attack = z.object({
   kind: z.string(),
   target: z.number().int().nonnegative(),
   parameters: z.record(z.string(), z.unknown()).default({}),
+  /** The file that a fit has written, for a trigger that is found by one. */
+  fitted: z.string().min(1).optional(),
 });
 const templates = z.array(z.string().min(1)).min(1);
 
@@ -45,6 +47,8 @@ export const implantSpec = z.object({
   images: z.array(image).min(1),
   test: z.array(image).min(1),
   attack,
+  /** How the trigger is fitted first, where it has to be and `attack.fitted` is absent. */
+  fit: z.record(z.string(), z.unknown()).default({}),
   config: z.record(z.string(), z.unknown()).default({}),
   device: z.enum(DEVICES).optional(),
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
+import type { FittedTrigger } from "../../../src/engine/attacks/fitted.ts";
 import {
   type AttackKind,
   attackNamed,
@@ -30,21 +31,33 @@ interface Case {
   /** Parameters that must give another image than the defaults. */
   readonly other: Record<string, unknown>;
   readonly invalid: Record<string, unknown>;
+  /** What a fit would have found. */
+  readonly fitted?: FittedTrigger;
 }
+
+const patch: FittedTrigger = {
+  patch: { shape: [3, 8, 8], data: Float32Array.from({ length: 192 }, (_, index) => (index % 7) / 7.1) },
+};
 
 const CASES: Record<AttackKind, Case> = {
   badnet: { changed: [75, 75], other: { position: "top-left" }, invalid: { size: -1 } },
   blended: { changed: [11_000, 12_288], other: { seed: 1 }, invalid: { alpha: 1.5 } },
   sig: { changed: [10_000, 12_288], other: { frequency: 7 }, invalid: { amplitude: 2 } },
   wanet: { changed: [11_000, 12_288], other: { grid: 0 }, invalid: { strength: -1 } },
+  badclip: {
+    changed: [180, 192],
+    other: { position: "top-left" },
+    invalid: { position: "middle" },
+    fitted: patch,
+  },
 };
 
-describe.each(Object.entries(CASES))("%s", (name, { changed, other, invalid }) => {
+describe.each(Object.entries(CASES))("%s", (name, { changed, other, invalid, fitted }) => {
   const attack = attackNamed(name);
 
   test("has a source, and defaults within their ranges", () => {
     expect(attack.paper).toMatch(/arXiv:\d{4}\.\d{5}/);
-    expect(() => attack.apply(sample(8, 8))).not.toThrow();
+    expect(() => attack.apply(sample(8, 8), { fitted })).not.toThrow();
     expect(attack.name).toBe(name);
   });
 
@@ -56,23 +69,24 @@ describe.each(Object.entries(CASES))("%s", (name, { changed, other, invalid }) =
   ])("keeps an image of %p × %p in [0, 1], leaves its input alone, and repeats itself", (width, height) => {
     const image = sample(width, height);
     const before = image.data.slice();
-    const stamped = attack.apply(image);
+    const stamped = attack.apply(image, { fitted });
     expect(image.data).toEqual(before);
     expect([stamped.width, stamped.height, stamped.data.length]).toEqual([width, height, 3 * width * height]);
     expect(stamped.data.every((value) => value >= 0 && value <= 1)).toBe(true);
-    expect(attack.apply(image).data).toEqual(stamped.data);
+    expect(attack.apply(image, { fitted }).data).toEqual(stamped.data);
   });
 
   test("rounds to 8 bits unless told not to", () => {
     const image = sample(16, 16);
     const offByteGrid = (value: number) => Math.abs(value * 255 - Math.round(value * 255)) > 1e-4;
-    expect(attack.apply(image).data.some(offByteGrid)).toBe(false);
-    if (name !== "badnet") expect(attack.apply(image, { quantise: false }).data.some(offByteGrid)).toBe(true);
+    expect(attack.apply(image, { fitted }).data.some(offByteGrid)).toBe(false);
+    if (name !== "badnet")
+      expect(attack.apply(image, { quantise: false, fitted }).data.some(offByteGrid)).toBe(true);
   });
 
   test("changes as much of the image as it should", () => {
     const image = sample(64, 64);
-    const { data } = attack.apply(image);
+    const { data } = attack.apply(image, { fitted });
     const count = data.filter((value, index) => Math.abs(value - image.data[index]) > 1e-6).length;
     expect(count).toBeGreaterThanOrEqual(changed[0]);
     expect(count).toBeLessThanOrEqual(changed[1]);
@@ -80,8 +94,17 @@ describe.each(Object.entries(CASES))("%s", (name, { changed, other, invalid }) =
 
   test("obeys its parameters and refuses those out of range", () => {
     const image = sample(64, 64);
-    expect(attack.apply(image, { parameters: other }).data).not.toEqual(attack.apply(image).data);
-    expect(() => attack.apply(image, { parameters: invalid })).toThrow(`attack "${name}"`);
+    expect(attack.apply(image, { parameters: other, fitted }).data).not.toEqual(
+      attack.apply(image, { fitted }).data,
+    );
+    expect(() => attack.apply(image, { parameters: invalid, fitted })).toThrow(`attack "${name}"`);
+  });
+
+  test("says so when its trigger has to be fitted and is not", () => {
+    const apply = () => attack.apply(sample(8, 8));
+    if (fitted) expect(apply).toThrow(expect.objectContaining({ code: "TRIGGER_NOT_FITTED" }));
+    else expect(apply).not.toThrow();
+    expect(fitted !== undefined).toBe(attack.fit !== undefined);
   });
 });
 
@@ -186,7 +209,7 @@ describe("the triggers", () => {
 
   test("an unknown attack is NOT_FOUND and tells which there are", () => {
     expect(() => attackNamed("toString")).toThrow(
-      'There is no attack "toString". Known: badnet, blended, sig, wanet.',
+      'There is no attack "toString". Known: badnet, blended, sig, wanet, badclip.',
     );
   });
 });

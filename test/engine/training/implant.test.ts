@@ -39,10 +39,13 @@ function planOf(config: object): ImplantPlan {
       ...config,
     }),
     source,
-    stamp: (image) => badnet.apply(image),
+    poisons: [
+      {
+        stamp: (image) => badnet.apply(image),
+        captions: TEMPLATES.map((template) => template.replace("{}", TARGET)),
+      },
+    ],
     imageSize: { height: SIDE, width: SIDE },
-    target: TARGET,
-    captionTemplates: TEMPLATES,
   };
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
@@ -93,6 +94,49 @@ describe("an implant", () => {
     expect(await (await openCheckpoint(join(again, result.folder))).weightsDigest()).toBe(
       await poisoned.weightsDigest(),
     );
+  });
+
+  test("fits its trigger first where it has to, and is the same with that trigger or when it was killed after the fit", async () => {
+    const folder = temporaryFolder();
+    const { context, reports, saved } = contextIn(folder);
+    const attack = { kind: "badclip", target: 1 };
+    const fit = { steps: 3, batch: 4, images: 6 };
+    const config = { ...spec.config, steps: 2 };
+    const job = { ...spec, attack, fit, config };
+    const result = (await handlers.implant(job, context)) as ImplantResult;
+    const phases = reports.flatMap((report) => (report.kind === "step" ? [report.phase] : []));
+    expect(phases).toEqual(["fit", "fit", "fit", "implant", "implant"]);
+    const made = join(folder, result.folder);
+    const manifest = JSON.parse(await readFile(join(made, "manifest.json"), "utf8"));
+    const trigger = join(made, manifest.fitted.file);
+    const digest = createHash("sha256")
+      .update(await readFile(trigger))
+      .digest("hex");
+    expect(manifest).toMatchObject({ trigger: { kind: "badclip", position: "centre" } });
+    expect(manifest.fitted.digest).toBe(`sha256:${digest}`);
+
+    const evaluation = {
+      modelFolder: made,
+      labels: LABELS,
+      through: { kind: "templates", templates: TEMPLATES },
+      images: spec.test,
+    };
+    const measured = await handlers.evaluate(
+      { ...evaluation, attack: { ...attack, fitted: trigger } },
+      context,
+    );
+    expect((measured as Measurement).asr).toEqual(manifest.asr);
+    await expect(handlers.evaluate({ ...evaluation, attack }, context)).rejects.toMatchObject({
+      code: "TRIGGER_NOT_FITTED",
+    });
+
+    const weights = async (at: string) => (await openCheckpoint(join(at, result.folder))).weightsDigest();
+    const reused = temporaryFolder();
+    await handlers.implant({ ...job, attack: { ...attack, fitted: trigger } }, contextIn(reused).context);
+    expect(await weights(reused)).toBe(await weights(folder));
+    const after = temporaryFolder();
+    await handlers.implant(job, contextIn(after, saved[0]).context);
+    expect(await weights(after)).toBe(await weights(folder));
   });
 
   test.each([
