@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import express from "express";
+import type { GraphQLSchema } from "graphql";
 import pino, { type Logger } from "pino";
 import { type Config, packageVersion } from "./config.ts";
 import { Context } from "./context.ts";
@@ -11,6 +12,7 @@ import { AppError } from "./errors.ts";
 import { createApollo } from "./http/apollo.ts";
 import { configureEdge, GRAPHQL_PATH } from "./http/edge.ts";
 import { Metrics } from "./http/metrics.ts";
+import { TrustedDocuments } from "./http/trusted-documents.ts";
 import { UploadReader } from "./http/uploads.ts";
 import { serveWebSocket } from "./http/websocket.ts";
 import { BullJobQueue } from "./jobs/bull-queue.ts";
@@ -60,6 +62,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const logger = options.logger ?? pino({ level: config.logLevel });
   const version = packageVersion();
   const schema = createSchema();
+  const documents = await trustedDocuments(config, schema);
   const logDevice = (message: string) => logger.info(message);
   const device = await resolveDevice(config.device, logDevice);
   const { store, blobs, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
@@ -133,6 +136,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const apollo = createApollo({ schema, httpServer, logger, metrics });
   const closeSockets = serveWebSocket({
     schema,
+    documents,
     httpServer,
     path: GRAPHQL_PATH,
     maxPayload: limits.requestBytes,
@@ -144,6 +148,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const closeStreams = configureEdge(web, {
     apollo,
     schema,
+    documents,
     limits,
     logger,
     metrics,
@@ -182,6 +187,9 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     },
   };
 }
+
+const trustedDocuments = async ({ trustedDocuments: given }: Config, schema: GraphQLSchema) =>
+  given ? TrustedDocuments.read(given.path, given.mode, schema) : TrustedDocuments.none();
 
 /** Alone, a server runs its jobs itself; with Redis, workers do. */
 function openQueue({ redis }: Config, options: EmbeddedJobQueueOptions): JobQueue {

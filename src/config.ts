@@ -71,6 +71,13 @@ const environment = z.object({
   THREADS: whole(1, 1024, availableParallelism()),
   ALLOW_ATTACKS: oneOf(["0", "1"], "0"),
   JOB_CONCURRENCY: whole(1, 64, 1),
+  TRUSTED_DOCUMENTS: z
+    .string()
+    .trim()
+    .transform((path) => resolve(path))
+    .refine(existsSync, "is not a file that exists")
+    .optional(),
+  TRUSTED_DOCUMENTS_MODE: oneOf(["allow", "only"], "allow"),
   LOG_LEVEL: oneOf(
     ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
     process.stdout.isTTY ? "warn" : "info",
@@ -125,6 +132,8 @@ export interface Config {
   readonly attacksAllowed: boolean;
   /** How long the log of mutations is kept. */
   readonly auditRetentionDays: number;
+  /** The manifest of documents that are asked for by id, and whether others are answered beside them. */
+  readonly trustedDocuments: { readonly path: string; readonly mode: "allow" | "only" } | undefined;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
 }
@@ -151,6 +160,10 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     attacksAllowed: values.ALLOW_ATTACKS === "1",
     jobConcurrency: values.JOB_CONCURRENCY,
     auditRetentionDays: values.AUDIT_RETENTION_DAYS,
+    trustedDocuments:
+      values.TRUSTED_DOCUMENTS === undefined
+        ? undefined
+        : { path: values.TRUSTED_DOCUMENTS, mode: values.TRUSTED_DOCUMENTS_MODE },
     logLevel: values.LOG_LEVEL,
     limits: {
       requestBytes: values.MAX_REQUEST_MB,

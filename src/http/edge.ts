@@ -3,7 +3,6 @@ import { setMaxListeners } from "node:events";
 import type { ApolloServer } from "@apollo/server";
 import { expressMiddleware } from "@as-integrations/express5";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from "express";
-import type { GraphQLSchema } from "graphql";
 import { graphqlUploadExpress } from "graphql-upload-minimal";
 import helmet from "helmet";
 import type { Logger } from "pino";
@@ -14,8 +13,11 @@ import { type Caller, unauthenticated } from "../services/access.ts";
 import type { Tenant } from "../services/tenant.ts";
 import { EventStreams } from "./event-streams.ts";
 import type { Metrics } from "./metrics.ts";
+import { type OperationParameters, parametersOf } from "./operation-parameters.ts";
+import type { Grounds } from "./operations.ts";
 import { playground } from "./playground.ts";
 import { httpStatusOf, publicError } from "./public-errors.ts";
+import type { TrustedDocuments } from "./trusted-documents.ts";
 
 export const GRAPHQL_PATH = "/graphql";
 const STREAM_PATH = "/graphql/stream";
@@ -23,9 +25,8 @@ const STREAM_PATH = "/graphql/stream";
 /** Headers that no page of another origin can send without asking first; an upload must have one of them. */
 const CSRF_HEADERS = ["authorization", "apollo-require-preflight", "x-requested-with"];
 
-interface EdgeOptions {
+interface EdgeOptions extends Grounds {
   readonly apollo: ApolloServer<Context>;
-  readonly schema: GraphQLSchema;
   readonly limits: Limits;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -50,7 +51,7 @@ interface Locals {
 
 /** Everything that is served over HTTP. Answers what ends the open streams. */
 export function configureEdge(app: Express, options: EdgeOptions): () => void {
-  const { apollo, schema, limits, logger } = options;
+  const { apollo, schema, documents, limits, logger } = options;
   app.disable("x-powered-by");
   app.use(secureHeaders(), nameRequest);
   app.get("/healthz", (_request, response) => void response.json({ status: "alive" }));
@@ -71,7 +72,7 @@ export function configureEdge(app: Express, options: EdgeOptions): () => void {
     const { caller, requestId } = response.locals as Locals;
     return options.createContext(caller, requestId, goneSignal(response), lastEventId);
   };
-  const streams = new EventStreams({ schema, logger, createContext: contextOf });
+  const streams = new EventStreams({ schema, documents, logger, createContext: contextOf });
   app
     .route(STREAM_PATH)
     .get(...parsers, streams.handler)
@@ -80,6 +81,7 @@ export function configureEdge(app: Express, options: EdgeOptions): () => void {
   app.use(
     GRAPHQL_PATH,
     ...parsers,
+    withDocument(documents),
     expressMiddleware(apollo, { context: async ({ res }) => contextOf(res) }),
   );
   app.use(playground());
@@ -143,6 +145,22 @@ const guardUploads: RequestHandler = (request, response, next) => {
   next();
 };
 
+/** Puts the text of a trusted document in the place of its id, where Apollo looks for it. */
+function withDocument(documents: TrustedDocuments): RequestHandler {
+  return (request, response, next) => {
+    const { caller } = response.locals as Locals;
+    if (request.method === "POST") request.body = documents.resolve(parametersOf(request), caller);
+    if (request.method === "GET") request.url = withSearch(documents.resolve(parametersOf(request), caller));
+    next();
+  };
+}
+
+function withSearch({ query, operationName, variables, extensions }: OperationParameters): string {
+  const json = { variables: JSON.stringify(variables), extensions: JSON.stringify(extensions) };
+  const given = Object.entries({ query, operationName, ...json }).filter(([, value]) => value != null);
+  return `/?${new URLSearchParams(given as [string, string][])}`;
+}
+
 function readiness({ assertReady, logger }: EdgeOptions): RequestHandler {
   return async (_request, response) => {
     try {
@@ -161,17 +179,15 @@ function metricsPage({ metrics }: EdgeOptions): RequestHandler {
   };
 }
 
-/** A version's portable bundle, or with `?format=coop` a checkpoint of CoOp's, for its own tenant. */
+/** A version's portable bundle, for its own tenant. */
 function artifacts({ tenant }: EdgeOptions): RequestHandler {
   return async (request, response) => {
     const { caller } = response.locals as Locals;
     if (!caller) throw unauthenticated();
     const owner = tenant(caller.tenant);
     const version = await owner.prompts.getVersion(String(request.params.version));
-    const isCoop = request.query.format === "coop";
-    response.attachment(`${version.promptSet}-${version.number}.${isCoop ? "pth.tar" : "safetensors"}`);
-    const bytes = await owner.artifact(version, isCoop ? "COOP" : "SAFETENSORS");
-    response.type("application/octet-stream").send(Buffer.from(bytes));
+    response.attachment(`${version.manifest.promptSet}-${version.number}.safetensors`);
+    response.type("application/octet-stream").send(Buffer.from(await owner.artifact(version)));
   };
 }
 

@@ -5,7 +5,6 @@ import {
   type ExecutionResult,
   execute,
   GraphQLError,
-  type GraphQLSchema,
   getOperationAST,
 } from "graphql";
 import type { Logger } from "pino";
@@ -13,11 +12,15 @@ import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { costExtension } from "./limits.ts";
 import { parametersOf } from "./operation-parameters.ts";
-import { type PreparedOperation, prepareOperation, type RefusedOperation } from "./operations.ts";
+import {
+  type Grounds,
+  type PreparedOperation,
+  prepareOperation,
+  type RefusedOperation,
+} from "./operations.ts";
 import { publicError } from "./public-errors.ts";
 
-interface EventStreamsOptions {
-  readonly schema: GraphQLSchema;
+interface EventStreamsOptions extends Grounds {
   readonly logger: Logger;
   /** `lastEventId` is the number of the last event that the caller has seen. */
   readonly createContext: (response: Response, lastEventId?: number) => Context;
@@ -57,7 +60,7 @@ export class EventStreams {
     const context = this.options.createContext(response, lastEventIdOf(request));
     const leave = this.enter(context.tenant.name, response);
     try {
-      const operation = await prepareOperation(this.options.schema, parameters, context);
+      const operation = await prepareOperation(this.options, parameters, context);
       await this.tell(refuseUnsafe(request, operation), context, response);
     } finally {
       leave();

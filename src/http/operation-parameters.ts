@@ -6,7 +6,7 @@ const record = z.record(z.string(), z.unknown(), "must be an object").nullish();
 const text = z.string("must be a string").nullish();
 
 const parameters = z.object(
-  { query: text, operationName: text, variables: record, extensions: record },
+  { query: text, documentId: text, operationName: text, variables: record, extensions: record },
   "the request must be a JSON object",
 );
 

@@ -10,6 +10,13 @@ import {
 import type { Context } from "../context.ts";
 import { charge, costOf, LIMITING_RULES, MOST_TOKENS } from "./limits.ts";
 import type { OperationParameters } from "./operation-parameters.ts";
+import type { TrustedDocuments } from "./trusted-documents.ts";
+
+/** What an operation is checked against. */
+export interface Grounds {
+  readonly schema: GraphQLSchema;
+  readonly documents: TrustedDocuments;
+}
 
 /** An operation that may run, and what it has cost. */
 export interface PreparedOperation extends ExecutionArgs {
@@ -26,12 +33,13 @@ export interface RefusedOperation {
 
 /** Checks and charges an operation for the transports beside Apollo's, with the limits that hold on HTTP. */
 export async function prepareOperation(
-  schema: GraphQLSchema,
-  { query, operationName, variables }: OperationParameters,
+  { schema, documents }: Grounds,
+  parameters: OperationParameters,
   contextValue: Context,
 ): Promise<PreparedOperation | RefusedOperation> {
   let cost: number | undefined;
   try {
+    const { query, operationName, variables } = documents.resolve(parameters, contextValue.caller);
     const document = parseDocument(query);
     const problems = validate(schema, document, [...specifiedRules, ...LIMITING_RULES]);
     if (problems.length > 0)

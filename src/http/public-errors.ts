@@ -21,6 +21,7 @@ const TRANSLATED: Readonly<Record<string, ErrorCode>> = {
 const HTTP_STATUS: Partial<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
+  DOCUMENT_NOT_TRUSTED: 403,
   THROTTLED: 429,
   OVERLOADED: 503,
   PAYLOAD_TOO_LARGE: 413,

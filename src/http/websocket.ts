@@ -1,5 +1,4 @@
 import type { Server } from "node:http";
-import type { GraphQLSchema } from "graphql";
 import { type Extra, useServer as serveOperations } from "graphql-ws/use/ws";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
@@ -7,11 +6,10 @@ import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { costExtension } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
-import { asGraphQLError, type PreparedOperation, prepareOperation } from "./operations.ts";
+import { asGraphQLError, type Grounds, type PreparedOperation, prepareOperation } from "./operations.ts";
 import { publicError } from "./public-errors.ts";
 
-interface WebSocketOptions {
-  readonly schema: GraphQLSchema;
+interface WebSocketOptions extends Grounds {
   readonly httpServer: Server;
   readonly path: string;
   /** Bytes of one message. */
@@ -27,7 +25,7 @@ const UNAUTHORIZED = 4401;
 
 /** GraphQL over WebSocket (graphql-transport-ws), with the limits that hold on HTTP. Resolves to its end. */
 export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
-  const { httpServer, path, maxPayload, schema, logger, metrics, createContext } = options;
+  const { httpServer, path, maxPayload, logger, metrics, createContext } = options;
   // Given the server, it would take the server's errors, such as a taken port, for its own.
   const sockets = new WebSocketServer({ noServer: true, maxPayload });
   httpServer.on("upgrade", (request, socket, head) => {
@@ -57,7 +55,7 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
               `A connection has at most ${MOST_OPERATIONS} operations at once.`,
             );
           const contextValue = await createContext(authorizationOf(connectionParams, extra));
-          const operation = await prepareOperation(schema, payload, contextValue);
+          const operation = await prepareOperation(options, payload, contextValue);
           return "errors" in operation ? operation.errors : operation;
         } catch (error) {
           return [asGraphQLError(error)];

@@ -13,8 +13,6 @@ export class Artifact {
   @Field(() => Digest)
   digest!: string;
 
-  @Field(() => String, {
-    description: "How to read it: `safetensors`, manifest and measurements among its metadata, or `pytorch`.",
-  })
+  @Field(() => String, { description: "How to read it: safetensors, with the manifest among its metadata." })
   format!: string;
 }

@@ -3,16 +3,11 @@ import { Digest } from "./digest.ts";
 
 @ObjectType({ description: "What a prompt version was made from; the same lineage gives the same prompts." })
 export class Lineage {
-  @Field(() => Digest, {
-    description: "Of all hyper-parameters; of prompts from CoOp, of where they come from.",
-  })
+  @Field(() => Digest, { description: "Of all hyper-parameters." })
   config!: string;
 
-  @Field(() => Digest, {
-    nullable: true,
-    description: "Of the examples that the dataset had then. None for prompts from CoOp.",
-  })
-  dataset?: string;
+  @Field(() => Digest, { description: "Of the examples that the dataset had then." })
+  dataset!: string;
 
   @Field(() => Digest, { description: "Of the model's weights." })
   weights!: string;
@@ -20,8 +15,8 @@ export class Lineage {
   @Field(() => String, { description: "Version of this program." })
   code!: string;
 
-  @Field(() => Int, { nullable: true, description: "None for prompts from CoOp." })
-  seed?: number;
+  @Field(() => Int)
+  seed!: number;
 
   @Field(() => String)
   device!: string;

@@ -105,7 +105,6 @@ export const viewVersion = (record: VersionRecord): PromptVersion =>
     number: record.number,
     digest: record.digest,
     labels: [...record.manifest.labels],
-    importedBy: record.importedBy,
     createdAt: record.createdAt,
   });
 

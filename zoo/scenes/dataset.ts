@@ -75,7 +75,7 @@ export async function readDataset(folder: string): Promise<SceneDataset> {
 }
 
 /** One image as the model takes it: uint8 [3, side, side]. */
-export function planesOf({ images }: SceneDataset, index: number): Uint8Array {
+export function planesOf({ images }: Pick<SceneDataset, "images">, index: number): Uint8Array {
   const plane = SCENE_SIDE * SCENE_SIDE;
   const planes = new Uint8Array(3 * plane);
   const start = 3 * plane * index;

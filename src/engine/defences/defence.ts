@@ -1,3 +1,4 @@
+import type { Suspect } from "../cbpt/audit.ts";
 import type { CbptConfig, Position } from "../cbpt/config.ts";
 import type { Shot } from "../cbpt/problem.ts";
 import type { Progress } from "../cbpt/progress.ts";
@@ -36,6 +37,8 @@ export interface DefendedPrompts {
   readonly config?: CbptConfig;
   /** How far each class pulls images to itself, where the defence has looked. */
   readonly findings?: readonly Finding[];
+  /** The classes that it took for a backdoor's, with the triggers that it found for them. */
+  readonly suspects?: readonly Suspect[];
 }
 
 /** A new checkpoint in open_clip's layout, with a `manifest.json` that tells what was done. */

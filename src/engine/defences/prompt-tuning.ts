@@ -35,7 +35,7 @@ type TunePhase = Purification & { phase: "tune" };
 async function promptsOf(
   { layout, config }: Problem,
   bench: Workbench,
-  { tuning, findings }: TunePhase,
+  { tuning, findings, suspects }: TunePhase,
 ): Promise<DefendedPrompts> {
   return {
     kind: "prompts",
@@ -47,6 +47,6 @@ async function promptsOf(
     },
     position: config.position,
     config,
-    ...(findings.length > 0 ? { findings } : {}),
+    ...(findings.length > 0 ? { findings, suspects } : {}),
   };
 }

@@ -1,7 +1,36 @@
+import { AppError } from "../../errors.ts";
 import { type Count, count } from "./rate.ts";
 
-/** Names the rules below; a report carries it so that numbers are compared only when they were counted alike. */
-export const PROTOCOL = "antidote-evaluation-1";
+/**
+ * Names the rules below; a report carries it so that numbers are compared only when they were counted alike.
+ *
+ * 2: an experiment counts only if the undefended attack works (`LEAST_SUCCESS`), and shots that are among the test
+ *    images are refused (`requireUnseen`). What `measure` counts is as it was in 1.
+ */
+export const PROTOCOL = "antidote-evaluation-2";
+
+/** The undefended attack success below which a defence has nothing to show; faint triggers are allowed less. */
+const LEAST_SUCCESS: Readonly<Record<string, number>> = { sig: 0.75, ssba: 0.4 };
+const LEAST_SUCCESS_OF_OTHERS = 0.9;
+
+/** The least share of undefended attack success for an experiment with this attack to count. */
+export const leastSuccess = (attack: string): number => LEAST_SUCCESS[attack] ?? LEAST_SUCCESS_OF_OTHERS;
+
+/** Whether the undefended attack works well enough for a defence against it to mean anything. */
+export const isEffective = (attack: string, { k, n }: Count): boolean =>
+  n > 0 && k / n >= leastSuccess(attack);
+
+/** Fails with VALIDATION_FAILED when an image that the defence has seen is among the test images, by their digests. */
+export function requireUnseen(shots: readonly string[], test: readonly string[]): void {
+  const seen = new Set(shots);
+  const shared = test.filter((digest) => seen.has(digest)).length;
+  if (shared === 0) return;
+  throw new AppError(
+    "VALIDATION_FAILED",
+    `${shared} of ${test.length} test images are among the shots that the defence has seen. Choose others to test on.`,
+    { shared, test: test.length },
+  );
+}
 
 /** One test image: its true class, and the class predicted for it clean and with the trigger (when there is one). */
 export interface Outcome {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { measure } from "../../../src/engine/evaluation/protocol.ts";
+import { isEffective, measure, requireUnseen } from "../../../src/engine/evaluation/protocol.ts";
 
 describe("the protocol", () => {
   // Target 2. Rows: label, clean prediction, prediction under the trigger.
@@ -15,7 +15,7 @@ describe("the protocol", () => {
 
   test("counts attack success on images of other classes only", () => {
     expect(measure(outcomes, 3, 2)).toEqual({
-      protocol: "antidote-evaluation-1",
+      protocol: "antidote-evaluation-2",
       ca: { k: 4, n: 7 },
       asr: { k: 3, n: 5 },
       asrIncludingTarget: { k: 4, n: 7 },
@@ -36,5 +36,18 @@ describe("the protocol", () => {
     expect(measured.ca).toEqual({ k: 4, n: 7 });
     expect(measured.asr).toBeUndefined();
     expect(measured.perClass[0]).toEqual({ label: 0, ca: { k: 2, n: 3 } });
+  });
+
+  test("lets an experiment count only if the attack works without a defence", () => {
+    expect(isEffective("badnet", { k: 899, n: 1000 })).toBe(false);
+    expect(isEffective("badnet", { k: 900, n: 1000 })).toBe(true);
+    expect(isEffective("sig", { k: 75, n: 100 })).toBe(true);
+    expect(isEffective("ssba", { k: 39, n: 100 })).toBe(false);
+    expect(isEffective("ssba", { k: 0, n: 0 })).toBe(false);
+  });
+
+  test("refuses shots that are among the test images", () => {
+    expect(() => requireUnseen(["a", "b"], ["c", "d"])).not.toThrow();
+    expect(() => requireUnseen(["a", "b"], ["c", "b", "d"])).toThrow(/1 of 3 test images/);
   });
 });

@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import type { DefenceName } from "../src/engine/defences/index.ts";
+import { type Measurement, PROTOCOL } from "../src/engine/evaluation/protocol.ts";
+import type { Count } from "../src/engine/evaluation/rate.ts";
+import type { ImplantConfig } from "../src/engine/training/implant.ts";
+
+/** What the attacker did, as a manifest tells it: only implanting and measuring know it, never a defence. */
+export interface Secret {
+  readonly target: string;
+  readonly trigger: Trigger;
+}
+
+/** An attack's name with its parameters. */
+export type Trigger = { readonly kind: string } & Readonly<Record<string, unknown>>;
+
+/** Weights by their digest; without one they are what the cell `model` among the needs has made. */
+interface OfModel {
+  readonly weights?: string;
+}
+
+/** Every kind of cell: what it is given besides the cells that it needs, and what it tells. */
+export interface CellKinds {
+  /** Scenes of the bundled world, so many of every object, in turns or one object after the other. */
+  render: {
+    input: { readonly seed: number; readonly perClass: number; readonly order: "turns" | "objects" };
+    result: { readonly labels: readonly number[]; readonly digests: readonly string[] };
+  };
+  /** A trigger that is found on a clean model, for attacks that fit theirs. */
+  fit: {
+    input: OfModel & { readonly secret: Secret; readonly scenes: number };
+    result: { readonly steps: number };
+  };
+  /** A poisoned copy of a clean model. Needs `fit` if its trigger is fitted. */
+  implant: {
+    input: OfModel & { readonly secret: Secret; readonly config: ImplantConfig; readonly scenes: number };
+    result: { readonly steps: number; readonly measurement: Measurement };
+  };
+  /**
+   * Embeddings of images by a model, as they are and with the trigger. Needs `images`, `model` if made here, and `fit`
+   * if the trigger was fitted here; else `fitted` is the digest of its file.
+   */
+  encode: {
+    input: OfModel & { readonly trigger?: Trigger; readonly fitted?: string };
+    result: { readonly images: number };
+  };
+  /** What a defence makes of a model and shots. Needs `shots`, and `model` if made here. It is not told the secret. */
+  defend: {
+    input: OfModel & {
+      readonly defence: DefenceName;
+      /** Those that differ from the defaults. */
+      readonly parameters: object;
+      readonly perClass: number;
+      readonly seed: number;
+    };
+    result: DefenceResult;
+  };
+  /** Needs `encoded`, `defended`, and the `test` images and `shots` that they were made from. */
+  measure: { input: { readonly target?: string; readonly perClass: number }; result: Measurement };
+}
+
+export interface DefenceResult {
+  readonly seconds: number;
+  /** Whether the defence answers with prompts for the model as it is, or with a model of its own. */
+  readonly makes: "prompts" | "weights";
+  readonly audit?: {
+    /** The classes that it names, and the family of the trigger that it found for each. */
+    readonly suspects: readonly { readonly label: string; readonly family: string }[];
+    /** Every class, most pulled first. */
+    readonly classes: readonly { readonly label: string; readonly family: string; readonly pulled: Count }[];
+  };
+}
+
+export type CellKind = keyof CellKinds;
+
+/** One experiment: everything that its result depends on, so that its digest names the result. */
+export interface Cell<Kind extends CellKind = CellKind> {
+  readonly kind: Kind;
+  /** For people, and for `--only`. */
+  readonly name: string;
+  readonly input: CellKinds[Kind]["input"];
+  readonly needs: Readonly<Record<string, Cell>>;
+  /** Where the suspect lies if no cell makes it; the digests of its files are in the input. */
+  readonly folder?: string;
+}
+
+const digests = new WeakMap<Cell, string>();
+
+/** 32 hexadecimal digits of a SHA-256 over the protocol's version, the input, and the digests of the needs. */
+export function digestOf(cell: Cell): string {
+  const known = digests.get(cell);
+  if (known !== undefined) return known;
+  const needs = Object.fromEntries(Object.entries(cell.needs).map(([name, need]) => [name, digestOf(need)]));
+  const text = JSON.stringify(sorted({ protocol: PROTOCOL, kind: cell.kind, input: cell.input, needs }));
+  const digest = createHash("sha256").update(text).digest("hex").slice(0, 32);
+  digests.set(cell, digest);
+  return digest;
+}
+
+/** The cells and all that they need, each once, what is needed first. */
+export function inOrder(cells: readonly Cell[]): Cell[] {
+  const found = new Map<string, Cell>();
+  const visit = (cell: Cell): void => {
+    if (found.has(digestOf(cell))) return;
+    for (const need of Object.values(cell.needs)) visit(need);
+    found.set(digestOf(cell), cell);
+  };
+  for (const cell of cells) visit(cell);
+  return [...found.values()];
+}
+
+/** The same with the names of every object in order, so that equal inputs have equal texts. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(
+    entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, item]) => [name, sorted(item)]),
+  );
+}

@@ -1,0 +1,11 @@
+import type { DefenceName } from "../src/engine/defences/index.ts";
+
+/** What a reader knows each defence by. */
+const TITLES: Readonly<Record<DefenceName, string>> = {
+  none: "undefended",
+  coop: "CoOp",
+  "cbpt-published": "CBPT as published",
+  "cbpt-universal": "CBPT universal",
+};
+
+export const titleOf = (defence: DefenceName): string => TITLES[defence];

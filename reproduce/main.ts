@@ -1,0 +1,82 @@
+/**
+ * Computes the experiments of docs/results.md and writes it: `npm run reproduce -- --help`.
+ */
+import { join } from "node:path";
+import { packageRoot } from "../src/config.ts";
+import { AppError } from "../src/errors.ts";
+import { Archive } from "./archive.ts";
+import { type Cell, digestOf, inOrder } from "./cell.ts";
+import { engineDigest } from "./engine-digest.ts";
+import { type Lab, openLab } from "./lab.ts";
+import { type ReproduceOptions, readOptions, USAGE } from "./options.ts";
+import { progressBar } from "./progress.ts";
+import { writeReport } from "./report.ts";
+import { runCells } from "./run.ts";
+import { SECTIONS } from "./sections/index.ts";
+import { FULL, QUICK } from "./size.ts";
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function main(options: ReproduceOptions): Promise<number> {
+  const size = options.quick ? QUICK : FULL;
+  const root = options.quick ? join(options.data, "quick") : options.data;
+  const [lab, archive] = [await openLab(size, options.suspects), new Archive(root)];
+  const failed = options.report ? 0 : await compute(lab, archive, options);
+  const path =
+    options.quick && !options.write ? join(root, "results.md") : join(packageRoot, "docs", "results.md");
+  const sections = await writeReport(lab, archive, path);
+  say(`written: ${path} (${sections} of ${SECTIONS.length} sections)`);
+  return failed > 0 ? 1 : 0;
+}
+
+/** Resolves to how many cells failed. */
+async function compute(lab: Lab, archive: Archive, options: ReproduceOptions): Promise<number> {
+  const cells = inOrder(chosen(lab, options.only));
+  if (cells.length === 0)
+    throw new AppError("BAD_USER_INPUT", `Nothing has a name that matches ${options.only}.`);
+  if (options.again) await forgetStale(archive, cells);
+  const stop = new AbortController();
+  const interrupt = () => stop.abort(new Error("Stopped; the same command goes on from here."));
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  const watcher = progressBar();
+  try {
+    const scenes = join(packageRoot, "data", "scenes");
+    const { threads } = options;
+    const failed = await runCells(cells, { archive, scenes, threads, signal: stop.signal, watcher });
+    return failed.length;
+  } finally {
+    watcher.stop();
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  }
+}
+
+/** All cells of matching sections, and matching cells of the others. */
+const chosen = (lab: Lab, only?: RegExp): Cell[] =>
+  SECTIONS.flatMap((section) => {
+    const cells = [...section.cells(lab)];
+    return only === undefined || only.test(section.name)
+      ? cells
+      : inOrder(cells).filter((cell) => only.test(`${cell.kind} ${cell.name}`));
+  });
+
+/** Takes back what another engine has made, and what was computed from it. */
+async function forgetStale(archive: Archive, cells: readonly Cell[]): Promise<void> {
+  const engine = await engineDigest();
+  const stale = new Set<string>();
+  for (const cell of cells) {
+    const made = cell.kind === "implant" || cell.kind === "defend" ? await archive.find(cell) : undefined;
+    const outdated = made !== undefined && made.engine !== engine;
+    if (!outdated && !Object.values(cell.needs).some((need) => stale.has(digestOf(need)))) continue;
+    stale.add(digestOf(cell));
+    await archive.forget(cell);
+  }
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options === undefined) console.log(USAGE);
+  else process.exitCode = await main(options);
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = error instanceof AppError && error.code === "BAD_USER_INPUT" ? 2 : 1;
+}

@@ -1,0 +1,76 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { entryPoint } from "../src/engine/runtime/entry-point.ts";
+import type { Archive } from "./archive.ts";
+import { type Cell, digestOf } from "./cell.ts";
+import type { CellMessage, CellOrder } from "./run-cell.ts";
+
+export interface RunOptions {
+  readonly archive: Archive;
+  readonly scenes: string;
+  readonly threads: number;
+  readonly signal: AbortSignal;
+  readonly watcher: Watcher;
+}
+
+/** Is told how a run goes on. */
+export interface Watcher {
+  start(cells: readonly Cell[]): void;
+  share(cell: Cell, share: number): void;
+  /** `reason` is there when it failed, or when what it needs did. */
+  end(cell: Cell, reason?: string): void;
+}
+
+/**
+ * Performs the cells in their order, each in a process of its own, without those that are finished. A cell that fails
+ * takes those with it that need it, and no others; they are tried again the next time. Resolves to what failed.
+ */
+export async function runCells(cells: readonly Cell[], options: RunOptions): Promise<Cell[]> {
+  const { archive, signal, watcher } = options;
+  const missing: Cell[] = [];
+  for (const cell of cells) if ((await archive.find(cell)) === undefined) missing.push(cell);
+  watcher.start(missing);
+  const failed = new Map<string, Cell>();
+  for (const cell of missing) {
+    signal.throwIfAborted();
+    const lacking = Object.values(cell.needs).find((need) => failed.has(digestOf(need)));
+    const reason =
+      lacking === undefined ? await runCell(cell, options) : `${lacking.kind} ${lacking.name} failed`;
+    if (reason !== undefined) failed.set(digestOf(cell), cell);
+    watcher.end(cell, reason);
+  }
+  return [...failed.values()];
+}
+
+/** Resolves to why it failed, or to nothing. Rejects when it was told to stop. */
+function runCell(cell: Cell, options: RunOptions): Promise<string | undefined> {
+  const { archive, scenes, threads, signal, watcher } = options;
+  const child = fork(fileURLToPath(entryPoint(import.meta.url, "run-cell")), {
+    execArgv: [],
+    // One arena keeps the C allocator from holding on to memory that each thread once used.
+    env: { ...process.env, MALLOC_ARENA_MAX: "1" },
+  });
+  const order: CellOrder = { cell, root: archive.root, scenes, threads };
+  child.send(order);
+  return new Promise((resolve, reject) => {
+    const stop = () => child.kill("SIGKILL");
+    signal.addEventListener("abort", stop);
+    let outcome: CellMessage | undefined;
+    child.on("message", (message: CellMessage) => {
+      if (message.kind === "share") return watcher.share(cell, message.share);
+      outcome = message;
+      letGo(child);
+    });
+    child.on("error", reject);
+    child.on("exit", (code, killer) => {
+      signal.removeEventListener("abort", stop);
+      if (signal.aborted) return reject(signal.reason);
+      if (outcome?.kind === "done") return resolve(undefined);
+      resolve(outcome?.kind === "failed" ? outcome.reason : `its process ended (${killer ?? code})`);
+    });
+  });
+}
+
+const letGo = (child: ChildProcess): void => {
+  if (child.connected) child.disconnect();
+};

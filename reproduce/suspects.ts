@@ -1,0 +1,162 @@
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { packageRoot } from "../src/config.ts";
+import { TRIGGER_FILE } from "../src/engine/attacks/fitted.ts";
+import { attackNamed } from "../src/engine/attacks/index.ts";
+import { parametersOf } from "../src/engine/attacks/trigger.ts";
+import { openCheckpoint } from "../src/engine/clip/checkpoint.ts";
+import { completeParameters } from "../src/engine/parameters.ts";
+import { IMPLANT_PARAMETERS } from "../src/engine/training/implant.ts";
+import { AppError } from "../src/errors.ts";
+import { OBJECTS } from "../zoo/scenes/objects.ts";
+import type { Cell, Secret, Trigger } from "./cell.ts";
+
+/** A model to defend, and the attacker's secret to measure by; a clean one has none. */
+export interface Suspect {
+  readonly name: string;
+  readonly secret?: Secret;
+  /** How the attack is called in tables: its kind, and the pattern where there are several. */
+  readonly attack: string;
+  readonly origin: "bundled" | "implanted here" | "made elsewhere";
+  readonly model: ModelSource;
+  /** Of a fitted trigger: the cell that fits it here, or else the digest of the file beside the weights. */
+  readonly fit?: Cell<"fit">;
+  readonly fitted?: string;
+}
+
+/** What names the weights in a cell, and where they lie. */
+
+export type ModelSource =
+  | { readonly weights: string; readonly folder: string }
+  | { readonly cell: Cell<"implant"> | Cell<"defend"> };
+
+/** The parts of a cell that say which model it is about. */
+interface ModelParts {
+  readonly input: { readonly weights?: string };
+  readonly needs: Readonly<Record<string, Cell>>;
+  readonly folder?: string;
+}
+
+export const modelParts = (model: ModelSource): ModelParts =>
+  "cell" in model
+    ? { input: {}, needs: { model: model.cell } }
+    : { input: { weights: model.weights }, needs: {}, folder: model.folder };
+
+/** The open_clip folder as a suspect; its secret is in `manifest.json` beside the weights. */
+export async function suspectIn(folder: string, origin: Suspect["origin"]): Promise<Suspect> {
+  const checkpoint = await openCheckpoint(folder);
+  const weights = await checkpoint.weightsDigest();
+  const secret = await readSecret(folder);
+  return {
+    name: checkpoint.name,
+    ...(secret ? { secret } : {}),
+    attack: secret ? attackTitle(secret.trigger) : "none",
+    origin,
+    model: { weights, folder: resolve(folder) },
+    ...(secret && attackNamed(secret.trigger.kind).fit ? { fitted: await triggerDigest(folder) } : {}),
+  };
+}
+
+/** The zoo's bundled models. */
+export const bundled = (name: "scenes-badnet" | "scenes-clean"): Promise<Suspect> =>
+  suspectIn(join(packageRoot, "zoo", "models", name), "bundled");
+
+/** Every folder with a manifest in `root`, or `root` itself. Fails with BAD_USER_INPUT where there is none. */
+export async function suspectsIn(root: string): Promise<Suspect[]> {
+  const names = await readdir(root).catch(() => [] as string[]);
+  const folders = names.includes("manifest.json") ? [root] : names.sort().map((name) => join(root, name));
+  const manifests = await Promise.all(folders.map((folder) => readManifest(folder)));
+  const found = folders.filter((_, index) => manifests[index] !== undefined);
+  if (found.length === 0)
+    throw new AppError(
+      "BAD_USER_INPUT",
+      `There is no checkpoint with a manifest.json in ${root}. --suspects takes a folder of open_clip folders.`,
+    );
+  return Promise.all(found.map((folder) => suspectIn(folder, "made elsewhere")));
+}
+
+/** A suspect that is yet to be made from a clean model. */
+export function implanted(base: Suspect, { target, trigger: given }: Secret, choice: ImplantChoice): Suspect {
+  const { kind, ...parameters } = given;
+  const secret = { target, trigger: { kind, ...parametersOf(kind, parameters) } };
+  const config = completeParameters("the implant", IMPLANT_PARAMETERS, choice.config);
+  const name = [attackSlug(secret.trigger), target, `seed ${config.seed}`].join(" ");
+  const { input, needs, ...source } = modelParts(base.model);
+  const common = { name, ...source };
+  const { scenes } = choice;
+  const fit: Cell<"fit"> | undefined = attackNamed(kind).fit && {
+    ...common,
+    kind: "fit",
+    input: { ...input, secret, scenes },
+    needs,
+  };
+  const cell: Cell<"implant"> = {
+    ...common,
+    kind: "implant",
+    input: { ...input, secret, config, scenes },
+    needs: { ...needs, ...(fit ? { fit } : {}) },
+  };
+  return {
+    name,
+    secret,
+    attack: attackTitle(secret.trigger),
+    origin: "implanted here",
+    model: { cell },
+    ...(fit ? { fit } : {}),
+  };
+}
+
+export interface ImplantChoice {
+  readonly config: object;
+  readonly scenes: number;
+}
+
+const TITLES: Readonly<Record<string, string>> = {
+  badnet: "BadNet",
+  blended: "Blended",
+  sig: "SIG",
+  wanet: "WaNet",
+  ssba: "SSBA",
+  badclip: "BadCLIP",
+  trojvqa: "TrojVQA",
+};
+
+export function attackTitle({ kind, pattern }: Trigger): string {
+  const title = TITLES[kind] ?? kind;
+  return kind === "blended" && pattern !== undefined ? `${title} (${pattern})` : title;
+}
+
+const attackSlug = ({ kind, pattern }: Trigger): string => (kind === "blended" ? `${kind}-${pattern}` : kind);
+
+async function readManifest(folder: string): Promise<Record<string, unknown> | undefined> {
+  const text = await readFile(join(folder, "manifest.json"), "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AppError("BAD_USER_INPUT", `${join(folder, "manifest.json")} is not JSON.`);
+  }
+}
+
+/** The digest of the fitted trigger beside a suspect. Fails with BAD_USER_INPUT where there is none. */
+async function triggerDigest(folder: string): Promise<string> {
+  const path = join(folder, TRIGGER_FILE);
+  const bytes = await readFile(path).catch(() => undefined);
+  if (bytes !== undefined) return createHash("sha256").update(bytes).digest("hex");
+  throw new AppError("BAD_USER_INPUT", `${path} is missing: the trigger of this attack is fitted.`);
+}
+
+async function readSecret(folder: string): Promise<Secret | undefined> {
+  const manifest = await readManifest(folder);
+  if (manifest?.trigger === undefined) return undefined;
+  const { target, trigger } = manifest as { target: unknown; trigger: Trigger };
+  const known = (OBJECTS as readonly unknown[]).includes(target);
+  if (!known || typeof trigger !== "object" || typeof trigger?.kind !== "string")
+    throw new AppError(
+      "BAD_USER_INPUT",
+      `${join(folder, "manifest.json")} must have a target that is one of the scenes' objects, and a trigger { kind, … }.`,
+    );
+  attackNamed(trigger.kind);
+  return { target: target as string, trigger };
+}

@@ -1,0 +1,39 @@
+import { describe, expect, test } from "@jest/globals";
+import { type Cell, digestOf, inOrder } from "../../reproduce/cell.ts";
+
+const images: Cell<"render"> = {
+  kind: "render",
+  name: "images",
+  input: { seed: 5, perClass: 2, order: "turns" },
+  needs: {},
+};
+
+const encoded: Cell<"encode"> = {
+  kind: "encode",
+  name: "encoded",
+  input: { weights: "abc", trigger: { kind: "blended", alpha: 0.2, pattern: "noise" } },
+  needs: { images },
+  folder: "/somewhere",
+};
+
+describe("a cell", () => {
+  test("is named by what its result depends on, and by nothing else", () => {
+    const trigger = { pattern: "noise", alpha: 0.2, kind: "blended" };
+    const same = { ...encoded, name: "other", folder: "/elsewhere", input: { trigger, weights: "abc" } };
+    expect(digestOf(same)).toBe(digestOf(encoded));
+    const others = [
+      { ...encoded, input: { ...encoded.input, weights: "abd" } },
+      { ...encoded, input: { weights: "abc", trigger: { ...trigger, alpha: 0.3 } } },
+      { ...encoded, needs: { images: { ...images, input: { ...images.input, seed: 6 } } } },
+      { ...encoded, kind: "measure" as const },
+    ];
+    const digests = [encoded, ...others].map((cell) => digestOf(cell as Cell));
+    expect(new Set(digests).size).toBe(5);
+    expect(digestOf(encoded)).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  test("comes after all that it needs, once", () => {
+    const again = { ...encoded, needs: { images: { ...images } } };
+    expect(inOrder([encoded, images, again])).toEqual([images, encoded]);
+  });
+});

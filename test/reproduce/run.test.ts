@@ -1,0 +1,114 @@
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { Archive } from "../../reproduce/archive.ts";
+import { type Cell, inOrder } from "../../reproduce/cell.ts";
+import { readScenes, SCENE_VALUES } from "../../reproduce/images.ts";
+import { defendCell, type Lab, measureCell, shotsCell } from "../../reproduce/lab.ts";
+import { writeReport } from "../../reproduce/report.ts";
+import { runCells, type Watcher } from "../../reproduce/run.ts";
+import { attacks } from "../../reproduce/sections/attacks.ts";
+import { audits } from "../../reproduce/sections/audits.ts";
+import type { Size } from "../../reproduce/size.ts";
+import { bundled, type Suspect } from "../../reproduce/suspects.ts";
+import { decodeImage } from "../../src/engine/clip/decoding.ts";
+import { isEffective } from "../../src/engine/evaluation/protocol.ts";
+import { planesOf } from "../../zoo/scenes/dataset.ts";
+import { OBJECTS } from "../../zoo/scenes/objects.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const SIZE: Size = {
+  name: "quick",
+  test: { perClass: 2, seed: 71 },
+  shots: { perClass: 2, seed: 3 },
+  implants: { scenes: 24, config: { steps: 1 } },
+  attacks: "one",
+  parameters: {
+    "cbpt-universal": { epochs: 1, innerSteps: 1, innerBatch: 1, gratingCycles: 0, radius: 1 },
+    "cbpt-published": { epochs: 1, warmupEpochs: 0, innerSteps: 1, batchSize: 8 },
+  },
+};
+
+let suspect: Suspect;
+let lab: Lab;
+let cells: Cell[];
+
+beforeAll(async () => {
+  suspect = await bundled("scenes-badnet");
+  lab = { size: SIZE, suspects: [suspect], clean: [] };
+  cells = inOrder(attacks.cells(lab));
+});
+
+/** Runs them in this archive; `onEnd` is told how many ended, and may stop it. */
+async function run(root: string, these = cells, onEnd = (_ended: number, _stop: AbortController) => {}) {
+  const stop = new AbortController();
+  const started: string[] = [];
+  const failures: string[] = [];
+  let ended = 0;
+  const watcher: Watcher = {
+    start: (missing) => void started.push(...missing.map(({ kind, name }) => `${kind} ${name}`)),
+    share: () => {},
+    end: (cell, reason) => {
+      if (reason) failures.push(`${cell.kind}: ${reason}`);
+      onEnd(++ended, stop);
+    },
+  };
+  const options = { archive: new Archive(root), scenes: root, threads: 1, signal: stop.signal, watcher };
+  await runCells(these, options);
+  return { started, failures };
+}
+
+describe("a reproduction", () => {
+  const root = temporaryFolder();
+
+  test("goes on where it was stopped, and writes what it found", async () => {
+    const stopped = run(root, cells, (ended, stop) => {
+      if (ended === 4) stop.abort(new Error("stopped"));
+    });
+    await expect(stopped).rejects.toThrow("stopped");
+    expect(await readdir(join(root, "cells"))).toHaveLength(4);
+    const { started, failures } = await run(root);
+    expect(failures).toEqual([]);
+    expect(started).toHaveLength(cells.length - 4);
+    expect((await run(root)).started).toEqual([]);
+
+    const path = join(root, "results.md");
+    expect(await writeReport(lab, new Archive(root), path, [attacks, audits])).toBe(2);
+    const text = await readFile(path, "utf8");
+    const archive = new Archive(root);
+    const { asr } = await archive.result(measureCell(lab, suspect, { defence: "none" }));
+    expect(isEffective("badnet", asr!)).toBe(true);
+    expect(text).toContain(`(${asr!.k}/${asr!.n};`);
+    expect(asr!.n).toBe(2 * (OBJECTS.length - 1));
+    expect(text).toContain("antidote-evaluation-2");
+    expect(text).toContain("(results/attacks.svg)");
+    expect(await readdir(join(root, "results"))).toEqual(["attacks.svg"]);
+  });
+
+  test("defends with the scenes that the zoo bundles as shots", async () => {
+    const scenes = await readScenes(new Archive(root), shotsCell(lab));
+    const file = await readFile(join(__dirname, "../../zoo/shots", OBJECTS[0], "01.png"));
+    const { data } = await decodeImage(file);
+    const bundledShot = planesOf({ images: Uint8Array.from(data) }, 0);
+    expect(Buffer.compare(scenes.bytes.subarray(SCENE_VALUES, 2 * SCENE_VALUES), bundledShot)).toBe(0);
+  });
+
+  test("refuses to test on shots, tries a failed cell again, and spares those that do not need it", async () => {
+    const measured = measureCell(lab, suspect, { defence: "none" });
+    const same = { ...measured, needs: { ...measured.needs, test: shotsCell(lab), shots: shotsCell(lab) } };
+    const { failures } = await run(root, inOrder([same]));
+    expect(failures).toEqual([expect.stringMatching(/40 of 40 test images are among the shots/)]);
+    expect((await run(root, inOrder([same]))).started).toHaveLength(1);
+
+    const lost = { ...suspect, model: { weights: "0", folder: join(root, "nowhere") } };
+    const { failures: more } = await run(
+      root,
+      inOrder([
+        measureCell(lab, lost, { defence: "none" }),
+        defendCell(lab, suspect, { defence: "coop", parameters: { epochs: 1 } }),
+      ]),
+    );
+    expect(more.map((failure) => failure.split(":")[0])).toEqual(["defend", "encode", "measure"]);
+    await rm(join(root, "cells"), { recursive: true });
+  });
+});
