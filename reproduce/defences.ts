@@ -4,6 +4,9 @@ import type { DefenceName } from "../src/engine/defences/index.ts";
 const TITLES: Readonly<Record<DefenceName, string>> = {
   none: "undefended",
   coop: "CoOp",
+  ft: "FT",
+  cleanclip: "CleanCLIP",
+  par: "PAR",
   "cbpt-published": "CBPT as published",
   "cbpt-universal": "CBPT universal",
 };

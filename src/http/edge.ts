@@ -179,15 +179,17 @@ function metricsPage({ metrics }: EdgeOptions): RequestHandler {
   };
 }
 
-/** A version's portable bundle, for its own tenant. */
+/** A version's portable bundle, or with `?format=coop` a checkpoint of CoOp's, for its own tenant. */
 function artifacts({ tenant }: EdgeOptions): RequestHandler {
   return async (request, response) => {
     const { caller } = response.locals as Locals;
     if (!caller) throw unauthenticated();
     const owner = tenant(caller.tenant);
     const version = await owner.prompts.getVersion(String(request.params.version));
-    response.attachment(`${version.manifest.promptSet}-${version.number}.safetensors`);
-    response.type("application/octet-stream").send(Buffer.from(await owner.artifact(version)));
+    const isCoop = request.query.format === "coop";
+    response.attachment(`${version.promptSet}-${version.number}.${isCoop ? "pth.tar" : "safetensors"}`);
+    const bytes = await owner.artifact(version, isCoop ? "COOP" : "SAFETENSORS");
+    response.type("application/octet-stream").send(Buffer.from(bytes));
   };
 }
 

@@ -33,10 +33,19 @@ export class UploadReader {
     return bytes;
   }
 
+  /** The bytes of a file that came as text, with or without the prefix of a data URL. Fails with PAYLOAD_TOO_LARGE. */
+  fileOfBase64(text: string): Uint8Array {
+    const limit = this.limits.uploadBytes;
+    const bytes = Buffer.from(text.slice(dataStart(text)), "base64");
+    this.received += bytes.length;
+    if (this.received > limit) throw tooLarge(limit);
+    return bytes;
+  }
+
   /** The bytes of an image that came as text, with or without the prefix of a data URL. */
   base64(text: string): Uint8Array {
     const limit = this.limits.imageBytes;
-    const start = text.startsWith("data:") ? text.indexOf(",") + 1 : 0;
+    const start = dataStart(text);
     // Four characters carry three bytes.
     if ((text.length - start) * 0.75 > limit + 3)
       throw new ImageError("TOO_LARGE", `The image has more than ${limit} bytes. Send a smaller one.`, {
@@ -61,6 +70,9 @@ export class UploadReader {
     return { bytes: Buffer.concat(chunks), whole: size <= limit && stream.truncated !== true };
   }
 }
+
+/** Where the data of a data URL begin. */
+const dataStart = (text: string): number => (text.startsWith("data:") ? text.indexOf(",") + 1 : 0);
 
 const tooLarge = (limit: number): AppError =>
   new AppError("PAYLOAD_TOO_LARGE", `The files have more than ${limit} bytes together. Send them in parts.`, {

@@ -13,6 +13,8 @@ export class Artifact {
   @Field(() => Digest)
   digest!: string;
 
-  @Field(() => String, { description: "How to read it: safetensors, with the manifest among its metadata." })
+  @Field(() => String, {
+    description: "How to read it: `safetensors`, manifest and measurements among its metadata, or `pytorch`.",
+  })
   format!: string;
 }

@@ -3,11 +3,16 @@ import { Digest } from "./digest.ts";
 
 @ObjectType({ description: "What a prompt version was made from; the same lineage gives the same prompts." })
 export class Lineage {
-  @Field(() => Digest, { description: "Of all hyper-parameters." })
+  @Field(() => Digest, {
+    description: "Of all hyper-parameters; of prompts from CoOp, of where they come from.",
+  })
   config!: string;
 
-  @Field(() => Digest, { description: "Of the examples that the dataset had then." })
-  dataset!: string;
+  @Field(() => Digest, {
+    nullable: true,
+    description: "Of the examples that the dataset had then. None for prompts from CoOp.",
+  })
+  dataset?: string;
 
   @Field(() => Digest, { description: "Of the model's weights." })
   weights!: string;
@@ -15,8 +20,8 @@ export class Lineage {
   @Field(() => String, { description: "Version of this program." })
   code!: string;
 
-  @Field(() => Int)
-  seed!: number;
+  @Field(() => Int, { nullable: true, description: "None for prompts from CoOp." })
+  seed?: number;
 
   @Field(() => String)
   device!: string;

@@ -11,7 +11,10 @@ import { Node } from "./node.ts";
 export class PromptVersion extends Node {
   readonly record!: VersionRecord;
 
-  @Field(() => Int, { description: "Counts the versions of a prompt set, from 1." })
+  @Field(() => Int, {
+    description:
+      "Counts the versions of a prompt set, from 1; asked for by id, of the set that had it first.",
+  })
   number!: number;
 
   @Field(() => Digest, {
@@ -21,6 +24,12 @@ export class PromptVersion extends Node {
 
   @Field(() => [String])
   labels!: string[];
+
+  @Field(() => String, {
+    nullable: true,
+    description: "The name of the key that imported it; none for a version that was made here.",
+  })
+  importedBy?: string;
 
   @Field(() => DateTime)
   createdAt!: string;

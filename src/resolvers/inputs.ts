@@ -4,12 +4,15 @@ import { CBPT_PARAMETERS } from "../engine/cbpt/config.ts";
 import { AppError } from "../errors.ts";
 import type { UploadReader } from "../http/uploads.ts";
 import type { AuditInput } from "../models/audit-input.ts";
+import type { CoopInput } from "../models/coop-input.ts";
 import type { ExamplesInput } from "../models/examples-input.ts";
+import type { FileInput } from "../models/file-input.ts";
 import type { ImageInput } from "../models/image-input.ts";
 import type { NormalisationInput } from "../models/normalisation-input.ts";
 import type { NormalisationName } from "../models/normalisation-name.ts";
 import type { RegisterModelInput } from "../models/register-model-input.ts";
 import type { Through } from "../models/through.ts";
+import type { CoopChoice } from "../services/bundles/coop-bundle.ts";
 import type { Examples } from "../services/datasets.ts";
 import { localId } from "../services/global-id.ts";
 import type { ImageSource } from "../services/image-source.ts";
@@ -27,6 +30,15 @@ export function imageSource(input: ImageInput, uploads: UploadReader): ImageSour
   }
   const upload = input.upload as unknown as Promise<FileUpload>;
   return { kind: "bytes", read: () => uploads.image(upload) };
+}
+
+export function fileBytes({ upload, base64 }: FileInput, uploads: UploadReader): Promise<Uint8Array> {
+  if (base64 != null) return Promise.resolve(uploads.fileOfBase64(base64));
+  return uploads.file(upload as unknown as Promise<FileUpload>);
+}
+
+export function coopChoice({ labels, position, templates }: CoopInput): CoopChoice {
+  return { labels: labels ?? undefined, position: position ?? undefined, templates: templates ?? undefined };
 }
 
 export function throughChoice(input: Through, ...path: string[]): ThroughChoice {

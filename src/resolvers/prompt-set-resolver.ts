@@ -4,10 +4,13 @@ import { AppError } from "../errors.ts";
 import { Alias } from "../models/alias.ts";
 import { AliasPayload } from "../models/alias-payload.ts";
 import { AliasRef } from "../models/alias-ref.ts";
+import { ImportPromptsInput } from "../models/import-prompts-input.ts";
 import { PromptSet } from "../models/prompt-set.ts";
 import { PromptVersionConnection } from "../models/prompt-version-connection.ts";
+import { VersionPayload } from "../models/version-payload.ts";
 import { notFound } from "../services/not-found.ts";
 import { requireId } from "./identifiers.ts";
+import { coopChoice, fileBytes } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
 import { payload } from "./user-errors.ts";
 import { viewAlias, viewPromptSet, viewVersion } from "./views.ts";
@@ -50,7 +53,7 @@ export class PromptSetResolver {
   ): Promise<AliasPayload> {
     return payload(async () => {
       const version = await tenant.prompts.getVersion(requireId("version", to, "to"));
-      if (version.manifest.promptSet !== ref.promptSet)
+      if (!(await tenant.prompts.has(ref.promptSet, version)))
         throw new AppError("VALIDATION_FAILED", "The version belongs to another prompt set.", {
           path: ["to"],
         });
@@ -70,6 +73,31 @@ export class PromptSetResolver {
       const before = expected == null ? undefined : requireId("version", expected, "expected");
       return { alias: viewAlias(await tenant.aliases.move(move, before)) };
     });
+  }
+
+  @Authorized("prompts:write")
+  @Mutation(() => VersionPayload, {
+    description:
+      "Takes in prompts that were learned elsewhere. A bundle that was exported comes back as the same version, with the same digest: its text features are computed again with the model and compared. No alias moves. Costs 50.",
+    complexity: 50,
+  })
+  importPrompts(
+    @Arg("input", () => ImportPromptsInput) input: ImportPromptsInput,
+    @Ctx() { tenant, caller, uploads }: Context,
+  ): Promise<VersionPayload> {
+    return payload(
+      async () => {
+        const { version, isNew } = await tenant.imports.import({
+          model: requireId("model", input.modelId, "input", "modelId"),
+          promptSet: input.promptSet,
+          file: await fileBytes(input.bundle, uploads),
+          coop: input.coop && coopChoice(input.coop),
+          by: caller?.keyName ?? "",
+        });
+        return { version: viewVersion(version), isNew };
+      },
+      { isNew: false },
+    );
   }
 
   @FieldResolver(() => [Alias])

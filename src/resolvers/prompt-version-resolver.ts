@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { Arg, Ctx, FieldResolver, Int, Resolver, Root } from "type-graphql";
 import type { Context } from "../context.ts";
 import { rate } from "../engine/evaluation/rate.ts";
 import { AppError } from "../errors.ts";
 import { Artifact } from "../models/artifact.ts";
+import { ArtifactFormat } from "../models/artifact-format.ts";
 import { ClassPromptConnection } from "../models/class-prompt-connection.ts";
 import { Evaluation } from "../models/evaluation.ts";
 import { Lineage } from "../models/lineage.ts";
@@ -19,16 +21,16 @@ import { viewEvaluation, viewJob, viewModel, viewOptionalRate } from "./views.ts
 export class PromptVersionResolver {
   @FieldResolver(() => Model, { nullable: true, description: "None when the model is no longer registered." })
   async model(@Root() { record }: PromptVersion, @Ctx() { server }: Context): Promise<Model | undefined> {
-    const model = await server.models.find(record.manifest.model.name);
+    const model = await server.models.matching(record);
     return model && viewModel(model, server.serving.isLoaded(model));
   }
 
-  @FieldResolver(() => PurificationJob, { nullable: true })
+  @FieldResolver(() => PurificationJob, { nullable: true, description: "None for one that was imported." })
   async job(
     @Root() { record }: PromptVersion,
     @Ctx() { tenant }: Context,
   ): Promise<PurificationJob | undefined> {
-    const job = await tenant.jobs.find(record.jobId);
+    const job = record.jobId === undefined ? undefined : await tenant.jobs.find(record.jobId);
     return job && (viewJob(job) as PurificationJob);
   }
 
@@ -39,7 +41,7 @@ export class PromptVersionResolver {
     @Arg("after", () => String, { nullable: true }) after: string | undefined,
     @Ctx() { tenant }: Context,
   ): Promise<ClassPromptConnection> {
-    const { labels, config } = record.manifest;
+    const { labels, contextTokens, position } = record.manifest;
     const start = readCursor(after);
     const shown = labels.slice(start, start + pageSize(first));
     const shifts = await tenant.shifts(record);
@@ -47,8 +49,8 @@ export class PromptVersionResolver {
       cursor: String(start + index + 1),
       node: {
         label,
-        tokens: config.contextTokens,
-        position: config.position as Position,
+        tokens: contextTokens,
+        position: position as Position,
         shift: shifts[start + index],
       },
     }));
@@ -64,7 +66,10 @@ export class PromptVersionResolver {
     };
   }
 
-  @FieldResolver(() => Probe, { description: "As purified." })
+  @FieldResolver(() => Probe, {
+    description:
+      "As purified; of an imported version, what its bundle claims. Counts of 0 were not measured.",
+  })
   probe(@Root() { record }: PromptVersion): Probe {
     return { ca: rate(record.probe.ca), asr: viewOptionalRate(record.probe.asr) };
   }
@@ -80,16 +85,32 @@ export class PromptVersionResolver {
   }
 
   @FieldResolver(() => Artifact)
-  artifact(@Root() { record }: PromptVersion): Artifact {
-    const { digest, bytes } = record.artifact;
-    return { url: `/artifacts/${record.id}`, bytes, digest, format: "safetensors" };
+  async artifact(
+    @Root() { record }: PromptVersion,
+    @Arg("format", () => ArtifactFormat, { nullable: true, defaultValue: ArtifactFormat.SAFETENSORS })
+    format: ArtifactFormat,
+    @Ctx() { tenant }: Context,
+  ): Promise<Artifact> {
+    const url = `/artifacts/${record.id}`;
+    if (format !== ArtifactFormat.COOP) return { ...record.artifact, url, format: "safetensors" };
+    const file = await tenant.artifact(record, "COOP");
+    const digest = `sha256:${createHash("sha256").update(file).digest("hex")}`;
+    return { url: `${url}?format=coop`, bytes: file.length, digest, format: "pytorch" };
   }
 
   @FieldResolver(() => Lineage)
   lineage(@Root() { record }: PromptVersion): Lineage {
-    const { config, dataset, model } = record.manifest;
+    const { source, model } = record.manifest;
     const { code, device } = record;
-    return { config: digestOf(config), dataset, weights: model.weights, code, seed: config.seed, device };
+    const made = source.kind === "coop" ? undefined : source;
+    return {
+      config: digestOf(made?.config ?? source),
+      dataset: made?.dataset,
+      weights: model.weights,
+      code,
+      seed: made?.config.seed,
+      device,
+    };
   }
 }
 

@@ -105,6 +105,7 @@ export const viewVersion = (record: VersionRecord): PromptVersion =>
     number: record.number,
     digest: record.digest,
     labels: [...record.manifest.labels],
+    importedBy: record.importedBy,
     createdAt: record.createdAt,
   });
 

@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { encodeSafetensors, readFloats, readSafetensors } from "../engine/clip/safetensors.ts";
+import { readFloats, readSafetensors } from "../engine/clip/safetensors.ts";
 import type { Measurement } from "../engine/evaluation/protocol.ts";
 import type { Device } from "../engine/runtime/device.ts";
 import type { ImplantResult } from "../jobs/handlers/implant.ts";
@@ -9,7 +8,8 @@ import type { ImplantSpec } from "../jobs/handlers/spec.ts";
 import type { JobRecord } from "../jobs/job.ts";
 import type { BlobStore, Store, Write } from "../store/store.ts";
 import { Aliases } from "./aliases.ts";
-import { canonicalJson, digestOf } from "./canonical.ts";
+import { encodeBundle, type LearnedTensors, tensorsDigest } from "./bundles/bundle.ts";
+import { versionOf } from "./bundles/new-version.ts";
 import { Evaluations } from "./evaluations.ts";
 import { evaluateGate, type GateResult } from "./gates.ts";
 import type {
@@ -19,7 +19,8 @@ import type {
   PurifyJobSpec,
   PurifyOutcome,
 } from "./job-specs.ts";
-import { type Manifest, Prompts, type VersionRecord } from "./prompts.ts";
+import { MANIFEST_FORMAT, type Manifest } from "./manifest.ts";
+import { type Evidence, type NewVersion, Prompts } from "./prompts.ts";
 import type { ModelRegistry } from "./registry.ts";
 
 export interface Completed {
@@ -53,9 +54,9 @@ export class JobCompletion {
   private async purified(job: JobRecord, result: PurifyResult, folder: string): Promise<Completed> {
     const { store } = this.options;
     const { request } = job.spec as PurifyJobSpec;
-    const make = await this.versionMaker(job, result, join(folder, result.artifact));
-    const planned = await new Prompts(store, job.tenant).plan(request.promptSet, make);
     const gate = evaluateGate(request.gate, result.probe, result.undefendedProbe);
+    const made = await this.versionOf(job, result, gate, join(folder, result.artifact));
+    const planned = await new Prompts(store, job.tenant).plan(request.promptSet, made);
     const promotion = gate.passed
       ? await new Aliases(store, job.tenant).plan({
           promptSet: request.promptSet,
@@ -76,44 +77,27 @@ export class JobCompletion {
     return { result: outcome, writes: [...planned.writes, ...promotion] };
   }
 
-  private async versionMaker(
+  private async versionOf(
     job: JobRecord,
     result: PurifyResult,
+    gate: GateResult,
     path: string,
-  ): Promise<(number: number) => VersionRecord> {
-    const { blobs, code } = this.options;
-    const { request, labels, templates, targets, device = this.options.device } = job.spec as PurifyJobSpec;
-    const manifest: Manifest = {
-      format: "antidote-prompts-1",
-      promptSet: request.promptSet,
-      model: request.model,
-      labels,
-      templates,
-      ...(targets ? { targets: targets.map((target) => labels[target]) } : {}),
-      shots: request.shots,
-      dataset: request.dataset,
-      config: result.config,
-      tensors: await blobs.put(await readFile(path)),
-    };
-    const bundle = await bundleOf(path, manifest);
-    const artifact = { digest: await blobs.put(bundle), bytes: bundle.length };
-    const digest = digestOf(manifest);
+  ): Promise<NewVersion> {
+    const { blobs, code, device } = this.options;
+    const spec = job.spec as PurifyJobSpec;
+    const tensors = await readTensors(path, spec.labels.length, result.config.contextTokens);
+    const manifest = manifestOf(spec, result, tensorsDigest(tensors));
     const { probe, undefendedProbe } = result;
-    const createdAt = new Date().toISOString();
-    const id = digest.slice("sha256:".length, "sha256:".length + 32);
-    return (number) => ({
-      id,
-      number,
-      digest,
-      manifest,
-      artifact,
+    const evidence: Evidence = {
       probe,
       undefendedProbe,
-      jobId: job.id,
+      gate: { terms: spec.request.gate, ...gate },
       code,
-      device,
-      createdAt,
-    });
+      device: spec.device ?? device,
+    };
+    const bytes = encodeBundle({ manifest, tensors, evidence });
+    const artifact = { digest: await blobs.put(bytes), bytes: bytes.length };
+    return { ...versionOf({ manifest, evidence }, artifact), jobId: job.id };
   }
 
   /** The model is among the models before the job has succeeded; doing it again finds it there. */
@@ -141,13 +125,35 @@ export class JobCompletion {
   }
 }
 
-/** The learned tensors with the manifest beside them: all that another server needs. */
-async function bundleOf(path: string, manifest: Manifest): Promise<Uint8Array> {
+async function readTensors(path: string, classes: number, contextTokens: number): Promise<LearnedTensors> {
   const file = await readSafetensors(path);
-  const tensors = await Promise.all(
-    [...file.tensors].map(async ([name, { shape }]) => ({ name, shape, data: await readFloats(file, name) })),
+  const [contexts, features] = await Promise.all(
+    ["contexts", "text_features"].map((name) => readFloats(file, name)),
   );
-  return encodeSafetensors(tensors, { manifest: canonicalJson(manifest) });
+  return { classes, contextTokens, contexts, features };
+}
+
+function manifestOf(spec: PurifyJobSpec, result: PurifyResult, tensors: string): Manifest {
+  const { request, labels, templates, targets } = spec;
+  const { config, tokenizer, contextLength } = result;
+  return {
+    format: MANIFEST_FORMAT,
+    model: request.model,
+    tokenizer,
+    contextLength,
+    labels,
+    contextTokens: config.contextTokens,
+    position: config.position,
+    templates,
+    source: {
+      kind: "cbpt",
+      config,
+      shots: request.shots,
+      dataset: request.dataset,
+      ...(targets ? { targets: targets.map((target) => labels[target]) } : {}),
+    },
+    tensors,
+  };
 }
 
 /** Told among the job's events, so that whoever follows it sees why nothing was promoted. */

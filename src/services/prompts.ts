@@ -1,8 +1,10 @@
-import type { CbptConfig } from "../engine/cbpt/config.ts";
 import type { Count } from "../engine/evaluation/rate.ts";
 import type { Store, Write } from "../store/store.ts";
+import type { GateResult, GateTerms } from "./gates.ts";
+import type { Manifest } from "./manifest.ts";
 import { checkName, isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
+import { modern, type StoredVersion } from "./stored-version.ts";
 
 /** As stored under `tenants/<tenant>/prompt-sets/<name>`. */
 export interface PromptSetRecord {
@@ -12,44 +14,42 @@ export interface PromptSetRecord {
   readonly versions: number;
 }
 
-/** What makes a version what it is; its digest names the version. Nothing in it depends on when it was made. */
-export interface Manifest {
-  readonly format: "antidote-prompts-1";
-  readonly promptSet: string;
-  readonly model: { readonly name: string; readonly weights: string; readonly preprocessing: string };
-  readonly labels: readonly string[];
-  readonly templates: readonly string[];
-  /** The labels that triggers were searched for, where not for all. */
-  readonly targets?: readonly string[];
-  readonly shots: number;
-  /** The digest of the dataset's examples at the time. */
-  readonly dataset: string;
-  readonly config: CbptConfig;
-  /** The digest of the learned tensors: contexts [C, M, d] and text_features [C, D]. */
-  readonly tensors: string;
-}
-
+/** Counts of nothing (n = 0) where it was not measured. */
 export interface ProbeRecord {
   readonly ca: Count;
   readonly asr?: Count;
 }
 
+/** What was measured when a version was made. A bundle carries it along; only its maker knows that it is true. */
+export interface Evidence {
+  readonly probe: ProbeRecord;
+  readonly undefendedProbe: ProbeRecord;
+  readonly gate?: { readonly terms: GateTerms } & GateResult;
+  /** Version of the program that made it. */
+  readonly code: string;
+  readonly device: string;
+}
+
 /** As stored under `tenants/<tenant>/versions/<id>`. */
-export interface VersionRecord {
+export interface VersionRecord extends Evidence {
   /** The first 32 digits of the digest. */
   readonly id: string;
+  /** The prompt set that had it first, and its number there. */
+  readonly promptSet: string;
   readonly number: number;
   readonly digest: string;
   readonly manifest: Manifest;
-  /** The safetensors file with the manifest in its metadata. */
+  /** The safetensors file with the manifest and the evidence in its metadata. */
   readonly artifact: { readonly digest: string; readonly bytes: number };
-  readonly probe: ProbeRecord;
-  readonly undefendedProbe: ProbeRecord;
-  readonly jobId: string;
-  readonly code: string;
-  readonly device: string;
+  /** None for one that was imported. */
+  readonly jobId?: string;
+  /** The name of the key that imported it. */
+  readonly importedBy?: string;
   readonly createdAt: string;
 }
+
+/** A version before a prompt set has numbered it. */
+export type NewVersion = Omit<VersionRecord, "promptSet" | "number">;
 
 export interface VersionPage {
   readonly versions: readonly VersionRecord[];
@@ -61,6 +61,7 @@ export class Prompts {
   private readonly sets: string;
   private readonly versions: string;
   private readonly numbers: string;
+  private readonly members: string;
 
   constructor(
     private readonly store: Store,
@@ -69,6 +70,7 @@ export class Prompts {
     this.sets = `tenants/${tenant}/prompt-sets/`;
     this.versions = `tenants/${tenant}/versions/`;
     this.numbers = `tenants/${tenant}/version-numbers/`;
+    this.members = `tenants/${tenant}/version-sets/`;
   }
 
   async listSets(limit: number): Promise<PromptSetRecord[]> {
@@ -87,7 +89,8 @@ export class Prompts {
   }
 
   async findVersion(id: string): Promise<VersionRecord | undefined> {
-    return isName(id) ? (await this.store.get<VersionRecord>(this.versions + id))?.value : undefined;
+    const entry = isName(id) ? await this.store.get<StoredVersion>(this.versions + id) : undefined;
+    return entry && modern(entry.value);
   }
 
   /** Fails with NOT_FOUND. */
@@ -97,38 +100,70 @@ export class Prompts {
     return record;
   }
 
-  /** Newest first, beginning below `before`. */
+  /** Whether the set has the version: equal versions of two sets are one, with a number in each. */
+  async has(promptSet: string, version: VersionRecord): Promise<boolean> {
+    if (version.promptSet === promptSet) return true;
+    return isName(promptSet) && (await this.store.get(this.memberKey(promptSet, version.id))) !== undefined;
+  }
+
+  /** Newest first, beginning below `before`; each with its number in this set. */
   async page(promptSet: string, first: number, before?: number): Promise<VersionPage> {
     const prefix = `${this.numbers}${promptSet}/`;
     const after = before === undefined ? undefined : prefix + padded(before);
     const entries = await this.store.list<string>(prefix, { reverse: true, limit: first + 1, after });
-    const versions = await Promise.all(entries.slice(0, first).map(({ value }) => this.getVersion(value)));
+    const versions = await Promise.all(
+      entries.slice(0, first).map(async ({ key, value }) => ({
+        ...(await this.getVersion(value)),
+        number: Number(key.slice(prefix.length)),
+      })),
+    );
     return { versions, hasMore: entries.length > first };
   }
 
   /**
    * What a new version writes, for a commit together with something else; the commit fails when another version of
-   * the set comes first. A version that exists already (same manifest, same digest) writes nothing.
+   * the set comes first. A version that the set has already (same manifest, same digest) writes nothing, unless it was
+   * imported and now is made here: then what was measured here counts.
    */
-  async plan(
-    promptSet: string,
-    make: (number: number) => VersionRecord,
-  ): Promise<{ version: VersionRecord; writes: Write[] }> {
+  async plan(promptSet: string, made: NewVersion): Promise<PlannedVersion> {
     const set = await this.store.get<PromptSetRecord>(this.sets + promptSet);
     if (!set) throw notFound("prompt set", promptSet);
-    const version = make(set.value.versions + 1);
-    const existing = await this.findVersion(version.id);
-    if (existing) return { version: existing, writes: [] };
-    const counted: PromptSetRecord = { ...set.value, versions: version.number };
-    return {
-      version,
-      writes: [
-        { kind: "put", key: set.key, value: counted, expected: set.revision },
-        { kind: "put", key: this.versions + version.id, value: version, expected: 0 },
-        { kind: "put", key: `${this.numbers}${promptSet}/${padded(version.number)}`, value: version.id },
-      ],
-    };
+    const key = this.versions + made.id;
+    const entry = await this.store.get<StoredVersion>(key);
+    const known = entry && modern(entry.value);
+    const isNew = known === undefined || !(await this.has(promptSet, known));
+    const number = set.value.versions + 1;
+    const version = chosen(known, made, { promptSet, number });
+    const writes: Write[] = [];
+    if (version !== known) writes.push({ kind: "put", key, value: version, expected: entry?.revision ?? 0 });
+    if (isNew)
+      writes.push(
+        { kind: "put", key: set.key, value: { ...set.value, versions: number }, expected: set.revision },
+        { kind: "put", key: `${this.numbers}${promptSet}/${padded(number)}`, value: made.id },
+        { kind: "put", key: this.memberKey(promptSet, made.id), value: number, expected: 0 },
+      );
+    return { version, writes, isNew };
   }
+
+  private memberKey = (promptSet: string, id: string): string => `${this.members}${promptSet}/${id}`;
+}
+
+interface PlannedVersion {
+  readonly version: VersionRecord;
+  readonly writes: Write[];
+  /** Whether the set has not had it before. */
+  readonly isNew: boolean;
+}
+
+/** The record to keep of a version that is known already or not: what was made here stands above what was imported. */
+function chosen(
+  known: VersionRecord | undefined,
+  made: NewVersion,
+  place: Pick<VersionRecord, "promptSet" | "number">,
+): VersionRecord {
+  if (!known) return { ...made, ...place };
+  if (known.importedBy === undefined || made.importedBy !== undefined) return known;
+  return { ...made, promptSet: known.promptSet, number: known.number };
 }
 
 /** Numbers as text in the order of numbers. */

@@ -136,13 +136,17 @@ export class ModelRegistry {
     return record;
   }
 
-  /** The model that a version's prompts were made for. Fails with INCOMPATIBLE_MODEL when it is gone or changed. */
+  /** The registered model that a version's prompts were made for, preferably of the same name. */
+  async matching({ manifest }: VersionRecord): Promise<ModelRecord | undefined> {
+    const models = (await this.list()).filter((model) => isSame(manifest.model, model));
+    return models.find(({ name }) => name === manifest.model.name) ?? models[0];
+  }
+
+  /** The same. Fails with INCOMPATIBLE_MODEL when it is gone or changed. */
   async ofVersion(version: VersionRecord): Promise<ModelRecord> {
-    const { name, weights } = version.manifest.model;
-    const models = await this.list();
-    const found = models.find((model) => model.weights === weights && model.name === name);
-    const model = found ?? models.find((other) => other.weights === weights);
+    const model = await this.matching(version);
     if (model) return model;
+    const { name, weights } = version.manifest.model;
     throw new AppError(
       "INCOMPATIBLE_MODEL",
       `Version ${version.id} was made for model "${name}" with weights ${weights}, which is not registered.`,

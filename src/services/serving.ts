@@ -1,3 +1,4 @@
+import { type LearnedPrompts, promptFeatures } from "../engine/cbpt/prompt-features.ts";
 import { type Checkpoint, openCheckpoint } from "../engine/clip/checkpoint.ts";
 import type { ImageLimits } from "../engine/clip/decoding.ts";
 import { imageProgram } from "../engine/clip/programs.ts";
@@ -6,6 +7,7 @@ import { float32 } from "../engine/onnx/tensor.ts";
 import type { Device } from "../engine/runtime/device.ts";
 import { entryPoint } from "../engine/runtime/entry-point.ts";
 import { MicroBatcher } from "../engine/runtime/micro-batcher.ts";
+import type { Program } from "../engine/runtime/program.ts";
 import type { Session } from "../engine/runtime/session.ts";
 import { WorkerPool } from "../engine/runtime/worker-pool.ts";
 import { openWorkerSession } from "../engine/runtime/worker-session.ts";
@@ -139,19 +141,26 @@ export class ServedModel {
     const key = JSON.stringify([labels, templates]);
     const known = this.matrices.get(key);
     if (known) return known;
-    const { device, threads } = this.options;
-    const open = (program: Parameters<typeof openWorkerSession>[0]) =>
-      openWorkerSession(program, { device, threads });
-    const made = zeroShotMatrix(open, this.checkpoint, labels, templates);
+    const made = zeroShotMatrix(this.open, this.checkpoint, labels, templates);
     this.matrices.set(key, made);
     made.catch(() => this.matrices.delete(key));
     return made;
+  }
+
+  /** The text features [C, D] that learned prompts have in this model, normalised. */
+  promptFeatures(prompts: LearnedPrompts): Promise<Float32Array> {
+    return promptFeatures(this.open, this.checkpoint, prompts);
   }
 
   async close(): Promise<void> {
     await this.batcher.close();
     await this.session.close();
   }
+
+  private readonly open = (program: Program): Promise<Session> => {
+    const { device, threads } = this.options;
+    return openWorkerSession(program, { device, threads });
+  };
 
   private async encodeBatch(batch: readonly Float32Array[]): Promise<Float32Array[]> {
     const { height, width } = this.checkpoint.architecture.image.imageSize;

@@ -1,6 +1,8 @@
 import type { JobQueue } from "../jobs/queue.ts";
 import type { BlobStore, Store } from "../store/store.ts";
 import { Aliases } from "./aliases.ts";
+import { type ExportFormat, exportPrompts } from "./bundles/export-prompts.ts";
+import { PromptImports } from "./bundles/import-prompts.ts";
 import { Classification, type ImageAnswer } from "./classification.ts";
 import { type DatasetLimits, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
@@ -28,8 +30,9 @@ export interface Tenant {
   readonly classification: Classification;
   /** Cosine distances of a version's text features from those of its undefended templates, class by class. */
   shifts(version: VersionRecord): Promise<number[]>;
+  readonly imports: PromptImports;
   /** The bytes of a version's artifact. */
-  artifact(version: VersionRecord): Promise<Uint8Array>;
+  artifact(version: VersionRecord, format?: ExportFormat): Promise<Uint8Array>;
 }
 
 export interface TenantServices {
@@ -103,7 +106,8 @@ export class Tenants {
           model.checkpoint.architecture.embeddingWidth,
         );
       },
-      artifact: (version) => blobs.get(version.artifact.digest),
+      imports: new PromptImports({ store, blobs, models, serving, prompts }),
+      artifact: (version, format = "SAFETENSORS") => exportPrompts(blobs, version, format),
     };
   }
 }

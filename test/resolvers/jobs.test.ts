@@ -88,7 +88,6 @@ describe("a purification", () => {
     const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString());
     expect(Object.keys(header).sort()).toEqual(["__metadata__", "contexts", "text_features"]);
     expect(JSON.parse(header.__metadata__.manifest)).toMatchObject({
-      promptSet: "story",
       labels: FEW_LABELS,
     });
   });

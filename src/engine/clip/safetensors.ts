@@ -45,6 +45,13 @@ export async function readSafetensors(path: string, name = basename(path)): Prom
   }
 }
 
+/** The same for a file that is in memory. */
+export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsHeader {
+  const start = headerEnd(bytes.subarray(0, LENGTH_BYTES), name, bytes.length);
+  const text = decodeHeader(bytes.subarray(LENGTH_BYTES, start), name);
+  return parseHeader(text, { path: name, start, size: bytes.length });
+}
+
 /** Reads `length` bytes at `offset`; either may lie beyond 2 GiB. */
 export async function readRange(path: string, offset: number, length: number): Promise<Uint8Array> {
   const handle = await openFile(path);
@@ -136,12 +143,16 @@ async function readFully(
   return bytes;
 }
 
-/** The offset of the first tensor byte. */
 async function readHeaderLength(handle: FileHandle, path: string, size: number): Promise<number> {
+  const bytes = await readFully(handle, path, 0, Math.min(size, LENGTH_BYTES));
+  return headerEnd(bytes, path, size);
+}
+
+/** The offset of the first tensor byte, by the first eight bytes of a file of `size`. */
+function headerEnd(bytes: Uint8Array, path: string, size: number): number {
   if (size < LENGTH_BYTES)
     throw damaged(path, `the file has ${size} bytes, too few for a safetensors header`);
-  const bytes = await readFully(handle, path, 0, LENGTH_BYTES);
-  const length = new DataView(bytes.buffer).getBigUint64(0, true);
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (length < 2n || length > BigInt(LARGEST_HEADER)) {
     throw damaged(path, `the file claims a header of ${length} bytes; it is not a safetensors file`);
   }

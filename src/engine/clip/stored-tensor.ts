@@ -36,6 +36,50 @@ export function weightType(dtype: string): ElementType | undefined {
   return ELEMENT_TYPES[dtype];
 }
 
+/**
+ * Some rows [n, d] of a matrix [N, d] as float32, one after another. Reads no more than these rows, unless the matrix
+ * lies column by column.
+ */
+export async function readStoredRows(
+  folder: string,
+  tensor: StoredTensor,
+  rows: readonly number[],
+): Promise<Float32Array> {
+  const width = tensor.shape[1];
+  const found = new Float32Array(rows.length * width);
+  if (tensor.transposed) {
+    const all = await readStoredFloats(folder, tensor);
+    rows.forEach((row, place) => {
+      found.set(all.subarray(row * width, (row + 1) * width), place * width);
+    });
+    return found;
+  }
+  for (const [place, row] of rows.entries())
+    found.set(await readRow(folder, tensor, row, width), place * width);
+  return found;
+}
+
+async function readRow(
+  folder: string,
+  { name, dtype, parts }: StoredTensor,
+  row: number,
+  width: number,
+): Promise<Float32Array> {
+  let first = 0;
+  for (const { file, offset, length, shape } of parts) {
+    const bytes = length / shape[0];
+    if (row < first + shape[0]) {
+      const values = decodeFloats(
+        dtype,
+        await readRange(join(folder, file), offset + (row - first) * bytes, bytes),
+      );
+      if (values?.length === width) return values;
+    }
+    first += shape[0];
+  }
+  throw new AppError("INTERNAL", `Tensor "${name}" has no row ${row} of ${width} values.`);
+}
+
 /** Reads a tensor's values as float32; `folder` is where the parts' files are. */
 export async function readStoredFloats(folder: string, tensor: StoredTensor): Promise<Float32Array> {
   const parts = await Promise.all(

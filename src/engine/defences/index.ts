@@ -3,9 +3,12 @@ import { requireShots } from "../cbpt/prepare.ts";
 import { completeParameters, type Parameters, type ValuesOf } from "../parameters.ts";
 import { cbptPublished } from "./cbpt-published.ts";
 import { cbptUniversal } from "./cbpt-universal.ts";
+import { cleanclip } from "./cleanclip.ts";
 import { coop } from "./coop.ts";
 import type { Defence, DefenceRun, DefenceTask } from "./defence.ts";
+import { ft } from "./ft.ts";
 import { none } from "./none.ts";
+import { par } from "./par.ts";
 
 export type { Defence, DefenceResult, DefenceRun, DefenceTask } from "./defence.ts";
 
@@ -13,6 +16,9 @@ export type { Defence, DefenceResult, DefenceRun, DefenceTask } from "./defence.
 export const defences = {
   none,
   coop,
+  ft,
+  cleanclip,
+  par,
   "cbpt-published": cbptPublished,
   "cbpt-universal": cbptUniversal,
 } as const;

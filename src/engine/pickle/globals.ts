@@ -25,6 +25,12 @@ const calls = (call: (args: readonly Value[], hands: Hands) => Value): Role => (
 const ELEMENT_TYPES =
   "float16 float32 float64 bfloat16 half float double int8 int16 int32 int64 uint8 short int long bool";
 
+/** What trainers save beside the weights when a scheduler refers to another one, and that to an optimiser. */
+const TRAINING_CLASSES = [
+  ...["CosineAnnealingLR", "MultiStepLR", "StepLR"].map((name) => `torch.optim.lr_scheduler ${name}`),
+  ...["sgd SGD", "adam Adam", "adamw AdamW", "rmsprop RMSprop"].map((name) => `torch.optim.${name}`),
+];
+
 const ROLES: ReadonlyMap<string, Role> = new Map([
   ["torch._utils _rebuild_tensor", calls(rebuildTensor)],
   ["torch._utils _rebuild_tensor_v2", calls(rebuildTensorV2)],
@@ -48,7 +54,11 @@ const ROLES: ReadonlyMap<string, Role> = new Map([
   ["__builtin__ frozenset", calls(onlySequence("set"))],
   ["builtins frozenset", calls(onlySequence("set"))],
   ["_codecs encode", calls(latin1)],
+  ["collections defaultdict", calls(defaultDictionary)],
+  ["__builtin__ dict", CONSTANT],
+  ["builtins dict", CONSTANT],
   ["argparse Namespace", CLASS],
+  ...TRAINING_CLASSES.map((name): [string, Role] => [name, CLASS]),
   ["numpy dtype", calls(numpyType)],
   ["numpy.core.multiarray scalar", calls(numpyScalar)],
   ["numpy._core.multiarray scalar", calls(numpyScalar)],
@@ -79,6 +89,14 @@ function orderedDictionary(args: readonly Value[], hands: Hands): Mapping {
     result.entries.set(key, value);
   }
   return result;
+}
+
+/** defaultdict(dict) is how an optimiser keeps what it knows of each parameter; nothing here needs it. */
+function defaultDictionary(args: readonly Value[], hands: Hands): Mapping {
+  const [factory] = args;
+  const isPlain = factory instanceof Global && factory.name.endsWith(".dict");
+  if (args.length === 1 && isPlain) return new Mapping(false, { keeps: false });
+  throw hands.unsafe("is called with something that is not dict");
 }
 
 /** Counter(counts) is the dictionary that it is given. */

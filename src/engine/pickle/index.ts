@@ -1,2 +1,2 @@
 export * from "./plain-value.ts";
-export { type PytorchFile, readPytorchFile } from "./pytorch-file.ts";
+export { looksLikePytorch, type PytorchFile, parsePytorchFile, readPytorchFile } from "./pytorch-file.ts";

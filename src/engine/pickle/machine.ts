@@ -201,6 +201,7 @@ export class Machine {
       throw this.unsafe(`the pickle sets items of ${nameOf(target)}, which is no dictionary`);
     }
     if (pairs.length % 2 === 1) throw this.damaged("a dictionary has a key without a value");
+    if (!target.keeps) return;
     for (let index = 0; index < pairs.length; index += 2) {
       const key = pairs[index];
       if (typeof key !== "string" && !Number.isSafeInteger(key)) {

@@ -2,7 +2,7 @@ import { readArchive } from "./archive.ts";
 import { readLegacy } from "./legacy.ts";
 import type { PlainValue } from "./plain-value.ts";
 import { damaged } from "./refusal.ts";
-import { type Source, withSource } from "./source.ts";
+import { type Source, sourceOf, withSource } from "./source.ts";
 
 /** A file that torch.save or torch.jit.save wrote. */
 export interface PytorchFile {
@@ -18,16 +18,26 @@ export interface PytorchFile {
  * metadata, and INVALID_CHECKPOINT where the file is broken or no PyTorch file. Memory and time are bounded for any
  * file: at most 64 MiB of it are looked at.
  */
-export function readPytorchFile(path: string): Promise<PytorchFile> {
-  return withSource(path, async (source) => {
-    const start = (await source.read(0, Math.min(source.size, 4))).toString("latin1");
-    if (start === "PK\x03\x04") return readArchive(source);
-    if (start.startsWith("\x80")) return readLegacyFile(source);
-    throw damaged(
-      source.place,
-      "the file is no PyTorch file: it starts neither like a zip nor like a pickle",
-    );
-  });
+export const readPytorchFile = (path: string): Promise<PytorchFile> => withSource(path, readSource);
+
+/** The same for a file that is in memory; its tensors' offsets are into `bytes`. */
+export const parsePytorchFile = (bytes: Uint8Array, file: string): Promise<PytorchFile> =>
+  readSource(sourceOf(bytes, file));
+
+/** Whether the bytes begin as those of a PyTorch file do. */
+export const looksLikePytorch = (bytes: Uint8Array): boolean => formatOf(bytes) !== undefined;
+
+async function readSource(source: Source): Promise<PytorchFile> {
+  const format = formatOf(await source.read(0, Math.min(source.size, 4)));
+  if (format === "zip") return readArchive(source);
+  if (format === "legacy") return readLegacyFile(source);
+  throw damaged(source.place, "the file is no PyTorch file: it starts neither like a zip nor like a pickle");
+}
+
+function formatOf(bytes: Uint8Array): "zip" | "legacy" | undefined {
+  const start = Buffer.from(bytes.subarray(0, 4)).toString("latin1");
+  if (start === "PK\x03\x04") return "zip";
+  return start.startsWith("\x80") ? "legacy" : undefined;
 }
 
 const readLegacyFile = async (source: Source): Promise<PytorchFile> => ({

@@ -26,10 +26,9 @@ export async function withSource<Result>(
       place,
       size,
       async read(offset, length) {
-        const ends = () => damaged(place, `the file ends before byte ${offset + length}; it is truncated`);
-        if (offset < 0 || offset + length > size) throw ends();
+        if (offset < 0 || offset + length > size) throw truncated(place, offset + length);
         const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, offset);
-        if (bytesRead !== length) throw ends();
+        if (bytesRead !== length) throw truncated(place, offset + length);
         return buffer;
       },
     });
@@ -37,3 +36,19 @@ export async function withSource<Result>(
     await handle.close();
   }
 }
+
+/** A file that is in memory. */
+export function sourceOf(bytes: Uint8Array, file: string): Source {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return {
+    place: { file },
+    size: buffer.length,
+    async read(offset, length) {
+      if (offset >= 0 && offset + length <= buffer.length) return buffer.subarray(offset, offset + length);
+      throw truncated({ file }, offset + length);
+    },
+  };
+}
+
+const truncated = (place: Place, end: number) =>
+  damaged(place, `the file ends before byte ${end}; it is truncated`);

@@ -24,9 +24,16 @@ export class Sequence {
 
 export class Mapping {
   readonly entries = new Map<string | number, Value>();
+  /** Whether its items matter; an optimiser's, whose keys are tensors, do not, and it stays empty. */
+  readonly keeps: boolean;
 
   /** An OrderedDict may have attributes, a plain dictionary may not. */
-  constructor(readonly ordered: boolean) {}
+  constructor(
+    readonly ordered: boolean,
+    { keeps = true } = {},
+  ) {
+    this.keeps = keeps;
+  }
 }
 
 /** An object of an inert class: a name and attributes, which a BUILD gives it once. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../errors.ts";
@@ -62,4 +63,19 @@ export async function trainedFiles(
     return bytes ? [{ name, bytes }] : [];
   });
   return [...(await Promise.all(copies)).flat(), weightsFile(layout, state)];
+}
+
+/** What was done to a checkpoint, for people and tests: the given facts, and the digests of both weights. */
+export async function manifestFile(
+  source: Checkpoint,
+  made: readonly CheckpointFile[],
+  facts: Readonly<Record<string, unknown>>,
+): Promise<CheckpointFile> {
+  const weights = made.find(({ name }) => name === WEIGHTS_FILE)!;
+  const manifest = {
+    ...facts,
+    base: `sha256:${await source.weightsDigest()}`,
+    weights: `sha256:${createHash("sha256").update(weights.bytes).digest("hex")}`,
+  };
+  return { name: "manifest.json", bytes: new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`) };
 }

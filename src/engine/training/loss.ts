@@ -15,6 +15,17 @@ export function contrastiveLoss(g: GraphBuilder, images: Wire, texts: Wire, scal
   return g.mul(g.reduceSum(g.mul(scores, own)), -1 / (2 * batch));
 }
 
+/**
+ * Mean cross-entropy of finding each row's partner among all of them, a scalar: with logits z = s · rows · partnersᵀ,
+ * CE(rows of z, the partner of the same place). Rows and partners are normalised embeddings [N, D].
+ */
+export function partnerEntropy(g: GraphBuilder, rows: Wire, partners: Wire, scale: Wire): Wire {
+  const [batch] = rows.shape;
+  const logits = g.mul(g.gemm(rows, partners, undefined, { transB: true }), scale);
+  const own = g.constant(float32([batch, batch], identity(batch)));
+  return g.mul(g.reduceSum(g.mul(g.logSoftmax(logits, 1), own)), -1 / batch);
+}
+
 function identity(size: number): Float32Array {
   return new Float32Array(size * size).map((_, cell) => Number(cell % (size + 1) === 0));
 }

@@ -3,6 +3,7 @@ import type { CbptConfig } from "../../engine/cbpt/config.ts";
 import { type Probe, probe } from "../../engine/cbpt/probe.ts";
 import type { Problem } from "../../engine/cbpt/problem.ts";
 import { progressOf } from "../../engine/cbpt/progress.ts";
+import { promptTokensDigest } from "../../engine/cbpt/prompt-tokens.ts";
 import {
   isPurified,
   type Purification,
@@ -26,6 +27,10 @@ export interface PurifyResult {
   readonly probe: Probe;
   readonly undefendedProbe: Probe;
   readonly config: CbptConfig;
+  /** Of the token ids that the labels become. */
+  readonly tokenizer: string;
+  /** Most tokens that the model reads. */
+  readonly contextLength: number;
   readonly seconds: number;
 }
 
@@ -103,6 +108,8 @@ async function finish(
     probe: await probeOf(bench, text, state),
     undefendedProbe: await probe(bench, problem.matrix, state.suspects),
     config: problem.config,
+    tokenizer: promptTokensDigest(problem.checkpoint.tokenizer, problem.labels),
+    contextLength: problem.checkpoint.architecture.text.contextLength,
     seconds: clock.seconds,
   };
 }

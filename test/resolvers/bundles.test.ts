@@ -1,0 +1,308 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { encodeSafetensors, parseSafetensors } from "../../src/engine/clip/safetensors.ts";
+import { tensorsDigest } from "../../src/services/bundles/bundle.ts";
+import { canonicalJson } from "../../src/services/canonical.ts";
+import {
+  ADMIN_KEY,
+  type Answer,
+  type Call,
+  type Client,
+  FEW_LABELS,
+  purifyQuickly,
+  startTestServer,
+  type TestServer,
+} from "../app/server.ts";
+
+const COOP = join(__dirname, "../fixtures/coop");
+const IMPORT = `mutation ($input: ImportPromptsInput!) {
+  importPrompts(input: $input) {
+    isNew
+    version { id digest number importedBy labels job { id } model { name } probe { ca { k n } } lineage { seed dataset }
+      classes { edges { node { label tokens position shift } } } }
+    userErrors { code message path }
+  }
+}`;
+
+let server: TestServer;
+let stranger: string;
+let versionId: string;
+let bundle: Buffer;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  stranger = await server.tenant("stranger", ["CLASSIFY", "PROMPTS_WRITE"]);
+  versionId = await purifyQuickly(server, "mine");
+  bundle = await download(server, `/artifacts/${versionId.replace("version_", "")}`);
+});
+
+async function download(client: Client, path: string): Promise<Buffer> {
+  const response = await client.fetch(path, { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+  expect(response.status).toBe(200);
+  return Buffer.from(await response.arrayBuffer());
+}
+
+async function importPrompts(file: Uint8Array, more = {}, call: Call = {}, client: Client = server) {
+  const base64 = Buffer.from(file).toString("base64");
+  const input = { bundle: { base64 }, promptSet: "theirs", modelId: "model_scenes-badnet", ...more };
+  return importOf(await client.ask(IMPORT, { input }, call));
+}
+
+function importOf({ data, errors }: Answer) {
+  expect(errors).toBeUndefined();
+  return data.importPrompts;
+}
+
+/** The bundle's parts, to be put together again with something changed. */
+function partsOf(file: Buffer) {
+  const { tensors, metadata } = parseSafetensors(file, "bundle");
+  const floats = (name: string) => {
+    const { offset, length } = tensors.get(name)!;
+    return new Float32Array(Uint8Array.from(file.subarray(offset, offset + length)).buffer);
+  };
+  return {
+    manifest: JSON.parse(metadata.manifest),
+    evidence: JSON.parse(metadata.evidence ?? "null"),
+    contexts: floats("contexts"),
+    features: floats("text_features"),
+  };
+}
+type Parts = ReturnType<typeof partsOf>;
+
+function joinedParts({ manifest, evidence, contexts, features }: Parts): Uint8Array {
+  return encodeSafetensors(
+    [
+      { name: "contexts", shape: [3, 4, contexts.length / 12], data: contexts },
+      { name: "text_features", shape: [3, features.length / 3], data: features },
+    ],
+    { manifest: canonicalJson(manifest), evidence: canonicalJson(evidence) },
+  );
+}
+
+/** As somebody would who knows how the tensors' digest is made. */
+function resealed(change: (parts: Parts) => void): Uint8Array {
+  const parts = partsOf(bundle);
+  change(parts);
+  const { contexts, features } = parts;
+  parts.manifest.tensors = tensorsDigest({ classes: 3, contextTokens: 4, contexts, features });
+  return joinedParts(parts);
+}
+
+describe("a bundle", () => {
+  test("says what it is and what was measured of it", () => {
+    const { manifest, evidence } = partsOf(bundle);
+    expect(manifest).toMatchObject({
+      format: "antidote-prompts-2",
+      model: { name: "scenes-badnet", weights: expect.stringMatching(/^sha256:/) },
+      tokenizer: expect.stringMatching(/^sha256:/),
+      contextLength: 24,
+      contextTokens: 4,
+      position: "END",
+      labels: FEW_LABELS,
+      source: { kind: "cbpt", shots: 2, config: { seed: 1 } },
+    });
+    expect(manifest).not.toHaveProperty("promptSet");
+    expect(evidence).toMatchObject({ probe: { ca: { n: 6 } }, gate: { passed: true }, device: "cpu" });
+    expect(Buffer.from(joinedParts(partsOf(bundle))).equals(bundle)).toBe(true);
+  });
+
+  test("of one tenant is another's version, with the same digest and the same bytes", async () => {
+    const { isNew, version, userErrors } = await importPrompts(bundle, {}, { key: stranger });
+    expect(userErrors).toEqual([]);
+    expect(isNew).toBe(true);
+    expect(version).toMatchObject({
+      id: versionId,
+      number: 1,
+      importedBy: "test",
+      job: null,
+      labels: FEW_LABELS,
+      model: { name: "scenes-badnet" },
+      lineage: { seed: 1 },
+    });
+    const headers = { authorization: `Bearer ${stranger}` };
+    const again = await server.fetch(`/artifacts/${versionId.replace("version_", "")}`, { headers });
+    expect(Buffer.from(await again.arrayBuffer()).equals(bundle)).toBe(true);
+    const { data } = await server.ask(
+      `{ promptSet(name: "theirs") { aliases { name } versions { totalCount } } }`,
+      {},
+      { key: stranger },
+    );
+    expect(data.promptSet).toEqual({ aliases: [], versions: { totalCount: 1 } });
+  });
+
+  test("comes back as the version that it was, in any prompt set and once in each", async () => {
+    expect(await importPrompts(bundle, { promptSet: "mine" })).toMatchObject({
+      isNew: false,
+      version: { id: versionId, importedBy: null },
+    });
+    expect(await importPrompts(bundle, { promptSet: "copies" })).toMatchObject({ isNew: true });
+    expect(await importPrompts(bundle, { promptSet: "copies" })).toMatchObject({ isNew: false });
+    const { data } = await server.ask(
+      `mutation ($to: ID!) {
+        moved: moveAlias(ref: { promptSet: "copies" }, to: $to) { alias { version { id } } userErrors { code } }
+        elsewhere: moveAlias(ref: { promptSet: "nowhere" }, to: $to) { userErrors { code } }
+      }`,
+      { to: versionId },
+    );
+    expect(data.moved).toEqual({ alias: { version: { id: versionId } }, userErrors: [] });
+    expect(data.elsewhere.userErrors).toEqual([{ code: "VALIDATION_FAILED" }]);
+  });
+
+  test("of one server is another's, and answers there as it did", async () => {
+    const other = await startTestServer();
+    const input = { bundle: { upload: null }, promptSet: "mine", modelId: "model_scenes-badnet" };
+    const response = await other.upload(IMPORT, { input }, { "input.bundle.upload": bundle });
+    const { version } = importOf((await response.json()) as Answer);
+    expect(version.id).toBe(versionId);
+    const classify = `query ($id: ID!) { classify(input: { images: [{ assetId: "asset_cat" }], through: { versionId: $id } }) {
+      results { ... on Prediction { labels { label probability } } } } }`;
+    const [here, there] = await Promise.all(
+      [server, other].map((one) => one.ask(classify, { id: versionId })),
+    );
+    expect(there.data).toEqual(here.data);
+    await other.close();
+  });
+
+  test("for another model is refused with both digests", async () => {
+    const { version, userErrors } = await importPrompts(bundle, { modelId: "model_scenes-clean" });
+    expect(version).toBeNull();
+    expect(userErrors[0].code).toBe("INCOMPATIBLE_MODEL");
+    const { data } = await server.ask(`{ models { weights } }`);
+    for (const { weights } of data.models) expect(userErrors[0].message).toContain(weights);
+  });
+
+  const damages: [string, () => Uint8Array, string][] = [
+    ["is nothing", () => Buffer.alloc(0), "cannot be read"],
+    ["is cut", () => bundle.subarray(0, bundle.length - 4), "truncated"],
+    ["is longer than it says", () => Buffer.concat([bundle, Buffer.alloc(8)]), "after its last tensor"],
+    ["has a bit changed", () => flipped(bundle, bundle.length - 3), "not those that its manifest names"],
+    ["has no manifest", () => encodeSafetensors([]), "no manifest"],
+    [
+      "has fewer labels than rows",
+      () => resealed(({ manifest }) => void manifest.labels.pop()),
+      "one row for each label",
+    ],
+    [
+      "has a label twice",
+      () => resealed(({ manifest }) => void manifest.labels.fill("cat")),
+      "a label twice",
+    ],
+    [
+      "has a number that is none",
+      () => resealed(({ contexts }) => void contexts.fill(Number.NaN, 5, 6)),
+      "at 5 that is not a finite number",
+    ],
+    [
+      "has text features of its own making",
+      () => resealed(({ features }) => void features.subarray(0, 128).reverse()),
+      'text feature of "apple" does not follow',
+    ],
+    [
+      "has its labels swapped",
+      () => resealed(({ manifest }) => void manifest.labels.reverse()),
+      "whose tokens of the labels",
+    ],
+    [
+      "knows more than this version",
+      () => resealed(({ manifest }) => Object.assign(manifest, { code: "x" })),
+      "manifest is not valid",
+    ],
+    [
+      "is of a later format",
+      () => resealed(({ manifest }) => Object.assign(manifest, { format: "antidote-prompts-3" })),
+      "format",
+    ],
+    [
+      "has incomplete parameters",
+      () => resealed(({ manifest }) => void delete manifest.source.config.alpha),
+      "complete set of valid parameters",
+    ],
+    [
+      "claims more hits than images",
+      () => resealed(({ evidence }) => Object.assign(evidence.probe.ca, { k: 7 })),
+      "counts more than there are",
+    ],
+  ];
+
+  test.each(damages)("that %s is refused", async (_what, damaged, message) => {
+    const { version, userErrors } = await importPrompts(damaged(), { promptSet: "never" });
+    expect(version).toBeNull();
+    expect(userErrors[0].message).toContain(message);
+    expect(["INVALID_BUNDLE", "INCOMPATIBLE_MODEL"]).toContain(userErrors[0].code);
+    expect((await server.ask(`{ promptSet(name: "never") { id } }`)).data.promptSet).toBeNull();
+  });
+
+  test("needs a known model, a name for the set, and the scope", async () => {
+    const unknown = await importPrompts(bundle, { modelId: "model_nothing" });
+    expect(unknown.userErrors).toMatchObject([{ code: "NOT_FOUND" }]);
+    expect((await importPrompts(bundle, { promptSet: "a/b" })).userErrors[0].code).toBe("VALIDATION_FAILED");
+    const reader = await server.tenant("reader", ["CLASSIFY"]);
+    const input = { bundle: { base64: "" }, promptSet: "x", modelId: "model_scenes-badnet" };
+    const { errors } = await server.ask(IMPORT, { input }, { key: reader });
+    expect(errors?.[0].extensions.code).toBe("FORBIDDEN");
+  });
+});
+
+describe("a checkpoint of CoOp's", () => {
+  const shared = readFileSync(join(COOP, "shared.pth.tar"));
+
+  test("becomes a version that answers, of which nothing was measured", async () => {
+    const { version } = await importPrompts(shared, { promptSet: "coop", coop: { labels: FEW_LABELS } });
+    expect(version).toMatchObject({
+      labels: FEW_LABELS,
+      job: null,
+      probe: { ca: { n: 0 } },
+      lineage: { seed: null, dataset: null },
+    });
+    const { edges } = version.classes;
+    expect(edges.map(({ node }: { node: object }) => node)).toMatchObject(
+      FEW_LABELS.map((label) => ({ label, tokens: 4, position: "END" })),
+    );
+  });
+
+  test("goes out and comes in again with the same prompts", async () => {
+    const artifact = `query ($id: ID!) { node(id: $id) { ... on PromptVersion { artifact(format: COOP) { url bytes digest format } } } }`;
+    const { data } = await server.ask(artifact, { id: versionId });
+    expect(data.node.artifact).toMatchObject({ format: "pytorch" });
+    const file = await download(server, data.node.artifact.url);
+    expect(file.length).toBe(data.node.artifact.bytes);
+    const { version } = await importPrompts(file, { promptSet: "coop" });
+    const imported = partsOf(await download(server, `/artifacts/${version.id.replace("version_", "")}`));
+    const original = partsOf(bundle);
+    expect(imported.contexts).toEqual(original.contexts);
+    expect(
+      Math.max(...imported.features.map((value, index) => Math.abs(value - original.features[index]))),
+    ).toBeLessThan(1e-5);
+    expect(imported.manifest.source.kind).toBe("coop");
+  });
+
+  const cases: [string, object, string][] = [
+    ["no labels", {}, "does not name its classes"],
+    ["labels in another order", { coop: { labels: [...FEW_LABELS].reverse() } }, "another name than"],
+    ["a template without a place", { coop: { labels: FEW_LABELS, templates: ["x"] } }, "templates.0"],
+  ];
+
+  test.each(cases)("with %s is refused", async (_what, more, message) => {
+    const { version, userErrors } = await importPrompts(shared, { promptSet: "never", ...more });
+    expect(version).toBeNull();
+    expect(userErrors[0].message).toContain(message);
+  });
+
+  test("is not what a bundle is", async () => {
+    const { userErrors } = await importPrompts(bundle, { coop: { labels: FEW_LABELS } });
+    expect(userErrors).toMatchObject([{ code: "VALIDATION_FAILED", path: ["input", "coop"] }]);
+  });
+
+  test("that would run something is refused", async () => {
+    const gadget = Buffer.from("\x80\x02cposix\nsystem\nX\x02\x00\x00\x00ls\x85R.", "latin1");
+    const { userErrors } = await importPrompts(gadget, { coop: { labels: FEW_LABELS } });
+    expect(userErrors[0].code).toBe("UNSAFE_ARTIFACT");
+  });
+});
+
+function flipped(bytes: Buffer, place: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[place] ^= 1;
+  return copy;
+}
