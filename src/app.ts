@@ -74,7 +74,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     device,
     threads: config.threads,
     images: { maxBytes: limits.imageBytes, maxPixels: limits.imagePixels, minSide: 1 },
-    capacity: 8 * limits.classifyImages,
+    // A request of the largest size finds room behind those that wait.
+    capacity: limits.waitingImages + limits.classifyImages,
+    longestWaitMilliseconds: limits.waitMilliseconds,
+    onBatch: (images) => metrics.batches.observe(images),
   });
   const queue = openQueue(config, {
     store,
@@ -86,7 +89,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     logger,
     handlersModule: options.handlersModule,
   });
-  const metrics = new Metrics(() => queue.counts());
+  const metrics = new Metrics({ jobs: () => queue.counts(), images: async () => serving.waitingImages() });
   const tenants = new Tenants({
     store,
     blobs,

@@ -27,8 +27,8 @@ const whole = (minimum: number, maximum: number, fallback: number) => {
   return z.coerce.number(message).int(message).min(minimum, message).max(maximum, message).default(fallback);
 };
 
-const megabytes = (maximum: number, fallback: number) =>
-  whole(1, maximum, fallback).transform((value) => value * MEGABYTE);
+const megabytes = (maximum: number, fallback: number, minimum = 1) =>
+  whole(minimum, maximum, fallback).transform((value) => value * MEGABYTE);
 
 const oneOf = <const Choice extends string>(choices: readonly Choice[], fallback: NoInfer<Choice>) =>
   z
@@ -90,6 +90,9 @@ const environment = z.object({
   MAX_IMAGE_MB: megabytes(256, 16),
   MAX_IMAGE_MEGAPIXELS: whole(1, 1000, 40).transform((value) => value * 1_000_000),
   MAX_CLASSIFY_IMAGES: whole(1, 4096, 256),
+  MAX_WAITING_IMAGES: whole(1, 1_000_000, 2048),
+  MAX_WAIT_MS: whole(1, 3_600_000, 2_000),
+  EMBEDDING_CACHE_MB: megabytes(65_536, 16, 0),
   MAX_DATASET_IMAGES: whole(1, 1_000_000, 20_000),
 });
 
@@ -105,6 +108,11 @@ export interface Limits {
   readonly imageBytes: number;
   readonly imagePixels: number;
   readonly classifyImages: number;
+  /** Images that may wait for a model beside those of one request, and how long they may be expected to. */
+  readonly waitingImages: number;
+  readonly waitMilliseconds: number;
+  /** What embeddings that were computed before may take; 0 keeps none. */
+  readonly embeddingCacheBytes: number;
   readonly datasetImages: number;
   /** Cost units that a tenant may spend in a minute; the cost of each field is in the schema. */
   readonly costPerMinute: number;
@@ -172,6 +180,9 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
       imageBytes: values.MAX_IMAGE_MB,
       imagePixels: values.MAX_IMAGE_MEGAPIXELS,
       classifyImages: values.MAX_CLASSIFY_IMAGES,
+      waitingImages: values.MAX_WAITING_IMAGES,
+      waitMilliseconds: values.MAX_WAIT_MS,
+      embeddingCacheBytes: values.EMBEDDING_CACHE_MB,
       datasetImages: values.MAX_DATASET_IMAGES,
       costPerMinute: values.RATE_LIMIT,
     },

@@ -1,4 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { registerEventLoopDelay } from "./event-loop-delay.ts";
+
+/** What is counted where it lies, asked at every reading. */
+export interface Counts {
+  /** Jobs that wait and run, by state. */
+  jobs(): Promise<Readonly<Record<string, number>>>;
+  /** Images that wait, by what for. */
+  images(): Promise<Readonly<Record<string, number>>>;
+}
 
 /** What Prometheus reads. No label names a tenant. */
 export class Metrics {
@@ -19,25 +28,45 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  /** Its sum is smaller than the images classified by what was shared or known. */
+  readonly batches = new Histogram({
+    name: "antidote_batch_images",
+    help: "Images that went through a model together.",
+    buckets: [1, 2, 4, 8, 16, 32, 64],
+    registers: [this.registry],
+  });
+
   readonly sockets = new Gauge({
     name: "antidote_websockets",
     help: "Open WebSocket connections.",
     registers: [this.registry],
   });
 
-  /** @param countJobs how many jobs wait and run, asked at every reading. */
-  constructor(countJobs: () => Promise<Readonly<Record<string, number>>>) {
+  constructor(counts: Counts) {
     collectDefaultMetrics({ register: this.registry });
+    registerEventLoopDelay(this.registry);
+    this.countAtReading("antidote_jobs", "Jobs that are not finished: waiting and running.", "state", () =>
+      // A queue that cannot be asked has no number; everything else is still told.
+      counts.jobs().catch(() => ({})),
+    );
+    this.countAtReading("antidote_waiting_images", "Images that wait, by stage.", "stage", counts.images);
+  }
+
+  private countAtReading<Label extends string>(
+    name: string,
+    help: string,
+    label: Label,
+    count: () => Promise<Readonly<Record<string, number>>>,
+  ): void {
     new Gauge({
-      name: "antidote_jobs",
-      help: "Jobs that are not finished: waiting and running.",
-      labelNames: ["state"] as const,
+      name,
+      help,
+      labelNames: [label],
       registers: [this.registry],
       async collect() {
-        // A queue that cannot be asked has no number; everything else is still told.
         this.reset();
-        for (const [state, count] of Object.entries(await countJobs().catch(() => ({}))))
-          this.set({ state }, count);
+        for (const [value, number] of Object.entries(await count()))
+          this.set({ [label]: value } as Record<Label, string>, number);
       },
     });
   }

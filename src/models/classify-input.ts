@@ -35,4 +35,11 @@ export class ClassifyInput {
       "A second set of prompts that scores the same embedding. By default the undefended templates, when a purified version answers.",
   })
   shadow?: Through;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      "Milliseconds from the arrival of the operation, up to an hour, after which the answer is of no use. Past it the operation fails with DEADLINE_EXCEEDED, and images that were not begun are not encoded.",
+  })
+  deadlineMs?: number;
 }

@@ -26,6 +26,7 @@ export class ClassifyResolver {
       topK: input.topK ?? 5,
       labels: input.labels ?? undefined,
       shadow: input.shadow ? throughChoice(input.shadow, "input", "shadow") : undefined,
+      deadlineMs: input.deadlineMs ?? undefined,
       signal,
     });
     return {

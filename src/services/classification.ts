@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import DataLoader from "dataloader";
 import { margin, type Scores, score, topK } from "../engine/clip/zero-shot.ts";
+import { abortable } from "../engine/runtime/abortable.ts";
 import { AppError } from "../errors.ts";
+import { Deadline } from "./deadline.ts";
+import type { EmbeddingCache } from "./embedding-cache.ts";
 import { type ImageProblemCode, type ImageSource, imageProblemOf, readImage } from "./image-source.ts";
-import type { LeastRecent } from "./least-recent.ts";
 import type { VersionRecord } from "./prompts.ts";
 import type { ModelRecord, ModelRegistry } from "./registry.ts";
 import type { SampleImages } from "./samples.ts";
@@ -18,6 +20,9 @@ export interface ClassifyRequest {
   readonly topK: number;
   readonly labels?: readonly string[];
   readonly shadow?: ThroughChoice;
+  /** Milliseconds from now after which nobody needs the answer. */
+  readonly deadlineMs?: number;
+  /** Aborted when the caller has gone. */
   readonly signal?: AbortSignal;
 }
 
@@ -57,8 +62,7 @@ interface ClassificationOptions {
   readonly samples: SampleImages;
   readonly through: ThroughResolver;
   readonly features: TextFeatures;
-  /** Embeddings of all tenants; each finds only those of its own images. */
-  readonly embeddings: LeastRecent<Float32Array>;
+  readonly embeddings: EmbeddingCache;
   readonly mostImages: number;
   readonly onImages: (answers: readonly ImageAnswer[]) => void;
 }
@@ -79,9 +83,21 @@ type Encoded =
 export class Classification {
   constructor(private readonly options: ClassificationOptions) {}
 
-  /** One broken image never fails the others; what concerns the whole request does. */
+  /**
+   * One broken image never fails the others; what concerns the whole request does: OVERLOADED at once when its images
+   * would wait too long, DEADLINE_EXCEEDED when the deadline passes. Work that has not begun by then is not begun.
+   */
   async classify(request: ClassifyRequest): Promise<ClassifyAnswer> {
     this.check(request);
+    const deadline = new Deadline(request.deadlineMs, request.signal);
+    try {
+      return await abortable(this.answer(request, deadline.signal), deadline.signal);
+    } finally {
+      deadline.end();
+    }
+  }
+
+  private async answer(request: ClassifyRequest, signal: AbortSignal): Promise<ClassifyAnswer> {
     // Uploads are received one after the other, so all are read at once, before anything else is waited for.
     const received = request.images.map((source) => this.receive(source));
     await Promise.all(received);
@@ -91,10 +107,11 @@ export class Classification {
     const record = await this.modelFor(through, request.model);
     const labels = labelsOf(through, request.labels);
     const model = await this.options.serving.model(record);
+    model.assertRoom(request.images.length);
     const main = await this.matrix(model, through, labels);
     const shadowThrough = await this.shadowOf(request.shadow, through, record);
     const shadow = shadowThrough && (await this.matrix(model, shadowThrough, labels));
-    const encoded = await this.encodeAll(model, record, await Promise.all(received), request.signal);
+    const encoded = await this.encodeAll(model, record, await Promise.all(received), signal);
     const scale = model.checkpoint.logitScale;
     const answers = encoded.map(
       (one): ImageAnswer =>
@@ -190,30 +207,33 @@ export class Classification {
     model: ServedModel,
     record: ModelRecord,
     images: readonly (Uint8Array | (ImageAnswer & { kind: "rejected" }))[],
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<Encoded[]> {
-    model.assertRoom(images.length);
-    const keyOf = (image: Uint8Array): string =>
-      `${this.options.tenant} ${record.weights} ${record.preprocessing} ${digest(image)}`;
     const loader = new DataLoader(
-      (different: readonly Uint8Array[]) =>
-        Promise.all(different.map((image) => this.encode(model, keyOf(image), image, signal))),
-      { cacheKeyFn: keyOf },
+      (different: readonly Digested[]) =>
+        Promise.all(different.map((image) => this.encode(model, record, image, signal))),
+      { cacheKeyFn: ({ digest }) => digest, maxBatchSize: this.options.mostImages },
     );
-    return Promise.all(images.map((image) => (image instanceof Uint8Array ? loader.load(image) : image)));
+    return Promise.all(
+      images.map((image) =>
+        image instanceof Uint8Array ? loader.load({ bytes: image, digest: digestOf(image) }) : image,
+      ),
+    );
   }
 
   private async encode(
     model: ServedModel,
-    key: string,
-    bytes: Uint8Array,
-    signal: AbortSignal | undefined,
+    record: ModelRecord,
+    { bytes, digest }: Digested,
+    signal: AbortSignal,
   ): Promise<Encoded> {
-    const known = this.options.embeddings.get(key);
+    const { tenant, embeddings } = this.options;
+    const key = `${record.weights} ${record.preprocessing} ${digest}`;
+    const known = embeddings.get(tenant, key);
     if (known) return { kind: "encoded", embedding: known, cached: true };
     try {
-      const fresh = await model.encode(bytes, signal);
-      this.options.embeddings.set(key, fresh.embedding);
+      const fresh = await model.encode(bytes, digest, signal);
+      embeddings.set(tenant, key, fresh.embedding);
       return { kind: "encoded", embedding: fresh.embedding, fresh, cached: false };
     } catch (error) {
       return asRejection(error);
@@ -221,7 +241,12 @@ export class Classification {
   }
 }
 
-const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("base64");
+interface Digested {
+  readonly bytes: Uint8Array;
+  readonly digest: string;
+}
+
+const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("base64");
 
 function asRejection(error: unknown): ImageAnswer & { kind: "rejected" } {
   const code = imageProblemOf(error);

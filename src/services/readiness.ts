@@ -5,6 +5,8 @@ import type { ModelRegistry } from "./registry.ts";
 import type { Serving } from "./serving.ts";
 
 const KEPT_MILLISECONDS = 10_000;
+/** In place of a digest: it is shared with no request. */
+const PROBE = "readiness";
 
 /** Whether the server can answer: the store does, each time; and a grey image goes all the way through a model, at most every ten seconds. */
 export class Readiness {
@@ -38,6 +40,6 @@ export class Readiness {
     const image = await sharp({ create: { width: 8, height: 8, channels: 3, background: grey } })
       .png()
       .toBuffer();
-    await (await this.serving.model(model)).encode(image);
+    await (await this.serving.model(model)).encode(image, PROBE);
   }
 }

@@ -3,12 +3,14 @@ import { type Checkpoint, openCheckpoint } from "../engine/clip/checkpoint.ts";
 import type { ImageLimits } from "../engine/clip/decoding.ts";
 import { imageProgram } from "../engine/clip/programs.ts";
 import { zeroShotMatrix } from "../engine/clip/zero-shot.ts";
-import { float32 } from "../engine/onnx/tensor.ts";
 import type { Device } from "../engine/runtime/device.ts";
 import { entryPoint } from "../engine/runtime/entry-point.ts";
 import { MicroBatcher } from "../engine/runtime/micro-batcher.ts";
 import type { Program } from "../engine/runtime/program.ts";
+import type { RoomBounds } from "../engine/runtime/room.ts";
 import type { Session } from "../engine/runtime/session.ts";
+import { SharedWork } from "../engine/runtime/shared-work.ts";
+import { usefulThreads } from "../engine/runtime/useful-threads.ts";
 import { WorkerPool } from "../engine/runtime/worker-pool.ts";
 import { openWorkerSession } from "../engine/runtime/worker-session.ts";
 import { AppError } from "../errors.ts";
@@ -16,12 +18,12 @@ import { digestOf } from "./canonical.ts";
 import { LeastRecent } from "./least-recent.ts";
 import type { ModelRecord } from "./registry.ts";
 
-export interface ServingOptions {
+/** The bounds are those of the images that wait to be decoded, and of those that wait for one model. */
+export interface ServingOptions extends RoomBounds {
   readonly device: Device;
   readonly threads: number;
   readonly images: ImageLimits;
-  /** Most images that may wait for a model. */
-  readonly capacity: number;
+  readonly onBatch: (images: number) => void;
 }
 
 /** An image's normalised embedding [D], and how it came about; times in milliseconds. */
@@ -36,17 +38,20 @@ export interface EncodedImage {
 type ImageTasks = typeof import("../engine/clip/image-tasks.ts");
 
 const LARGEST_BATCH = 64;
+/** Longer batches are no faster for each image, and whoever comes next waits for them. */
+const LONGEST_BATCH_MILLISECONDS = 200;
 const MATRICES_KEPT = 64;
 
 /** The models in memory. One is loaded once, by the first image that needs it, however many ask at the same time. */
 export class Serving {
   private readonly models = new Map<string, Promise<ServedModel>>();
+  private readonly opened = new Set<ServedModel>();
   private readonly pool: WorkerPool<ImageTasks>;
 
   constructor(private readonly options: ServingOptions) {
     this.pool = new WorkerPool<ImageTasks>(entryPoint(import.meta.url, "../engine/clip/image-tasks"), {
+      ...options,
       size: Math.max(1, Math.min(options.threads, 8)),
-      capacity: options.capacity,
     });
   }
 
@@ -59,8 +64,17 @@ export class Serving {
     if (known) return known;
     const opening = ServedModel.open(record, this.pool, this.options);
     this.models.set(key, opening);
-    opening.catch(() => this.models.delete(key));
+    opening.then(
+      (model) => this.opened.add(model),
+      () => this.models.delete(key),
+    );
     return opening;
+  }
+
+  /** How many images wait: to be decoded, and for a model. */
+  waitingImages(): { decode: number; encode: number } {
+    const encode = [...this.opened].reduce((sum, { waitingImages }) => sum + waitingImages, 0);
+    return { decode: this.pool.waitingTasks, encode };
   }
 
   isLoaded(record: ModelRecord): boolean {
@@ -70,6 +84,7 @@ export class Serving {
   async close(): Promise<void> {
     const opened = await Promise.allSettled(this.models.values());
     this.models.clear();
+    this.opened.clear();
     await Promise.all(
       opened.map((model) => (model.status === "fulfilled" ? model.value.close() : undefined)),
     );
@@ -83,6 +98,7 @@ const keyOf = ({ folder, weights, preprocessing }: ModelRecord): string =>
 /** A model that answers: its image encoder in a worker thread, and the text matrices that were asked for. */
 export class ServedModel {
   private readonly batcher: MicroBatcher<Float32Array, Float32Array>;
+  private readonly underWay = new SharedWork<EncodedImage>();
   private readonly matrices = new LeastRecent<Promise<Float32Array>>(MATRICES_KEPT);
 
   private constructor(
@@ -94,7 +110,9 @@ export class ServedModel {
     this.batcher = new MicroBatcher({
       run: (batch) => this.encodeBatch(batch),
       maximumBatch: LARGEST_BATCH,
+      longestBatchMilliseconds: LONGEST_BATCH_MILLISECONDS,
       capacity: options.capacity,
+      longestWaitMilliseconds: options.longestWaitMilliseconds,
     });
   }
 
@@ -110,30 +128,34 @@ export class ServedModel {
         "INCOMPATIBLE_MODEL",
         `The ${prepared ? "weights" : "preprocessing"} of model "${record.name}" changed after it was registered. Register it again.`,
       );
-    const session = await openWorkerSession(imageProgram(checkpoint, { batch: "dynamic" }), options);
+    const program = imageProgram(checkpoint, { batch: "dynamic" });
+    const threads = usefulThreads(program, options.threads);
+    const session = await openWorkerSession(program, { device: options.device, threads });
     return new ServedModel(checkpoint, session, pool, options);
+  }
+
+  get waitingImages(): number {
+    return this.batcher.waitingItems;
   }
 
   /** Throws OVERLOADED when so many images more would not be taken. */
   assertRoom(images: number): void {
     this.batcher.assertRoom(images);
+    this.pool.assertRoom(images);
   }
 
-  /** Fails with the image's own problem, or with OVERLOADED. */
-  async encode(bytes: Uint8Array, signal?: AbortSignal): Promise<EncodedImage> {
-    const start = performance.now();
-    const { preprocessing } = this.checkpoint;
-    const image = { bytes, limits: this.options.images, preprocessing };
-    const pixels = await this.pool.run("prepareImage", image, { signal });
-    const preprocessMs = performance.now() - start;
-    const [result] = await this.batcher.submit([pixels], signal);
-    return {
-      embedding: result.value,
-      preprocessMs,
-      queueMs: result.queueMilliseconds,
-      inferMs: result.runMilliseconds,
-      batchSize: result.batchSize,
-    };
+  /**
+   * The embedding of an encoded image. The same image is encoded once for all who ask for it at the same time, of
+   * whatever tenant, and each sees the time that it waited itself. Fails with the image's own problem, with OVERLOADED,
+   * or with the signal's reason; what nobody waits for any more leaves the queues.
+   *
+   * @param digest of the bytes.
+   */
+  async encode(bytes: Uint8Array, digest: string, signal?: AbortSignal): Promise<EncodedImage> {
+    const begin = performance.now();
+    const joined = this.underWay.has(digest);
+    const image = await this.underWay.join(digest, (abandoned) => this.encodeAlone(bytes, abandoned), signal);
+    return joined ? asSeenFor(performance.now() - begin, image) : image;
   }
 
   /** The undefended text matrix [C, D] of labels through templates. */
@@ -162,18 +184,38 @@ export class ServedModel {
     return openWorkerSession(program, { device, threads });
   };
 
-  private async encodeBatch(batch: readonly Float32Array[]): Promise<Float32Array[]> {
+  private async encodeAlone(bytes: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
+    const start = performance.now();
+    const { preprocessing } = this.checkpoint;
+    const image = { bytes, limits: this.options.images, preprocessing };
+    const pixels = await this.pool.run("prepareImage", image, { signal });
+    const preprocessMs = performance.now() - start;
+    const [result] = await this.batcher.submit([pixels], signal);
+    return {
+      embedding: result.value,
+      preprocessMs,
+      queueMs: result.queueMilliseconds,
+      inferMs: result.runMilliseconds,
+      batchSize: result.batchSize,
+    };
+  }
+
+  private async encodeBatch(parts: readonly Float32Array[]): Promise<Float32Array[]> {
+    this.options.onBatch(parts.length);
     const { height, width } = this.checkpoint.architecture.image.imageSize;
-    const size = 3 * height * width;
-    const pixels = new Float32Array(batch.length * size);
-    batch.forEach((image, index) => {
-      pixels.set(image, index * size);
-    });
-    const feeds = { pixels: float32([batch.length, 3, height, width], pixels) };
-    const { embedding } = await this.session.run(feeds, ["embedding"], { giveFeeds: true });
+    const pixels = { type: "float32", shape: [parts.length, 3, height, width], parts } as const;
+    const { embedding } = await this.session.run({ pixels }, ["embedding"], { giveFeeds: true });
     const depth = this.checkpoint.architecture.embeddingWidth;
-    return batch.map((_, index) =>
+    return parts.map((_, index) =>
       (embedding.data as Float32Array).slice(index * depth, (index + 1) * depth),
     );
   }
+}
+
+/** Of work that somebody else had begun, only what was done while the caller waited: the latest of it. */
+function asSeenFor(milliseconds: number, image: EncodedImage): EncodedImage {
+  const inferMs = Math.min(image.inferMs, milliseconds);
+  const queueMs = Math.min(image.queueMs, milliseconds - inferMs);
+  const preprocessMs = Math.min(image.preprocessMs, milliseconds - inferMs - queueMs);
+  return { ...image, inferMs, queueMs, preprocessMs };
 }

@@ -6,12 +6,12 @@ import { PromptImports } from "./bundles/import-prompts.ts";
 import { Classification, type ImageAnswer } from "./classification.ts";
 import { type DatasetLimits, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
+import { EmbeddingCache } from "./embedding-cache.ts";
 import type { Estimates } from "./estimates.ts";
 import { Evaluations } from "./evaluations.ts";
 import { ImplantPlanner } from "./implant-planner.ts";
 import { JobPlanner } from "./job-planner.ts";
 import { TenantJobs } from "./jobs.ts";
-import { LeastRecent } from "./least-recent.ts";
 import { Prompts, type VersionRecord } from "./prompts.ts";
 import type { ModelRegistry } from "./registry.ts";
 import type { SampleImages } from "./samples.ts";
@@ -44,21 +44,20 @@ export interface TenantServices {
   readonly estimates: Estimates;
   readonly serving: Serving;
   readonly samples: SampleImages;
-  readonly limits: DatasetLimits & { readonly classifyImages: number };
+  readonly limits: DatasetLimits & { readonly classifyImages: number; readonly embeddingCacheBytes: number };
   /** Whether operators may have poisoned models made. */
   readonly attacksAllowed: boolean;
   readonly onImages: (answers: readonly ImageAnswer[]) => void;
 }
 
-const EMBEDDINGS_KEPT = 8192;
-
 /** Opens tenants, each once. Models, worker threads and caches are shared; data is not. */
 export class Tenants {
   private readonly opened = new Map<string, Tenant>();
-  private readonly embeddings = new LeastRecent<Float32Array>(EMBEDDINGS_KEPT);
+  private readonly embeddings: EmbeddingCache;
   private readonly features: TextFeatures;
 
   constructor(private readonly services: TenantServices) {
+    this.embeddings = new EmbeddingCache(services.limits.embeddingCacheBytes);
     this.features = new TextFeatures(services.blobs);
   }
 

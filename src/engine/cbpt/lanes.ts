@@ -2,14 +2,13 @@ import { costOf } from "../onnx/cost.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Program } from "../runtime/program.ts";
 import { openSession, type Session, type SessionOptions, type Tensors } from "../runtime/session.ts";
+import { usefulThreads } from "../runtime/useful-threads.ts";
 import { openWorkerSession } from "../runtime/worker-session.ts";
 
 /** More copies of a model than this would take more memory than they are worth. */
 const MOST_LANES = 4;
 /** What one more copy may take, in weights and in values. */
 const COPY_BYTES = 2 ** 27;
-/** Operations of a run below which more threads than one wait for each other longer than they compute. */
-const SHORT_FLOPS = 1e9;
 
 /** Most sessions of one program side by side: one per thread on a CPU, one on a GPU. */
 export const laneCount = ({ device, threads }: SessionOptions): number =>
@@ -20,9 +19,6 @@ function isLight({ graph }: Program): boolean {
   const { weightBytes, peakActivationBytes } = costOf(graph);
   return weightBytes + peakActivationBytes <= COPY_BYTES;
 }
-
-/** Whether a run is so short that one thread makes it sooner than several: the tuning of a few small prompts. */
-const isShort = ({ graph }: Program): boolean => costOf(graph).flops < SHORT_FLOPS;
 
 /**
  * Equal sessions of one light program, side by side. Many small runs on one thread each are faster than few large ones
@@ -42,7 +38,7 @@ export class Lanes {
   static async open(program: Program, options: SessionOptions, abreast: boolean): Promise<Lanes> {
     const count = abreast && isLight(program) ? laneCount(options) : 1;
     if (count === 1) {
-      const threads = isShort(program) ? 1 : options.threads;
+      const threads = usefulThreads(program, options.threads);
       return new Lanes([await openSession(program, { ...options, threads })]);
     }
     const each = { ...options, threads: Math.floor(options.threads / count) };

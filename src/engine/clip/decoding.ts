@@ -1,5 +1,6 @@
 import sharp from "sharp";
 import { AppError, type ErrorCode } from "../../errors.ts";
+import { jpegComponents } from "./jpeg-header.ts";
 
 /** A decoded image: interleaved red, green and blue bytes, row by row from the top. */
 export interface RgbImage {
@@ -41,6 +42,7 @@ type Format = "jpeg" | "png" | "webp";
 
 /** Seconds; a small file can be made to keep a decoder busy for long. */
 const LONGEST_DECODING = 30;
+const OPTIONS = { ignoreIcc: true, failOn: "error", pages: 1 } as const;
 
 /**
  * Decodes a JPEG, PNG or WebP as PIL's `convert("RGB")` does: grey is repeated, alpha is dropped without blending,
@@ -58,18 +60,17 @@ export async function decodeImage(
   }
   const format = recogniseFormat(bytes);
   if (!format) throw new ImageError("UNSUPPORTED_TYPE", "The image is not a JPEG, PNG or WebP.");
-  const options = { limitInputPixels: false, ignoreIcc: true, failOn: "error", pages: 1 } as const;
-  const { width, height, space } = await decoded(format, () => sharp(bytes, options).metadata());
-  checkSize({ width, height }, limits);
-  if (space === "cmyk") {
-    throw new ImageError("UNSUPPORTED_TYPE", "The image is in CMYK colours. Convert it to RGB.");
-  }
-  const { data, info } = await decoded(format, () =>
-    sharp(bytes, { ...options, limitInputPixels: limits.maxPixels })
-      .timeout({ seconds: LONGEST_DECODING })
-      .raw()
-      .toBuffer({ resolveWithObject: true }),
-  );
+  if (format === "jpeg" && jpegComponents(bytes) !== 3 && jpegComponents(bytes) !== 1)
+    await explain(bytes, format, limits);
+  const { data, info } = await sharp(bytes, { ...OPTIONS, limitInputPixels: limits.maxPixels })
+    .timeout({ seconds: LONGEST_DECODING })
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch(async () => {
+      await explain(bytes, format, limits);
+      throw undecodable(format);
+    });
+  checkSize(info, limits);
   return {
     width: info.width,
     height: info.height,
@@ -77,14 +78,21 @@ export async function decodeImage(
   };
 }
 
-/** Runs a step of the decoder, which fails in its own words. */
-async function decoded<Result>(format: Format, step: () => Promise<Result>): Promise<Result> {
-  try {
-    return await step();
-  } catch {
-    const name = { jpeg: "JPEG", png: "PNG", webp: "WebP" }[format];
-    throw new ImageError("UNDECODABLE", `The ${name} is damaged or incomplete. Export it again.`, { format });
-  }
+/** Throws what the image's header tells is wrong with it, if anything. The decoder fails in its own words. */
+async function explain(bytes: Uint8Array, format: Format, limits: ImageLimits): Promise<void> {
+  const header = await sharp(bytes, { ...OPTIONS, limitInputPixels: false })
+    .metadata()
+    .catch(() => {
+      throw undecodable(format);
+    });
+  checkSize(header, limits);
+  if (header.space === "cmyk")
+    throw new ImageError("UNSUPPORTED_TYPE", "The image is in CMYK colours. Convert it to RGB.");
+}
+
+function undecodable(format: Format): ImageError {
+  const name = { jpeg: "JPEG", png: "PNG", webp: "WebP" }[format];
+  return new ImageError("UNDECODABLE", `The ${name} is damaged or incomplete. Export it again.`, { format });
 }
 
 function recogniseFormat(bytes: Uint8Array): Format | undefined {

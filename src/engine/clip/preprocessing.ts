@@ -69,6 +69,9 @@ function centreWindow(resized: ImageSize, { size, cropRounding }: Preprocessing)
   };
 }
 
+/** The values of a byte in [0, 1]. */
+const UNIT = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
+
 /** Interleaved bytes to planes of [0, 1], centred on the filling where the window is smaller than the size. */
 function toPlanes(pixels: Uint8Array, window: Window, size: ImageSize, fill: number): Float32Array {
   const plane = size.height * size.width;
@@ -76,12 +79,12 @@ function toPlanes(pixels: Uint8Array, window: Window, size: ImageSize, fill: num
   const top = (size.height - window.height) >> 1;
   const left = (size.width - window.width) >> 1;
   for (let row = 0; row < window.height; row++) {
-    for (let column = 0; column < window.width; column++) {
-      const from = 3 * (row * window.width + column);
-      const to = (top + row) * size.width + left + column;
-      for (let channel = 0; channel < 3; channel++) {
-        planes[channel * plane + to] = pixels[from + channel]! / 255;
-      }
+    let from = 3 * row * window.width;
+    let to = (top + row) * size.width + left;
+    for (const end = to + window.width; to < end; to++, from += 3) {
+      planes[to] = UNIT[pixels[from]!]!;
+      planes[plane + to] = UNIT[pixels[from + 1]!]!;
+      planes[2 * plane + to] = UNIT[pixels[from + 2]!]!;
     }
   }
   return planes;

@@ -44,9 +44,15 @@ export function resampleWindow(
   const down = taps(image.height, resized.height, window.top, window.height, filter);
   const top = Math.min(...ends(down).tops);
   const rows = Math.max(...ends(down).bottoms) - top;
-  const narrow = resampleRows(image, across, top, rows);
-  return resampleColumns(narrow, window.width, down, top);
+  const narrow = isWhole(window.width, image.width, across)
+    ? image.data.subarray(top * image.width * CHANNELS, (top + rows) * image.width * CHANNELS)
+    : resampleRows(image, across, top, rows);
+  return isWhole(window.height, rows, down) ? narrow : resampleColumns(narrow, window.width, down, top);
 }
+
+/** Whether a side keeps its size, whole: each position then takes one pixel as it is. */
+const isWhole = (length: number, inputLength: number, { count }: Taps): boolean =>
+  length === inputLength && count.every((taps) => taps === 1);
 
 function ends({ first, count }: Taps): { tops: number[]; bottoms: number[] } {
   const tops = Array.from(first);
@@ -81,9 +87,16 @@ function taps(inputSize: number, outputSize: number, start: number, length: numb
     const weights = Array.from({ length: count }, (_, tap) =>
       value((tap + first - centre + 0.5) * (1 / stretch)),
     );
-    result.first[index] = first;
-    result.count[index] = count;
-    result.weights.set(fixedPoint(weights), index * stride);
+    const fixed = fixedPoint(weights);
+    // Pixels whose weight is zero need not be read; where nothing is enlarged or shrunk, one is left.
+    const begin = Math.max(
+      0,
+      fixed.findIndex((weight) => weight !== 0),
+    );
+    const end = 1 + fixed.findLastIndex((weight) => weight !== 0);
+    result.first[index] = first + begin;
+    result.count[index] = end - begin;
+    result.weights.set(fixed.slice(begin, end), index * stride);
   }
   return result;
 }

@@ -1,12 +1,13 @@
-import { AppError } from "../../errors.ts";
+import { overloaded, Room, type RoomBounds } from "./room.ts";
 
-export interface MicroBatcherOptions<In, Out> {
+/** `capacity` is at least the largest request. */
+export interface MicroBatcherOptions<In, Out> extends RoomBounds {
   /** Computes a batch: one result for each item, in order. Called again only when it is done. */
   readonly run: (batch: readonly In[]) => Promise<readonly Out[]>;
   /** Most items of one batch. */
   readonly maximumBatch: number;
-  /** Most items that may wait; at least the largest request. */
-  readonly capacity: number;
+  /** A batch has so few items that it takes about this long: whoever comes next waits for it. Any size when absent. */
+  readonly longestBatchMilliseconds?: number;
 }
 
 /** One item's result, and how it came about. */
@@ -25,21 +26,25 @@ interface WaitingItem<In, Out> {
   reject(error: unknown): void;
 }
 
-/** What a refused caller is told to wait before any batch was measured. */
-const FIRST_GUESS_MILLISECONDS = 1_000;
-
 /**
  * Gathers the items of all requests into batches for a device that computes one at a time: a batch leaves as soon as
  * the device is free, with everything that has come by then, up to its largest size. The queue is bounded.
  */
 export class MicroBatcher<In, Out> {
   private readonly waiting = new Set<WaitingItem<In, Out>>();
+  private readonly room: Room;
   private busy = false;
   private closed = false;
-  private batchMilliseconds = FIRST_GUESS_MILLISECONDS;
   private drained: () => void = () => {};
 
-  constructor(private readonly options: MicroBatcherOptions<In, Out>) {}
+  constructor(private readonly options: MicroBatcherOptions<In, Out>) {
+    this.room = new Room(options, "images");
+  }
+
+  /** How many items wait for the device. */
+  get waitingItems(): number {
+    return this.waiting.size;
+  }
 
   /**
    * The results of a request's items, in order. All are admitted or none: OVERLOADED, at once, past the bound.
@@ -47,21 +52,20 @@ export class MicroBatcher<In, Out> {
    */
   async submit(items: readonly In[], signal?: AbortSignal): Promise<Batched<Out>[]> {
     signal?.throwIfAborted();
-    this.assertRoom(items.length);
+    this.assertOpen();
+    this.room.assertSpace(this.waiting.size, items.length);
     const results = items.map((item) => this.enqueue(item, signal));
     this.schedule();
     return Promise.all(results);
   }
 
-  /** Throws OVERLOADED when so many more items would not be admitted: ask before costly preparation. */
+  /**
+   * Throws OVERLOADED when so many more items would not be admitted, or would wait too long: ask once for a request,
+   * before costly preparation.
+   */
   assertRoom(count: number): void {
-    const { capacity, maximumBatch } = this.options;
-    if (!this.closed && this.waiting.size + count <= capacity) return;
-    const batchesAhead = Math.ceil((this.waiting.size + 1) / maximumBatch);
-    const what = this.closed ? "The server is stopping" : `${this.waiting.size} images wait already`;
-    throw new AppError("OVERLOADED", `${what}. Send the request again later.`, {
-      retryAfterMs: Math.ceil(batchesAhead * this.batchMilliseconds),
-    });
+    this.assertOpen();
+    this.room.assertTimely(this.waiting.size, count);
   }
 
   /** Refuses new items and resolves once those it has are computed. */
@@ -71,6 +75,10 @@ export class MicroBatcher<In, Out> {
     await new Promise<void>((resolve) => {
       this.drained = resolve;
     });
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw overloaded("The server is stopping");
   }
 
   private enqueue(item: In, signal: AbortSignal | undefined): Promise<Batched<Out>> {
@@ -83,8 +91,9 @@ export class MicroBatcher<In, Out> {
         reject(signal?.reason);
       };
     });
-    signal?.addEventListener("abort", abort);
-    return result.finally(() => signal?.removeEventListener("abort", abort));
+    if (!signal) return result;
+    signal.addEventListener("abort", abort);
+    return result.finally(() => signal.removeEventListener("abort", abort));
   }
 
   private schedule(): void {
@@ -101,9 +110,22 @@ export class MicroBatcher<In, Out> {
   }
 
   private take(): WaitingItem<In, Out>[] {
-    const batch = [...this.waiting].slice(0, this.options.maximumBatch);
-    for (const entry of batch) this.waiting.delete(entry);
+    const most = this.largestBatch();
+    const batch: WaitingItem<In, Out>[] = [];
+    for (const entry of this.waiting) {
+      if (batch.length === most) break;
+      this.waiting.delete(entry);
+      batch.push(entry);
+    }
     return batch;
+  }
+
+  /** Before anything was measured, a single item tells how long one takes. */
+  private largestBatch(): number {
+    const { maximumBatch, longestBatchMilliseconds } = this.options;
+    if (longestBatchMilliseconds === undefined) return maximumBatch;
+    const timely = Math.floor(longestBatchMilliseconds / (this.room.pace ?? longestBatchMilliseconds));
+    return Math.max(1, Math.min(maximumBatch, timely));
   }
 
   private async runBatch(batch: readonly WaitingItem<In, Out>[]): Promise<void> {
@@ -111,7 +133,7 @@ export class MicroBatcher<In, Out> {
     try {
       const values = await this.options.run(batch.map(({ item }) => item));
       const runMilliseconds = performance.now() - leftAt;
-      this.batchMilliseconds = runMilliseconds;
+      this.room.measured(batch.length, runMilliseconds);
       batch.forEach(({ arrivedAt, resolve }, index) => {
         const queueMilliseconds = leftAt - arrivedAt;
         resolve({ value: values[index], queueMilliseconds, runMilliseconds, batchSize: batch.length });

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import * as onnxruntime from "onnxruntime-node";
 import { AppError } from "../../errors.ts";
-import type { ElementType } from "../onnx/graph.ts";
+import type { ElementType, Shape } from "../onnx/graph.ts";
 import type { Tensor, TensorData } from "../onnx/tensor.ts";
 import type { Device } from "./device.ts";
 import { encodeProgram, type Program } from "./program.ts";
@@ -19,10 +19,19 @@ export interface RunOptions {
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 
+/** A tensor whose data comes in parts of one length, one after the other: the items of a batch, put together where it runs. */
+export interface StackedTensor {
+  readonly type: "float32";
+  readonly shape: Shape;
+  readonly parts: readonly Float32Array[];
+}
+
+export type Feeds = Readonly<Record<string, Tensor | StackedTensor>>;
+
 /** A compiled program. Runs of one session are made one after the other. */
 export interface Session {
   /** Feeds every input by name; gives the outputs named in `fetches`, or all. The feeds stay the caller's, unless given. */
-  run(feeds: Tensors, fetches?: readonly string[], options?: RunOptions): Promise<Record<string, Tensor>>;
+  run(feeds: Feeds, fetches?: readonly string[], options?: RunOptions): Promise<Record<string, Tensor>>;
   /** Frees the memory, after the runs that are under way. */
   close(): Promise<void>;
 }
@@ -75,7 +84,7 @@ class DirectSession implements Session {
     private readonly session: onnxruntime.InferenceSession,
   ) {}
 
-  run(feeds: Tensors, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
+  run(feeds: Feeds, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
     const run = this.perform(feeds, fetches);
     this.last = run.catch(() => {});
     return run;
@@ -86,7 +95,7 @@ class DirectSession implements Session {
     await this.session.release();
   }
 
-  private async perform(feeds: Tensors, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
+  private async perform(feeds: Feeds, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
     const inputs = mapValues(feeds, toRuntime);
     try {
       const outputs = await (fetches ? this.session.run(inputs, fetches) : this.session.run(inputs));
@@ -97,8 +106,18 @@ class DirectSession implements Session {
   }
 }
 
-function toRuntime({ type, data, shape }: Tensor): onnxruntime.Tensor {
-  return new onnxruntime.Tensor(type as "float32", data as Float32Array, [...shape]);
+function toRuntime(feed: Tensor | StackedTensor): onnxruntime.Tensor {
+  const data = "parts" in feed ? joined(feed.parts) : feed.data;
+  return new onnxruntime.Tensor(feed.type as "float32", data as Float32Array, [...feed.shape]);
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0];
+  const whole = new Float32Array(parts.length * parts[0].length);
+  parts.forEach((part, index) => {
+    whole.set(part, index * part.length);
+  });
+  return whole;
 }
 
 function fromRuntime(value: onnxruntime.OnnxValue): Tensor {

@@ -1,5 +1,5 @@
-import { AppError } from "../../errors.ts";
 import { entryPoint } from "./entry-point.ts";
+import { overloaded, Room, type RoomBounds } from "./room.ts";
 import { WorkerChannel } from "./worker-channel.ts";
 
 export interface PoolCall {
@@ -10,11 +10,10 @@ export interface PoolCall {
 /** A module of tasks: each takes plain data and gives plain data, at once or later. */
 export type Tasks = Readonly<Record<string, (input: never) => unknown>>;
 
-export interface WorkerPoolOptions {
+/** The bounds are those of the tasks that wait. */
+export interface WorkerPoolOptions extends RoomBounds {
   /** Number of threads; each performs one task at a time. */
   readonly size: number;
-  /** How many tasks may wait; one more is refused. */
-  readonly capacity: number;
 }
 
 export interface TaskOptions {
@@ -27,8 +26,6 @@ export interface TaskOptions {
 interface WaitingTask {
   perform(channel: WorkerChannel): Promise<void>;
 }
-
-const RETRY_AFTER_MILLISECONDS = 1_000;
 
 /**
  * A few worker threads for short work such as decoding images, so that it does not hold up the event loop:
@@ -43,6 +40,7 @@ export class WorkerPool<T extends Tasks> {
   private readonly channels: readonly WorkerChannel[];
   private readonly waiting = new Set<WaitingTask>();
   private readonly underWay = new Set<Promise<void>>();
+  private readonly room: Room;
   private closed = false;
 
   /** @param module the compiled module of the tasks. */
@@ -53,6 +51,12 @@ export class WorkerPool<T extends Tasks> {
     const entry = entryPoint(import.meta.url, "pool-worker");
     this.channels = Array.from({ length: options.size }, () => new WorkerChannel(entry, module.href));
     this.idle = [...this.channels];
+    this.room = new Room(options, "tasks");
+  }
+
+  /** How many tasks wait for a thread. */
+  get waitingTasks(): number {
+    return this.waiting.size;
   }
 
   /** Throws OVERLOADED, at once, when as many tasks wait as may. */
@@ -62,14 +66,17 @@ export class WorkerPool<T extends Tasks> {
     { transfer, signal }: TaskOptions = {},
   ): Promise<Awaited<ReturnType<T[Name]>>> {
     signal?.throwIfAborted();
-    this.assertRoom();
+    this.assertOpen();
+    this.room.assertSpace(this.waiting.size, this.idle.length > 0 ? 0 : 1);
     return new Promise<Awaited<ReturnType<T[Name]>>>((resolve, reject) => {
       const task: WaitingTask = {
         perform: async (channel) => {
           const call: PoolCall = { name, input };
+          const begin = performance.now();
           await channel
             .call(call, transfer)
             .then((value) => resolve(value as Awaited<ReturnType<T[Name]>>), reject);
+          this.room.measured(this.options.size, performance.now() - begin);
           signal?.removeEventListener("abort", abort);
         },
       };
@@ -83,11 +90,22 @@ export class WorkerPool<T extends Tasks> {
     });
   }
 
+  /** Throws OVERLOADED when so many more tasks would not be taken, or would wait too long: ask once, before the first. */
+  assertRoom(count: number): void {
+    this.assertOpen();
+    // What finds an idle thread does not wait.
+    this.room.assertTimely(this.waiting.size, Math.max(0, count - this.idle.length));
+  }
+
   /** Refuses new tasks, finishes those it has, and ends the threads. */
   async close(): Promise<void> {
     this.closed = true;
     while (this.underWay.size > 0) await Promise.all(this.underWay);
     await Promise.all(this.channels.map((channel) => channel.close()));
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw overloaded("The server is stopping");
   }
 
   private dispatch(): void {
@@ -102,14 +120,5 @@ export class WorkerPool<T extends Tasks> {
       });
       this.underWay.add(done);
     }
-  }
-
-  private assertRoom(): void {
-    const { capacity } = this.options;
-    if (!this.closed && (this.idle.length > 0 || this.waiting.size < capacity)) return;
-    const what = this.closed ? "The server is stopping" : `${capacity} tasks wait already`;
-    throw new AppError("OVERLOADED", `${what}. Send the request again later.`, {
-      retryAfterMs: RETRY_AFTER_MILLISECONDS,
-    });
   }
 }

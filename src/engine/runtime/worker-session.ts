@@ -1,7 +1,7 @@
 import type { Tensor } from "../onnx/tensor.ts";
 import { entryPoint } from "./entry-point.ts";
 import { encodeProgram, type Program } from "./program.ts";
-import type { RunOptions, Session, SessionOptions, Tensors } from "./session.ts";
+import type { Feeds, RunOptions, Session, SessionOptions, StackedTensor } from "./session.ts";
 import { WorkerChannel } from "./worker-channel.ts";
 import { buffersIn } from "./worker-messages.ts";
 
@@ -15,7 +15,7 @@ export interface SessionWorkerData {
 export type SessionCall =
   /** Compiles, if that was not done yet. */
   | { readonly kind: "open" }
-  | { readonly kind: "run"; readonly feeds: Tensors; readonly fetches?: readonly string[] }
+  | { readonly kind: "run"; readonly feeds: Feeds; readonly fetches?: readonly string[] }
   | { readonly kind: "close" };
 
 /**
@@ -48,7 +48,7 @@ class WorkerSession implements Session {
   }
 
   async run(
-    feeds: Tensors,
+    feeds: Feeds,
     fetches?: readonly string[],
     { giveFeeds }: RunOptions = {},
   ): Promise<Record<string, Tensor>> {
@@ -69,10 +69,10 @@ class WorkerSession implements Session {
   }
 }
 
-function copiesOf(tensors: Tensors): Tensors {
-  const copies = Object.entries(tensors).map(([name, tensor]) => [
-    name,
-    { ...tensor, data: tensor.data.slice() },
-  ]);
-  return Object.fromEntries(copies);
+function copiesOf(feeds: Feeds): Feeds {
+  const copy = (feed: Tensor | StackedTensor) =>
+    "parts" in feed
+      ? { ...feed, parts: feed.parts.map((part) => part.slice()) }
+      : { ...feed, data: feed.data.slice() };
+  return Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, copy(feed)]));
 }

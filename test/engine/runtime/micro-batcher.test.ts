@@ -66,6 +66,50 @@ describe("MicroBatcher", () => {
     expect(batches).toEqual([[1, 2]]);
   });
 
+  test("past the time that waiting may take nothing more is admitted, however small", async () => {
+    const finish: (() => void)[] = [];
+    const batcher = new MicroBatcher<number, number>({
+      maximumBatch: 1,
+      capacity: 100,
+      longestWaitMilliseconds: 1,
+      run: (batch) => new Promise((resolve) => finish.push(() => resolve(batch))),
+    });
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+    const measured = batcher.submit([1]);
+    await turn();
+    finish[0]();
+    await measured;
+    const running = batcher.submit([2]);
+    await turn();
+    // Nothing waits, so a request of any size may; what comes after it would wait for more than five milliseconds.
+    batcher.assertRoom(99);
+    const waiting = batcher.submit([3, 4]);
+    expect(() => batcher.assertRoom(1)).toThrow(
+      expect.objectContaining({ code: "OVERLOADED", details: { retryAfterMs: expect.any(Number) } }),
+    );
+    for (const batch of [1, 2, 3]) {
+      finish[batch]();
+      await turn();
+    }
+    expect((await Promise.all([running, waiting])).map(values)).toEqual([[2], [3, 4]]);
+  });
+
+  test("batches grow no longer than they may take", async () => {
+    const batches: number[] = [];
+    const batcher = new MicroBatcher<number, number>({
+      maximumBatch: 8,
+      capacity: 100,
+      longestBatchMilliseconds: 1,
+      run: async (batch) => {
+        batches.push(batch.length);
+        await new Promise((resolve) => setTimeout(resolve, 5 * batch.length));
+        return batch;
+      },
+    });
+    await batcher.submit([1, 2, 3]);
+    expect(batches).toEqual([1, 1, 1]);
+  });
+
   test("a failed batch fails its own requests only", async () => {
     const { batcher, finish, turn } = device(1);
     const first = batcher.submit([1]);

@@ -41,6 +41,17 @@ describe.each([
     await session.close();
   });
 
+  test("puts a feed together that comes in parts", async () => {
+    const session = await open(twoOutputs(), options);
+    const parts = [new Float32Array([0, 1, 2]), new Float32Array([3, 4, 5])];
+    const stacked = { type: "float32", shape: [2, 3], parts } as const;
+    expect(values((await session.run({ x: stacked })).sum)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(parts[1]).toHaveLength(3);
+    const given = await session.run({ x: stacked }, ["sum"], { giveFeeds: true });
+    expect(values(given.sum)).toEqual([1, 2, 3, 4, 5, 6]);
+    await session.close();
+  });
+
   test("answers many runs that are asked for at once, each with its own", async () => {
     const session = await open(twoOutputs(), options);
     const runs = Array.from({ length: 20 }, (_, index) =>
