@@ -33,6 +33,10 @@ import { SampleImages } from "./services/samples.ts";
 import { selfTester } from "./services/self-testing.ts";
 import { Serving } from "./services/serving.ts";
 import { Tenants } from "./services/tenant.ts";
+import { WebhookDeliverer } from "./services/webhooks/deliverer.ts";
+import { jobEndWrites } from "./services/webhooks/job-end.ts";
+import { WebhookPost } from "./services/webhooks/post.ts";
+import { pruneDeliveries } from "./services/webhooks/webhooks.ts";
 import { openStorage } from "./storage.ts";
 
 /** A server that listens. */
@@ -88,8 +92,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
     logger,
     handlersModule: options.handlersModule,
+    atEnd: jobEndWrites(store),
   });
   const metrics = new Metrics({ jobs: () => queue.counts(), images: async () => serving.waitingImages() });
+  const webhookPost = new WebhookPost(new Set(config.webhookHosts));
+  const deliverer = new WebhookDeliverer({ store, post: webhookPost, logger });
   const tenants = new Tenants({
     store,
     blobs,
@@ -103,6 +110,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     }),
     serving,
     samples,
+    webhookPost,
     limits,
     attacksAllowed: config.attacksAllowed,
     onImages: (answers) => {
@@ -165,9 +173,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const newAdminKey = await access.keys.ensureAdminKey(DEMO_TENANT, config.adminKey);
 
   const housekeeping = new Housekeeping(
-    { "pruning the audit log": () => auditLog.prune(config.auditRetentionDays) },
+    {
+      "pruning the audit log": () => auditLog.prune(config.auditRetentionDays),
+      "pruning the log of webhooks": () => pruneDeliveries(store, new Date()),
+    },
     logger,
   );
+  deliverer.start();
 
   return {
     url: `http://${config.host ?? "localhost"}:${port}`,
@@ -184,6 +196,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       await apollo.stop();
       await queue.stop();
       await housekeeping.close();
+      await deliverer.stop();
       await serving.close();
       await access.keys.use.settled();
       await store.close();

@@ -47,6 +47,12 @@ function isRedisUrl(value: string): boolean {
   return URL.canParse(value) && ["redis:", "rediss:"].includes(new URL(value).protocol);
 }
 
+/** Written as a URL writes it. */
+function isHost(host: string): boolean {
+  const url = `http://${host.includes(":") ? `[${host}]` : host}/`;
+  return URL.canParse(url) && new URL(url).href === url && !/[/@?#]/.test(host);
+}
+
 /** Every environment variable that the server reads, with its range and default. */
 const environment = z.object({
   PORT: whole(0, 65535, 4000),
@@ -83,6 +89,15 @@ const environment = z.object({
     process.stdout.isTTY ? "warn" : "info",
   ),
   AUDIT_RETENTION_DAYS: whole(1, 3650, 90),
+  WEBHOOK_HOSTS: z
+    .string()
+    .default("")
+    .transform((text) => text.split(",").map((host) => host.trim().toLowerCase()))
+    .transform((hosts) => hosts.filter((host) => host !== ""))
+    .refine(
+      (hosts) => hosts.every(isHost),
+      "must be host names or addresses, without ports, separated by commas",
+    ),
   RATE_LIMIT: whole(100, 1_000_000_000, 1_000_000),
   MAX_REQUEST_MB: megabytes(1024, 64),
   MAX_UPLOAD_MB: megabytes(2048, 256),
@@ -142,6 +157,8 @@ export interface Config {
   readonly auditRetentionDays: number;
   /** The manifest of documents that are asked for by id, and whether others are answered beside them. */
   readonly trustedDocuments: { readonly path: string; readonly mode: "allow" | "only" } | undefined;
+  /** Hosts that webhooks may reach also where they are private or without TLS. */
+  readonly webhookHosts: readonly string[];
   readonly logLevel: LogLevel;
   readonly limits: Limits;
 }
@@ -172,6 +189,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
       values.TRUSTED_DOCUMENTS === undefined
         ? undefined
         : { path: values.TRUSTED_DOCUMENTS, mode: values.TRUSTED_DOCUMENTS_MODE },
+    webhookHosts: values.WEBHOOK_HOSTS,
     logLevel: values.LOG_LEVEL,
     limits: {
       requestBytes: values.MAX_REQUEST_MB,

@@ -6,6 +6,7 @@ import { BullJobWorker } from "./jobs/bull-worker.ts";
 import { JobCompletion } from "./services/completion.ts";
 import { ModelRegistry } from "./services/registry.ts";
 import { selfTester } from "./services/self-testing.ts";
+import { jobEndWrites } from "./services/webhooks/job-end.ts";
 import { openStorage } from "./storage.ts";
 
 /** A process that runs jobs for the servers that share its Redis. */
@@ -43,6 +44,7 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
     lockMilliseconds: config.jobLockSeconds * 1000,
     complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
     logger,
+    atEnd: jobEndWrites(store),
   });
   await worker.start();
   return {

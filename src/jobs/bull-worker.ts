@@ -11,7 +11,7 @@ import {
   troubleReporter,
 } from "./bull-queue.ts";
 import type { JobRecord } from "./job.ts";
-import { JobRecords } from "./records.ts";
+import { type AtJobEnd, JobRecords } from "./records.ts";
 import { afterLoss, JobRun, type JobRunnerOptions, runOptions } from "./run.ts";
 import { afterServerLoss, isFinished } from "./states.ts";
 
@@ -22,6 +22,7 @@ export interface BullJobWorkerOptions extends BullOptions, JobRunnerOptions {
   /** A worker that was not heard of for so long is taken for dead, and others go on with its jobs. */
   readonly lockMilliseconds?: number;
   readonly now?: () => Date;
+  readonly atEnd?: AtJobEnd;
 }
 
 const LOCK_MILLISECONDS = 30_000;
@@ -43,7 +44,7 @@ export class BullJobWorker {
 
   constructor(private readonly options: BullJobWorkerOptions) {
     const { url, prefix, concurrency = 1, lockMilliseconds = LOCK_MILLISECONDS, logger } = options;
-    this.records = new JobRecords(options.store, options.now ?? (() => new Date()));
+    this.records = new JobRecords(options.store, options.now ?? (() => new Date()), options.atEnd);
     this.client = bullClient(url);
     this.worker = new Worker(QUEUE_NAME, (job, token) => this.process(job, token), {
       connection: this.client,

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts";
 import type { Store, Write } from "../store/store.ts";
 import { jobFolder } from "./folder.ts";
 import type { JobKind, JobRecord } from "./job.ts";
-import { type JobEvents, type JobListOptions, JobRecords } from "./records.ts";
+import { type AtJobEnd, type JobEvents, type JobListOptions, JobRecords } from "./records.ts";
 import { isFinished, mayBecome } from "./states.ts";
 
 export interface JobQueueOptions {
@@ -12,6 +12,7 @@ export interface JobQueueOptions {
   /** How many jobs may wait, over all tenants; one more is refused. */
   readonly capacity?: number;
   readonly now?: () => Date;
+  readonly atEnd?: AtJobEnd;
 }
 
 export type JobCounts = Readonly<Record<"waiting" | "running", number>>;
@@ -28,7 +29,7 @@ export abstract class JobQueue {
   protected readonly records: JobRecords;
 
   constructor(private readonly settings: JobQueueOptions) {
-    this.records = new JobRecords(settings.store, settings.now ?? (() => new Date()));
+    this.records = new JobRecords(settings.store, settings.now ?? (() => new Date()), settings.atEnd);
   }
 
   /** Takes up the jobs that were left unfinished. */

@@ -28,11 +28,15 @@ const EVENTS_AT_ONCE = 200;
 const MOST_TRIES = 16;
 const ACTIVE = "jobs/active/";
 
+/** What else is written in the commit that ends a job. Called again when something came between. */
+export type AtJobEnd = (job: JobRecord) => Promise<readonly Write[]>;
+
 /** Jobs as they lie in the store; every step of every job goes through `change`. */
 export class JobRecords {
   constructor(
     private readonly store: Store,
     private readonly now: () => Date,
+    private readonly atEnd: AtJobEnd = async () => [],
   ) {}
 
   /** A new job in state QUEUED. Throws IDEMPOTENCY_CONFLICT when a write `alongside` it was not possible. */
@@ -98,7 +102,8 @@ export class JobRecords {
       const change = await plan(job);
       if (!change) return job;
       const next = this.apply(job, change);
-      const writes = this.writes(job, next, change, revision);
+      const ended = isFinished(next.status) && !isFinished(job.status) ? await this.atEnd(next) : [];
+      const writes = [...this.writes(job, next, change, revision), ...ended];
       if (await this.store.commit(writes)) return next;
     }
     throw new AppError(

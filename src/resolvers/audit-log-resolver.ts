@@ -1,13 +1,12 @@
 import { Arg, Authorized, Ctx, Int, Query, Resolver } from "type-graphql";
 import type { Context } from "../context.ts";
-import { AppError } from "../errors.ts";
 import { AuditLogConnection } from "../models/audit-log-connection.ts";
 import { AuditLogEntry } from "../models/audit-log-entry.ts";
 import { AuditLogFilter } from "../models/audit-log-filter.ts";
 import { AuditOutcome } from "../models/audit-outcome.ts";
 import type { LoggedMutation } from "../services/audit-log.ts";
 import { globalId, requireId } from "./identifiers.ts";
-import { pageSize } from "./page-size.ts";
+import { identifierCursor, pageSize } from "./page-size.ts";
 import { tenantNamed } from "./tenant-named.ts";
 import { make } from "./views.ts";
 
@@ -22,7 +21,7 @@ export class AuditLogResolver {
     @Ctx() context: Context,
   ): Promise<AuditLogConnection> {
     const { operation, keyId, touched, code, from, to } = filter ?? {};
-    const before = after == null ? undefined : readCursor(after);
+    const before = identifierCursor(after);
     const { entries, next } = await context.server.auditLog.page(
       tenantNamed(filter?.tenant, context),
       pageSize(first),
@@ -62,8 +61,3 @@ const viewEntry = ({ keyId, keyName, touched, outcome, ...facts }: LoggedMutatio
           : AuditOutcome.REFUSED,
     code: outcome === "OK" ? undefined : outcome,
   });
-
-function readCursor(cursor: string): string {
-  if (/^[0-9a-z]{1,40}$/.test(cursor)) return cursor;
-  throw new AppError("BAD_USER_INPUT", "`after` is not a cursor of this list.");
-}

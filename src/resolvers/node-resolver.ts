@@ -13,6 +13,7 @@ import {
   viewPromptSet,
   viewTenant,
   viewVersion,
+  viewWebhook,
 } from "./views.ts";
 
 type Finder = (id: string, context: Context) => Promise<Node | undefined>;
@@ -32,6 +33,7 @@ const FINDERS: Readonly<Record<IdKind, Finder>> = {
   version: async (id, { tenant }) => seen(await tenant.prompts.findVersion(id), viewVersion),
   job: async (id, { tenant }) => seen(await tenant.jobs.find(id), viewJob),
   evaluation: async (id, { tenant }) => seen(await tenant.evaluations.find(id), viewEvaluation),
+  webhook: async (id, { tenant }) => seen(await tenant.webhooks.find(id), viewWebhook),
   tenant: async (id, context) =>
     isAdmin(context) ? seen(await context.server.access.tenant(id), viewTenant) : undefined,
   key: async (id, context) => {

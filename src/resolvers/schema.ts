@@ -19,6 +19,7 @@ import { PromptSetResolver } from "./prompt-set-resolver.ts";
 import { PromptVersionResolver } from "./prompt-version-resolver.ts";
 import { PurificationJobResolver } from "./purification-job-resolver.ts";
 import { ViewerResolver } from "./viewer-resolver.ts";
+import { WebhookResolver } from "./webhook-resolver.ts";
 
 /** The whole schema, as the decorated classes describe it. */
 export function createSchema(): GraphQLSchema {
@@ -40,6 +41,7 @@ export function createSchema(): GraphQLSchema {
       PromptVersionResolver,
       PurificationJobResolver,
       ViewerResolver,
+      WebhookResolver,
     ],
     orphanedTypes: ORPHANED_TYPES,
     authChecker: authorise,

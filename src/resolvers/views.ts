@@ -29,6 +29,7 @@ import { StepMetrics } from "../models/step-metrics.ts";
 import { Tenant } from "../models/tenant.ts";
 import type { Trust } from "../models/trust.ts";
 import type { Verdict } from "../models/verdict.ts";
+import { Webhook } from "../models/webhook.ts";
 import type { KeyRecord, TenantRecord } from "../services/access-records.ts";
 import type { AliasRecord } from "../services/aliases.ts";
 import type { DatasetRecord } from "../services/datasets.ts";
@@ -39,6 +40,7 @@ import type { PromptSetRecord, VersionRecord } from "../services/prompts.ts";
 import type { ModelRecord } from "../services/registry.ts";
 import { mediaType, type Sample } from "../services/samples.ts";
 import type { RecordedSelfTest } from "../services/self-testing.ts";
+import type { WebhookRecord } from "../services/webhooks/records.ts";
 
 /** An instance of a model's class, by which GraphQL knows an object of an interface or union. */
 export const make = <T extends object>(type: new () => T, fields: Partial<T>): T =>
@@ -116,6 +118,9 @@ export const viewTenant = (record: TenantRecord): Tenant =>
 
 export const viewKey = (record: KeyRecord, lastUsedAt?: string): ApiKey =>
   make(ApiKey, { ...record, id: globalId("key", record.id), scopes: [...record.scopes], lastUsedAt });
+
+export const viewWebhook = ({ secret: _, ...record }: WebhookRecord): Webhook =>
+  make(Webhook, { ...record, id: globalId("webhook", record.id), events: [...record.events] });
 
 const JOB_TYPES = {
   audit: AuditJob,

@@ -1,6 +1,8 @@
 import { AppError } from "../errors.ts";
 import type { Entry, Store, Write } from "../store/store.ts";
+import { globalId } from "./global-id.ts";
 import { checkName, isName } from "./names.ts";
+import { eventWrites } from "./webhooks/events.ts";
 
 /** As stored under `tenants/<tenant>/aliases/<prompt set>/<name>`. */
 export interface AliasRecord {
@@ -39,7 +41,7 @@ export class Aliases {
 
   constructor(
     private readonly store: Store,
-    tenant: string,
+    private readonly tenant: string,
   ) {
     this.prefix = `tenants/${tenant}/aliases/`;
   }
@@ -71,7 +73,7 @@ export class Aliases {
       const entry = await this.entry(move.promptSet, move.alias);
       const current = entry?.value.versionId;
       if (expected !== undefined && current !== expected) throw stale(move, expected, current);
-      const { record, writes } = this.writesOf(move, entry);
+      const { record, writes } = await this.writesOf(move, entry);
       if (await this.store.commit(writes)) return record;
     }
     throw new AppError("OVERLOADED", `Alias "${move.alias}" kept moving. Try again.`, { retryAfterMs: 1000 });
@@ -79,13 +81,13 @@ export class Aliases {
 
   /** What a move writes, for a commit together with something else; it fails when the alias moves meanwhile. */
   async plan(move: Move): Promise<Write[]> {
-    return this.writesOf(move, await this.entry(move.promptSet, move.alias)).writes;
+    return (await this.writesOf(move, await this.entry(move.promptSet, move.alias))).writes;
   }
 
-  private writesOf(
+  private async writesOf(
     { promptSet, alias, to, by, reason, evidence }: Move,
     entry: Entry<AliasRecord> | undefined,
-  ): { record: AliasRecord; writes: Write[] } {
+  ): Promise<{ record: AliasRecord; writes: Write[] }> {
     const record = { promptSet, name: alias, versionId: to, moves: (entry?.value.moves ?? 0) + 1 };
     const from = entry?.value.versionId;
     const moved: AliasMoveRecord = { at: new Date().toISOString(), by, from, to, reason, evidence };
@@ -94,8 +96,24 @@ export class Aliases {
       writes: [
         { kind: "put", key: this.key(promptSet, alias), value: record, expected: entry?.revision ?? 0 },
         { kind: "append", stream: this.stream(promptSet, alias), value: moved },
+        ...(await this.announce(promptSet, alias, moved)),
       ],
     };
+  }
+
+  private announce(
+    promptSet: string,
+    alias: string,
+    { from, to, by, reason }: AliasMoveRecord,
+  ): Promise<Write[]> {
+    return eventWrites(this.store, this.tenant, "alias.moved", {
+      promptSetId: globalId("promptset", promptSet),
+      alias,
+      from: from === undefined ? null : globalId("version", from),
+      to: globalId("version", to),
+      by,
+      reason: reason ?? null,
+    });
   }
 
   private async entry(promptSet: string, alias: string): Promise<Entry<AliasRecord> | undefined> {

@@ -3,6 +3,7 @@ import { nextIdentifier } from "../jobs/identifier.ts";
 import type { Store } from "../store/store.ts";
 import type { Caller } from "./access.ts";
 import { isName } from "./names.ts";
+import { pruneLogs } from "./retention.ts";
 
 /** A mutation that somebody asked for, as stored under `audit-log/<tenant>/<id>`; ids sort by time. */
 export interface LoggedMutation {
@@ -97,22 +98,7 @@ export class AuditLog {
   /** Removes what is older than so many days. */
   async prune(days: number): Promise<void> {
     const oldest = new Date(this.now().getTime() - days * 24 * 3600 * 1000).toISOString();
-    let [entry] = await this.store.list<LoggedMutation>(PREFIX, { limit: 1 });
-    while (entry) {
-      const prefix = `${PREFIX}${entry.value.tenant}/`;
-      await this.pruneTenant(prefix, oldest);
-      // Beyond all of this tenant's entries, whose ids are letters and digits.
-      [entry] = await this.store.list<LoggedMutation>(PREFIX, { after: `${prefix}~`, limit: 1 });
-    }
-  }
-
-  private async pruneTenant(prefix: string, oldest: string): Promise<void> {
-    for (;;) {
-      const rows = await this.store.list<LoggedMutation>(prefix, { limit: READ_AT_ONCE });
-      const old = rows.filter(({ value }) => value.at < oldest);
-      if (old.length > 0) await this.store.commit(old.map(({ key }) => ({ kind: "delete", key })));
-      if (old.length < READ_AT_ONCE) return;
-    }
+    await pruneLogs<LoggedMutation>(this.store, PREFIX, ({ at }) => at < oldest);
   }
 }
 

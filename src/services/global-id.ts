@@ -9,6 +9,7 @@ export const ID_KINDS = [
   "asset",
   "tenant",
   "key",
+  "webhook",
 ] as const;
 
 export type IdKind = (typeof ID_KINDS)[number];

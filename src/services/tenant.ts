@@ -18,6 +18,8 @@ import type { SampleImages } from "./samples.ts";
 import type { Serving } from "./serving.ts";
 import { TextFeatures } from "./text-features.ts";
 import { ThroughResolver } from "./through.ts";
+import type { WebhookPost } from "./webhooks/post.ts";
+import { Webhooks } from "./webhooks/webhooks.ts";
 
 /** The only door to a tenant's data: whoever holds it can reach this tenant's, and nobody else's. */
 export interface Tenant {
@@ -28,6 +30,7 @@ export interface Tenant {
   readonly evaluations: Evaluations;
   readonly jobs: TenantJobs;
   readonly classification: Classification;
+  readonly webhooks: Webhooks;
   /** Cosine distances of a version's text features from those of its undefended templates, class by class. */
   shifts(version: VersionRecord): Promise<number[]>;
   readonly imports: PromptImports;
@@ -45,6 +48,7 @@ export interface TenantServices {
   readonly serving: Serving;
   readonly samples: SampleImages;
   readonly limits: DatasetLimits & { readonly classifyImages: number; readonly embeddingCacheBytes: number };
+  readonly webhookPost: WebhookPost;
   /** Whether operators may have poisoned models made. */
   readonly attacksAllowed: boolean;
   readonly onImages: (answers: readonly ImageAnswer[]) => void;
@@ -96,6 +100,7 @@ export class Tenants {
         mostImages: limits.classifyImages,
         onImages,
       }),
+      webhooks: new Webhooks(store, name, this.services.webhookPost),
       shifts: async (version) => {
         const model = await serving.model(await models.ofVersion(version));
         const before = await model.matrix(version.manifest.labels, version.manifest.templates);

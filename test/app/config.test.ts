@@ -22,6 +22,14 @@ describe("the configuration", () => {
     expect(readConfig({ REDIS_URL: url }).redis).toEqual({ url, prefix: "antidote" });
   });
 
+  test("takes hosts as a URL writes them", () => {
+    const hosts = (text: string) => readConfig({ WEBHOOK_HOSTS: text }).webhookHosts;
+    expect(hosts("")).toEqual([]);
+    expect(hosts("Hooks.internal, 10.0.0.7,::1,")).toEqual(["hooks.internal", "10.0.0.7", "::1"]);
+    for (const wrong of ["http://a", "a:80", "a/b", "a b", "user@a"])
+      expect(() => hosts(wrong)).toThrow("ports");
+  });
+
   test("lists every problem at once, and never shows a key", () => {
     const variables = {
       PORT: "eighty",

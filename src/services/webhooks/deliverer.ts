@@ -1,0 +1,209 @@
+import type { Entry, Store, Write } from "../../store/store.ts";
+import type { WebhookPost } from "./post.ts";
+import {
+  type DeliveryRecord,
+  DUE,
+  type DueDelivery,
+  deliveryKey,
+  dueKey,
+  TEST_EVENT,
+  type WebhookRecord,
+  webhookKey,
+} from "./records.ts";
+import { signedHeaders } from "./signature.ts";
+
+/** Where trouble with the store is told; pino's loggers fit. */
+interface DelivererLogger {
+  warn(facts: object, message: string): void;
+}
+
+interface WebhookDelivererOptions {
+  readonly store: Store;
+  readonly post: Pick<WebhookPost, "send">;
+  readonly logger: DelivererLogger;
+  readonly pollMilliseconds?: number;
+  /** Whoever has taken a delivery and is not heard of for so long is taken for dead. Longer than any answer takes. */
+  readonly leaseMilliseconds?: number;
+  readonly now?: () => Date;
+  /** From 0 up to 1. */
+  readonly random?: () => number;
+}
+
+/** The outcome of one attempt. */
+type Answer = { readonly status: number } | { readonly error: string };
+
+const POLL_MILLISECONDS = 1_000;
+const LEASE_MILLISECONDS = 60_000;
+const READ_AT_ONCE = 500;
+const AT_ONCE = 32;
+const AT_ONCE_EACH = 4;
+const MOST_ATTEMPTS = 8;
+const FIRST_PAUSE_MILLISECONDS = 5_000;
+const LONGEST_PAUSE_MILLISECONDS = 6 * 3600 * 1000;
+/** So many attempts in a row failed, of whatever deliveries, and nothing more is sent. */
+const MOST_FAILURES = 20;
+const GONE = 410;
+
+/**
+ * Sends what is due, at least once each, from however many servers: a delivery is taken by moving it into the future
+ * with compare-and-set, so one server has it at a time, and when that one dies it is due again after the lease. What
+ * fails is tried again after 5 s, 20 s, 80 s and so on, each a quarter more or less at random.
+ */
+export class WebhookDeliverer {
+  private readonly now: () => Date;
+  private readonly busy = new Map<string, number>();
+  private readonly attempts = new Set<Promise<void>>();
+  private timer: NodeJS.Timeout | undefined;
+  private polling: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(private readonly options: WebhookDelivererOptions) {
+    this.now = options.now ?? (() => new Date());
+  }
+
+  start(): void {
+    this.polling = this.poll().finally(() => {
+      if (this.stopped) return;
+      this.timer = setTimeout(() => this.start(), this.options.pollMilliseconds ?? POLL_MILLISECONDS).unref();
+    });
+  }
+
+  /** Takes nothing more, and resolves when what was taken is answered. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.polling;
+    await Promise.all(this.attempts);
+  }
+
+  private async poll(): Promise<void> {
+    try {
+      const due = await this.options.store.list<DueDelivery>(DUE, { limit: READ_AT_ONCE });
+      const now = this.now().toISOString();
+      for (const entry of due) {
+        if (this.stopped || entry.key.slice(DUE.length) > `${now}~` || this.attempts.size >= AT_ONCE) return;
+        const { webhookId } = entry.value;
+        if ((this.busy.get(webhookId) ?? 0) < AT_ONCE_EACH) await this.take(entry);
+      }
+    } catch (error) {
+      this.warn(error, "webhooks wait for the store");
+    }
+  }
+
+  private async take({ key, revision, value: due }: Entry<DueDelivery>): Promise<void> {
+    const until = this.now().getTime() + (this.options.leaseMilliseconds ?? LEASE_MILLISECONDS);
+    const lease = dueKey(new Date(until).toISOString(), due.id);
+    const taken = await this.options.store.commit([
+      { kind: "delete", key, expected: revision },
+      { kind: "put", key: lease, value: due },
+    ]);
+    if (!taken) return;
+    this.count(due.webhookId, 1);
+    const attempt = this.attempt(due, lease)
+      .catch((error) => this.warn(error, "a webhook's delivery is due again after its lease"))
+      .finally(() => {
+        this.count(due.webhookId, -1);
+        this.attempts.delete(attempt);
+      });
+    this.attempts.add(attempt);
+  }
+
+  private async attempt(due: DueDelivery, lease: string): Promise<void> {
+    const { store } = this.options;
+    const delivery = (await store.get<DeliveryRecord>(deliveryKey(due)))?.value;
+    const webhook = await this.webhook(due);
+    // Its webhook was deleted, or it is so old that it was pruned.
+    if (!delivery || !webhook) return void (await store.commit([{ kind: "delete", key: lease }]));
+    const answer =
+      webhook.value.disabledAt === undefined ? await this.send(webhook.value, delivery) : undefined;
+    for (;;) {
+      const held = await store.get(lease);
+      // Somebody else took it for dead, and goes on with it.
+      if (!held) return;
+      const current = await this.webhook(due);
+      const writes = current ? this.settle(due, delivery, current, answer) : [];
+      if (await store.commit([{ kind: "delete", key: lease, expected: held.revision }, ...writes])) return;
+    }
+  }
+
+  private async send({ url, secret }: WebhookRecord, { id, body }: DeliveryRecord): Promise<Answer> {
+    try {
+      const headers = signedHeaders(secret, `msg_${id}`, this.now(), body);
+      return { status: await this.options.post.send(url, headers, body) };
+    } catch (error) {
+      return { error: describe(error) };
+    }
+  }
+
+  /** What an attempt's outcome writes; without an answer the webhook was disabled before it. */
+  private settle(
+    due: DueDelivery,
+    delivery: DeliveryRecord,
+    { key, value: webhook, revision }: Entry<WebhookRecord>,
+    answer: Answer | undefined,
+  ): Write[] {
+    const now = this.now();
+    const recorded = (change: Partial<DeliveryRecord>): Write => ({
+      kind: "put",
+      key: deliveryKey(due),
+      value: { ...delivery, nextAttemptAt: undefined, ...change },
+    });
+    if (!answer) return [recorded({ status: "FAILED", lastError: "The webhook is disabled." })];
+    const attempts = delivery.attempts + 1;
+    const last = { attempts, lastAttemptAt: now.toISOString(), lastStatus: undefined, lastError: undefined };
+    const tried: Partial<DeliveryRecord> =
+      "status" in answer ? { ...last, lastStatus: answer.status } : { ...last, lastError: answer.error };
+    if ("status" in answer && answer.status >= 200 && answer.status < 300) {
+      const recovered: Write = { kind: "put", key, value: { ...webhook, failures: 0 }, expected: revision };
+      return [recorded({ ...tried, status: "DELIVERED" }), ...(webhook.failures > 0 ? [recovered] : [])];
+    }
+    const next = failed(webhook, answer, now);
+    const counted: Write = { kind: "put", key, value: next, expected: revision };
+    const most = delivery.event === TEST_EVENT ? 1 : MOST_ATTEMPTS;
+    if (attempts >= most || next.disabledAt !== undefined)
+      return [recorded({ ...tried, status: "FAILED" }), counted];
+    const nextAttemptAt = new Date(now.getTime() + this.pause(attempts)).toISOString();
+    const again: Write = { kind: "put", key: dueKey(nextAttemptAt, due.id), value: due };
+    return [recorded({ ...tried, nextAttemptAt }), counted, again];
+  }
+
+  private pause(attempts: number): number {
+    const { random = Math.random } = this.options;
+    const pause = Math.min(FIRST_PAUSE_MILLISECONDS * 4 ** (attempts - 1), LONGEST_PAUSE_MILLISECONDS);
+    return pause * (0.75 + random() / 2);
+  }
+
+  private webhook({ tenant, webhookId }: DueDelivery): Promise<Entry<WebhookRecord> | undefined> {
+    return this.options.store.get<WebhookRecord>(webhookKey(tenant, webhookId));
+  }
+
+  private count(webhookId: string, change: number): void {
+    const count = (this.busy.get(webhookId) ?? 0) + change;
+    if (count === 0) this.busy.delete(webhookId);
+    else this.busy.set(webhookId, count);
+  }
+
+  private warn(error: unknown, message: string): void {
+    this.options.logger.warn({ reason: describe(error) }, message);
+  }
+}
+
+/** The webhook after a failed attempt: disabled by too many in a row, and by an answer that says that it is gone. */
+function failed(webhook: WebhookRecord, answer: Answer, now: Date): WebhookRecord {
+  const failures = webhook.failures + 1;
+  const said = "status" in answer ? `HTTP ${answer.status}` : answer.error;
+  const gone = "status" in answer && answer.status === GONE;
+  if (webhook.disabledAt !== undefined || (failures < MOST_FAILURES && !gone))
+    return { ...webhook, failures };
+  const disabledReason = gone
+    ? "Its receiver answered HTTP 410: it is gone."
+    : `${failures} attempts in a row failed, the last with: ${said}`;
+  return { ...webhook, failures, disabledAt: now.toISOString(), disabledReason };
+}
+
+/** Short, and without the inside of this server. */
+function describe(error: unknown): string {
+  const { code, name, message } = error as NodeJS.ErrnoException;
+  if (name === "AbortError" || name === "TimeoutError") return "There was no answer in time.";
+  return (code === undefined || code === "VALIDATION_FAILED" ? message : code).slice(0, 200);
+}

@@ -1,0 +1,88 @@
+import { lookup } from "node:dns";
+import { request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { isIP, type LookupFunction } from "node:net";
+import { AppError } from "../../errors.ts";
+import { isPrivateAddress } from "./private-addresses.ts";
+
+const LONGEST_URL = 2_000;
+const ANSWER_MILLISECONDS = 10_000;
+
+const forbidden = (message: string): AppError =>
+  new AppError("VALIDATION_FAILED", message, { path: ["url"] });
+
+/** Sends what webhooks are told, and sees to where: nothing of it ever reaches a private network by mistake. */
+export class WebhookPost {
+  /** @param allowedHosts hosts that the operator trusts: they may be private, and be asked without TLS. */
+  constructor(
+    private readonly allowedHosts: ReadonlySet<string>,
+    private readonly answerMilliseconds = ANSWER_MILLISECONDS,
+  ) {}
+
+  /** Fails with VALIDATION_FAILED for a URL to which nothing may be sent. What its name stands for is checked when it is sent. */
+  check(text: string): URL {
+    if (text.length > LONGEST_URL || !URL.canParse(text))
+      throw forbidden(`A webhook's URL is an absolute one of at most ${LONGEST_URL} characters.`);
+    const url = new URL(text);
+    const host = hostOf(url);
+    if (url.username !== "" || url.password !== "")
+      throw forbidden("A webhook's URL holds no user or password.");
+    if (this.allowedHosts.has(host) && url.protocol === "http:") return url;
+    if (url.protocol !== "https:") throw forbidden("A webhook's URL begins with https://.");
+    if (isIP(host) !== 0 && !this.mayReach(host, host)) throw unreachable(host);
+    return url;
+  }
+
+  /**
+   * The status of the answer, whose body is not read. Redirects are not followed. Fails when there is no answer in
+   * time, and for a host that stands for a private address at this very moment.
+   */
+  send(text: string, headers: Readonly<Record<string, string>>, body: string): Promise<number> {
+    const url = this.check(text);
+    const request = url.protocol === "https:" ? requestHttps : requestHttp;
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        url,
+        {
+          method: "POST",
+          headers: {
+            "content-type": "application/json",
+            "content-length": String(Buffer.byteLength(body)),
+            "user-agent": "antidote",
+            ...headers,
+          },
+          agent: false,
+          lookup: this.vettedLookup,
+          signal: AbortSignal.timeout(this.answerMilliseconds),
+        },
+        (answer) => {
+          resolve(answer.statusCode ?? 0);
+          answer.destroy();
+        },
+      );
+      outgoing.on("error", reject);
+      outgoing.end(body);
+    });
+  }
+
+  /** The connection is made to the very addresses that were checked, so a name that changes in between gains nothing. */
+  private readonly vettedLookup: LookupFunction = (host, options, callback) => {
+    lookup(host, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, []);
+      const reachable = addresses.filter(({ address }) => this.mayReach(host, address));
+      if (reachable.length === 0) return callback(unreachable(host), []);
+      if (options.all) return callback(null, reachable);
+      callback(null, reachable[0].address, reachable[0].family);
+    });
+  };
+
+  private mayReach(host: string, address: string): boolean {
+    return this.allowedHosts.has(host) || !isPrivateAddress(address);
+  }
+}
+
+const unreachable = (host: string): AppError =>
+  forbidden(`"${host}" is an address of a private network. The operator can allow it (WEBHOOK_HOSTS).`);
+
+/** Without the brackets that an IPv6 address has in a URL. */
+const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1");
