@@ -77,7 +77,7 @@ async function step({ classes, bytes }: { classes: number; bytes: number }): Pro
   const folder = await mkdtemp(join(tmpdir(), "antidote-"));
   try {
     const problem = await problemOf(classes, folder);
-    const bench = new Workbench(problem, bytes);
+    const bench = new Workbench(problem, { promptBytes: bytes });
     const contexts = initialContexts(problem.layout, problem.config);
     const [text, batch] = [process.memoryUsage().rss, batchOf(classes)];
     await bench.tune(contexts, batch);

@@ -3,10 +3,13 @@ import type { FileUpload } from "graphql-upload-minimal";
 import { CBPT_PARAMETERS } from "../engine/cbpt/config.ts";
 import { AppError } from "../errors.ts";
 import type { UploadReader } from "../http/uploads.ts";
+import type { AddClassInput } from "../models/add-class-input.ts";
 import type { AuditInput } from "../models/audit-input.ts";
+import type { CbptParameters } from "../models/cbpt-parameters.ts";
 import type { CoopInput } from "../models/coop-input.ts";
 import type { ExamplesInput } from "../models/examples-input.ts";
 import type { FileInput } from "../models/file-input.ts";
+import type { Gate } from "../models/gate.ts";
 import type { ImageInput } from "../models/image-input.ts";
 import type { NormalisationInput } from "../models/normalisation-input.ts";
 import type { NormalisationName } from "../models/normalisation-name.ts";
@@ -14,9 +17,10 @@ import type { RegisterModelInput } from "../models/register-model-input.ts";
 import type { Through } from "../models/through.ts";
 import type { CoopChoice } from "../services/bundles/coop-bundle.ts";
 import type { Examples } from "../services/datasets.ts";
+import type { GateTerms } from "../services/gates.ts";
 import { localId } from "../services/global-id.ts";
 import type { ImageSource } from "../services/image-source.ts";
-import type { SearchChoice } from "../services/job-planner.ts";
+import type { AddClassChoice, SearchChoice } from "../services/job-planner.ts";
 import type { NormalisationChoice } from "../services/normalisation.ts";
 import type { RegisterChoice } from "../services/registry.ts";
 import type { ThroughChoice } from "../services/through.ts";
@@ -70,9 +74,36 @@ export function examples(
   return { kind: "list", examples: list };
 }
 
+export function addClassChoice(input: AddClassInput): AddClassChoice {
+  const { versionId, alias } = input.to;
+  return {
+    to: throughChoice({ versionId, alias }, "input", "to"),
+    label: input.label,
+    dataset: requireId("dataset", input.datasetId, "input", "datasetId"),
+    promptSet: input.promptSet ?? undefined,
+    targets: input.targets ?? undefined,
+    shots: input.shots ?? 16,
+    device: input.device ?? undefined,
+    gate: input.gate && gateTerms(input.gate),
+    parameters: parametersOf(input),
+  };
+}
+
+export const gateTerms = ({ maxAsr95, minCaDelta, promoteAlias }: Gate): GateTerms => ({
+  maxAsr95: maxAsr95 ?? undefined,
+  minCaDelta: minCaDelta ?? undefined,
+  promoteAlias: promoteAlias ?? "live",
+});
+
+/** The hyper-parameters that are given. */
+function parametersOf(input: Partial<CbptParameters>): Record<string, unknown> {
+  const names = Object.keys(CBPT_PARAMETERS) as (keyof typeof CBPT_PARAMETERS)[];
+  const given = names.map((name) => [name, input[name] ?? undefined]);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
 /** What an audit and a purification have in common. */
 export function searchChoice(input: AuditInput): SearchChoice {
-  const names = Object.keys(CBPT_PARAMETERS) as (keyof typeof CBPT_PARAMETERS)[];
   return {
     model: requireId("model", input.modelId, "input", "modelId"),
     dataset: requireId("dataset", input.datasetId, "input", "datasetId"),
@@ -81,9 +112,7 @@ export function searchChoice(input: AuditInput): SearchChoice {
     targets: input.targets ?? undefined,
     shots: input.shots ?? 16,
     device: input.device ?? undefined,
-    parameters: Object.fromEntries(
-      names.map((name) => [name, input[name] ?? undefined]).filter(([, value]) => value !== undefined),
-    ),
+    parameters: parametersOf(input),
   };
 }
 

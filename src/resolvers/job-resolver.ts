@@ -14,6 +14,7 @@ import {
 import type { Context } from "../context.ts";
 import type { DeviceChoice } from "../engine/runtime/device.ts";
 import type { JobStatus as JobStatusName } from "../jobs/job.ts";
+import { AddClassInput } from "../models/add-class-input.ts";
 import { AttackInput } from "../models/attack-input.ts";
 import { AuditInput } from "../models/audit-input.ts";
 import { Device } from "../models/device.ts";
@@ -26,7 +27,7 @@ import { PurifyMode } from "../models/purify-mode.ts";
 import { Through } from "../models/through.ts";
 import { localId } from "../services/global-id.ts";
 import { requireId } from "./identifiers.ts";
-import { searchChoice, throughChoice } from "./inputs.ts";
+import { addClassChoice, gateTerms, searchChoice, throughChoice } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
 import { KEY, started } from "./started.ts";
 import { untilUnsubscribed } from "./until-unsubscribed.ts";
@@ -87,19 +88,28 @@ export class JobResolver {
     @Ctx() { tenant, caller }: Context,
   ): Promise<JobPayload> {
     return started(() => {
-      const { maxAsr95, minCaDelta, promoteAlias } = input.gate ?? {};
       const choice = {
         ...searchChoice(input),
         promptSet: input.promptSet,
         mode: input.mode ?? PurifyMode.UNIVERSAL,
-        gate: {
-          maxAsr95: maxAsr95 ?? undefined,
-          minCaDelta: minCaDelta ?? undefined,
-          promoteAlias: promoteAlias ?? "live",
-        },
+        gate: gateTerms(input.gate ?? {}),
       };
       return tenant.jobs.purify(choice, idempotencyKey, caller?.keyName ?? "", dryRun);
     });
+  }
+
+  @Authorized("prompts:write")
+  @Mutation(() => JobPayload, {
+    description:
+      "Adds a class to a prompt version: its context vectors alone are tuned, the other classes' prompts stay as they are, bit for bit, and triggers are searched and the gate is checked on all of them. The job makes a new version. Costs 50.",
+    complexity: 50,
+  })
+  addClass(
+    @Arg("input", () => AddClassInput) input: AddClassInput,
+    @Arg("idempotencyKey", () => String, KEY) idempotencyKey: string,
+    @Ctx() { tenant, caller }: Context,
+  ): Promise<JobPayload> {
+    return started(() => tenant.jobs.addClass(addClassChoice(input), idempotencyKey, caller?.keyName ?? ""));
   }
 
   @Authorized("prompts:write")

@@ -31,6 +31,19 @@ export class PurificationJobResolver {
     return version && viewVersion(version);
   }
 
+  @FieldResolver(() => PromptVersion, {
+    nullable: true,
+    description: "The version that a class is added to, whose other classes stay; none where all are tuned.",
+  })
+  async addedTo(
+    @Root() { record }: PurificationJob,
+    @Ctx() { tenant }: Context,
+  ): Promise<PromptVersion | undefined> {
+    const { addedTo } = (record.spec as PurifyJobSpec).request;
+    const version = addedTo && (await tenant.prompts.findVersion(addedTo.id));
+    return version && viewVersion(version);
+  }
+
   @FieldResolver(() => Audit, { nullable: true, description: "What the universal mode found first." })
   audit(@Root() job: PurificationJob): Audit | undefined {
     const audit = outcome(job)?.audit;

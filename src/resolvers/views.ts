@@ -125,6 +125,7 @@ export const viewWebhook = ({ secret: _, ...record }: WebhookRecord): Webhook =>
 const JOB_TYPES = {
   audit: AuditJob,
   purify: PurificationJob,
+  extend: PurificationJob,
   evaluate: EvaluationJob,
   implant: ImplantJob,
 } as const;

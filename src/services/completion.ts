@@ -45,7 +45,8 @@ export class JobCompletion {
   constructor(private readonly options: CompletionOptions) {}
 
   complete = async (job: JobRecord, result: unknown, folder: string): Promise<Completed> => {
-    if (job.kind === "purify") return this.purified(job, result as PurifyResult, folder);
+    if (job.kind === "purify" || job.kind === "extend")
+      return this.purified(job, result as PurifyResult, folder);
     if (job.kind === "evaluate") return this.evaluated(job, result as Measurement);
     if (job.kind === "implant") return this.implanted(job, result as ImplantResult, folder);
     return { result, writes: [] };
@@ -63,7 +64,7 @@ export class JobCompletion {
           alias: gate.alias,
           to: planned.version.id,
           by: `job ${job.id}`,
-          reason: "The purification succeeded.",
+          reason: request.addedTo ? "A class was added." : "The purification succeeded.",
         })
       : [gateFailure(job, gate)];
     const outcome: PurifyOutcome = {
@@ -136,6 +137,12 @@ async function readTensors(path: string, classes: number, contextTokens: number)
 function manifestOf(spec: PurifyJobSpec, result: PurifyResult, tensors: string): Manifest {
   const { request, labels, templates, targets } = spec;
   const { config, tokenizer, contextLength } = result;
+  const tuned = {
+    config,
+    shots: request.shots,
+    dataset: request.dataset,
+    ...(targets ? { targets: targets.map((target) => labels[target]) } : {}),
+  };
   return {
     format: MANIFEST_FORMAT,
     model: request.model,
@@ -145,13 +152,9 @@ function manifestOf(spec: PurifyJobSpec, result: PurifyResult, tensors: string):
     contextTokens: config.contextTokens,
     position: config.position,
     templates,
-    source: {
-      kind: "cbpt",
-      config,
-      shots: request.shots,
-      dataset: request.dataset,
-      ...(targets ? { targets: targets.map((target) => labels[target]) } : {}),
-    },
+    source: request.addedTo
+      ? { kind: "extension", base: request.addedTo.digest, label: labels[labels.length - 1], ...tuned }
+      : { kind: "cbpt", ...tuned },
     tensors,
   };
 }

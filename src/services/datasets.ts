@@ -4,6 +4,7 @@ import { AppError } from "../errors.ts";
 import type { BlobStore, Entry, Store } from "../store/store.ts";
 import { type ArchiveFile, readArchive } from "./archives.ts";
 import { imageProblemOf } from "./image-source.ts";
+import { checkLabel } from "./labels.ts";
 import { checkName, isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
 import { mediaType } from "./samples.ts";
@@ -53,7 +54,6 @@ interface Accepted {
   readonly image: string;
 }
 
-const LONGEST_LABEL = 100;
 const DECODED_AT_ONCE = 8;
 const MOST_TRIES = 8;
 
@@ -198,16 +198,6 @@ function checkArchived({ path, folder, bytes }: ArchiveFile): Uint8Array {
   if (!mediaType(path))
     throw new AppError("VALIDATION_FAILED", "It is not a .png, .jpg, .jpeg or .webp file.");
   return bytes;
-}
-
-function checkLabel(label: string): string {
-  const name = label.trim();
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
-  if (name.length > 0 && name.length <= LONGEST_LABEL && !/[\u0000-\u001f\u007f]/.test(name)) return name;
-  throw new AppError(
-    "VALIDATION_FAILED",
-    `A label has 1 to ${LONGEST_LABEL} characters, none of them control characters.`,
-  );
 }
 
 const taken = (name: string): AppError =>

@@ -8,8 +8,10 @@ import { digestOf } from "./canonical.ts";
 import type { DatasetRecord, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
 import type { GateTerms } from "./gates.ts";
-import type { AuditJobSpec, EvaluateJobSpec, PurifyJobSpec } from "./job-specs.ts";
+import type { AuditJobSpec, EvaluateJobSpec, ExtendJobSpec, PurifyJobSpec } from "./job-specs.ts";
+import { checkLabel } from "./labels.ts";
 import { checkName } from "./names.ts";
+import type { VersionRecord } from "./prompts.ts";
 import type { ModelRecord, ModelRegistry } from "./registry.ts";
 import type { ThroughChoice, ThroughResolver } from "./through.ts";
 
@@ -32,6 +34,21 @@ export interface PurifyChoice extends SearchChoice {
   readonly promptSet: string;
   readonly mode: Mode;
   readonly gate: GateTerms;
+}
+
+export interface AddClassChoice {
+  readonly to: ThroughChoice;
+  readonly label: string;
+  readonly dataset: string;
+  /** By default the one that has the version. */
+  readonly promptSet?: string;
+  readonly targets?: readonly string[];
+  readonly shots: number;
+  readonly device?: DeviceChoice;
+  /** Hyper-parameters that are to differ from the version's. */
+  readonly parameters: Record<string, unknown>;
+  /** By default that of the version, if it was made here. */
+  readonly gate?: GateTerms;
 }
 
 export interface EvaluateChoice {
@@ -73,6 +90,34 @@ export class JobPlanner {
     const { model, dataset, ...spec } = await this.search(choice, choice.mode);
     const { promptSet, gate, shots } = choice;
     return { ...spec, request: { model: facts(model), shots, dataset: dataset.digest, promptSet, gate, by } };
+  }
+
+  /** Everything of the version stays; a class is added to it, and the gate is to be passed again. */
+  async addClass(choice: AddClassChoice, by: string): Promise<ExtendJobSpec> {
+    const through = await this.options.through.resolve(choice.to);
+    if (through.kind !== "version")
+      throw new AppError("VALIDATION_FAILED", "A class is added to a prompt version, not to templates.");
+    const { version } = through;
+    const { labels, templates } = version.manifest;
+    const label = checkLabel(choice.label);
+    if (labels.includes(label))
+      throw new AppError("VALIDATION_FAILED", `The version has a class "${label}" already.`, { label });
+    const promptSet = checkName("The prompt set", choice.promptSet ?? version.promptSet);
+    const gate = choice.gate ?? gateOf(version);
+    checkGate(gate);
+    const { mode, parameters } = extensionParameters(version, choice.parameters);
+    const { name } = await this.options.models.ofVersion(version);
+    const { model, dataset, ...spec } = await this.search(
+      { ...choice, model: name, labels: [...labels, label], templates, parameters },
+      mode,
+    );
+    const addedTo = { id: version.id, digest: version.digest };
+    const request = { model: facts(model), shots: choice.shots, dataset: dataset.digest };
+    return {
+      ...spec,
+      base: this.options.blobs.path(version.artifact.digest),
+      request: { ...request, promptSet, gate, by, addedTo },
+    };
   }
 
   private async search(
@@ -155,6 +200,28 @@ export class JobPlanner {
     const what = options.unknownToo ? "labels" : "prompt version's labels";
     throw new AppError("VALIDATION_FAILED", `Dataset "${dataset.name}" has no image of any of the ${what}.`);
   }
+}
+
+/** A version's own gate; what an imported one claims decides nothing here. */
+const gateOf = ({ gate, importedBy }: VersionRecord): GateTerms =>
+  gate && importedBy === undefined ? gate.terms : { promoteAlias: "live" };
+
+/** The version's hyper-parameters, with some that differ. What the other classes are made with cannot. */
+function extensionParameters(
+  { manifest: { source, contextTokens, position } }: VersionRecord,
+  given: Record<string, unknown>,
+): { mode: Mode; parameters: Record<string, unknown> } {
+  const { mode, ...known } = source.kind === "coop" ? { mode: "UNIVERSAL" as const } : source.config;
+  const fixed = { contextTokens, position };
+  const parameters = { ...known, ...fixed, ...given };
+  for (const [name, value] of Object.entries(fixed))
+    if (parameters[name as keyof typeof fixed] !== value)
+      throw new AppError(
+        "VALIDATION_FAILED",
+        `The version's other classes have ${name} ${value}, so the new one has too; leave it out.`,
+        { path: ["input", name] },
+      );
+  return { mode, parameters };
 }
 
 const facts = ({ name, weights, preprocessing }: ModelRecord) => ({ name, weights, preprocessing });

@@ -1,7 +1,7 @@
 import type { Measurement } from "../engine/evaluation/protocol.ts";
 import type { Count } from "../engine/evaluation/rate.ts";
 import type { AuditResult } from "../jobs/handlers/audit.ts";
-import type { AuditSpec, EvaluateSpec, PurifySpec } from "../jobs/handlers/spec.ts";
+import type { AuditSpec, EvaluateSpec, ExtendSpec, PurifySpec } from "../jobs/handlers/spec.ts";
 import type { GateResult, GateTerms } from "./gates.ts";
 import type { ProbeRecord } from "./prompts.ts";
 
@@ -16,6 +16,8 @@ export interface PurifyRequest extends SearchRequest {
   readonly promptSet: string;
   readonly gate: GateTerms;
   readonly by: string;
+  /** The version that the last label is added to, where the others are not tuned. */
+  readonly addedTo?: { readonly id: string; readonly digest: string };
 }
 
 export interface EvaluateRequest {
@@ -25,6 +27,7 @@ export interface EvaluateRequest {
 
 export type AuditJobSpec = AuditSpec & { readonly request: SearchRequest };
 export type PurifyJobSpec = PurifySpec & { readonly request: PurifyRequest };
+export type ExtendJobSpec = ExtendSpec & { readonly request: PurifyRequest };
 export type EvaluateJobSpec = EvaluateSpec & { readonly request: EvaluateRequest };
 
 /** What an implant's record shows. */

@@ -6,7 +6,13 @@ import type { Store } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
 import type { Estimate, Estimates } from "./estimates.ts";
 import type { ImplantChoice, ImplantPlanner } from "./implant-planner.ts";
-import type { EvaluateChoice, JobPlanner, PurifyChoice, SearchChoice } from "./job-planner.ts";
+import type {
+  AddClassChoice,
+  EvaluateChoice,
+  JobPlanner,
+  PurifyChoice,
+  SearchChoice,
+} from "./job-planner.ts";
 import type { AuditJobSpec, PurifyJobSpec } from "./job-specs.ts";
 import { isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
@@ -55,6 +61,14 @@ export class TenantJobs {
     return this.once("purify", idempotencyKey, choice, async () => {
       const spec = await this.options.planner.purify(choice, by);
       await this.options.prompts.ensureSet(choice.promptSet);
+      return spec;
+    });
+  }
+
+  async addClass(choice: AddClassChoice, idempotencyKey: string, by: string): Promise<Started> {
+    return this.once("extend", idempotencyKey, choice, async () => {
+      const spec = await this.options.planner.addClass(choice, by);
+      await this.options.prompts.ensureSet(spec.request.promptSet);
       return spec;
     });
   }

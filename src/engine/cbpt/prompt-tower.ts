@@ -14,14 +14,26 @@ export const RUNS_AT_ONCE = 4;
 /** Gives the sessions of a program by its name, opened when first asked for. */
 export type OpenLanes = (name: string, program: () => Program) => Promise<Lanes>;
 
-type Feeds = Readonly<Record<string, Tensor>>;
+export type Feeds = Readonly<Record<string, Tensor>>;
+
+/** What a run asks of the text tower. */
+export interface TextTower {
+  /** Normalised text features [C, D] of token vectors [C, L, d]. */
+  features(tokens: Float32Array): Promise<Float32Array>;
+  /** Losses [5] and the gradient [C, L, d] of their weighted sum; `feeds` are the inputs of `tuningLosses`. */
+  tune(
+    tokens: Float32Array,
+    feeds: Feeds,
+    batch: number,
+  ): Promise<{ losses: Float32Array; gradient: Float32Array }>;
+}
 
 /**
  * The text tower on all prompts of a run. Where their intermediate values would take too much memory in one run, the
  * classes are cut into chunks: features chunk by chunk, then the loss and its gradient with respect to all features,
  * then back through the tower chunk by chunk, which computes the features once more.
  */
-export class PromptTower {
+export class PromptTower implements TextTower {
   private size: number | undefined;
 
   /** @param bytes bounds the memory that prompts in work take. */
@@ -31,7 +43,6 @@ export class PromptTower {
     private readonly bytes: number = PROMPT_BYTES,
   ) {}
 
-  /** Normalised text features [C, D] of token vectors [C, L, d]. */
   async features(tokens: Float32Array): Promise<Float32Array> {
     const { checkpoint, layout, width } = this.problem;
     const features = new Float32Array(layout.classes * width);
@@ -44,7 +55,6 @@ export class PromptTower {
     return features;
   }
 
-  /** Losses [5] and the gradient [C, L, d] of their weighted sum; `feeds` are the inputs of `tuningLosses`. */
   async tune(
     tokens: Float32Array,
     feeds: Feeds,

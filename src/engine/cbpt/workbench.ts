@@ -2,11 +2,12 @@ import { imageProgram, imagesPerRun } from "../clip/programs.ts";
 import { encodeImages, type ImageList } from "../evaluation/encode.ts";
 import { float32, sizeOf } from "../onnx/tensor.ts";
 import type { Program } from "../runtime/program.ts";
+import { ExtensionTower, type FrozenPrompts } from "./extension-tower.ts";
 import { oneHot } from "./features.ts";
 import { Lanes } from "./lanes.ts";
 import { perImageProgram, universalProgram } from "./objective.ts";
 import type { Problem } from "./problem.ts";
-import { PromptTower } from "./prompt-tower.ts";
+import { type OpenLanes, PromptTower, type TextTower } from "./prompt-tower.ts";
 import { assembleTokens } from "./prompts.ts";
 
 /** What an outer step is given: B rows each. */
@@ -33,14 +34,20 @@ export class Workbench {
   private readonly sessions = new Map<string, Promise<Lanes>>();
   private readonly remembered = new WeakMap<object, unknown>();
 
-  private readonly prompts: PromptTower;
+  private readonly prompts: TextTower;
 
-  /** @param promptBytes as in `PromptTower`. */
+  /**
+   * @param options.promptBytes as in `PromptTower`.
+   * @param options.frozen the prompts of all classes but the last, where only that one is learned.
+   */
   constructor(
     readonly problem: Problem,
-    promptBytes?: number,
+    { promptBytes, frozen }: { readonly promptBytes?: number; readonly frozen?: FrozenPrompts } = {},
   ) {
-    this.prompts = new PromptTower(problem, (name, program) => this.session(name, program), promptBytes);
+    const open: OpenLanes = (name, program) => this.session(name, program);
+    this.prompts = frozen
+      ? new ExtensionTower(problem, open, frozen)
+      : new PromptTower(problem, open, promptBytes);
   }
 
   /** What was made for the key before, or else is made now: for what follows from a state and need not be in it. */

@@ -1,6 +1,7 @@
 import type { JobHandler, JobKind } from "../job.ts";
 import { audit } from "./audit.ts";
 import { evaluate } from "./evaluate.ts";
+import { extend } from "./extend.ts";
 import { implant } from "./implant.ts";
 import { purify } from "./purify.ts";
 
@@ -8,6 +9,7 @@ import { purify } from "./purify.ts";
 export const handlers: Readonly<Record<JobKind, JobHandler<unknown, unknown>>> = {
   audit,
   purify,
+  extend,
   evaluate,
   implant,
 };

@@ -40,22 +40,37 @@ const ARTIFACT = "prompts.safetensors";
 export const purify: JobHandler<unknown, PurifyResult> = async (given, context) => {
   const spec = parseSpec(purifySpec, given);
   const problem = await problemOf(spec, spec.mode, context);
-  const bench = new Workbench(problem);
+  const start = () => startPurification(problem);
+  return runPurification(new Workbench(problem), context, { start, step: stepPurification });
+};
+
+/** How a purification begins and goes on; the same state gives the same next one. */
+export interface Course {
+  readonly start: () => Purification;
+  readonly step: (bench: Workbench, state: Purification) => Promise<Purification>;
+}
+
+/** Runs to the end, from the last checkpoint if there is one, and closes the bench. */
+export async function runPurification(
+  bench: Workbench,
+  context: JobContext,
+  course: Course,
+): Promise<PurifyResult> {
   try {
-    return await run(bench, context);
+    return await run(bench, context, course);
   } finally {
     await bench.close();
   }
-};
+}
 
-async function run(bench: Workbench, context: JobContext): Promise<PurifyResult> {
+async function run(bench: Workbench, context: JobContext, { start, step }: Course): Promise<PurifyResult> {
   const { problem } = bench;
   const [clock, saver] = [new Clock(context), new Saver(context)];
-  let state = context.checkpoint ? decodeState<Purification>(context.checkpoint) : startPurification(problem);
+  let state = context.checkpoint ? decodeState<Purification>(context.checkpoint) : start();
   let audited = 0;
   while (!isPurified(problem, state)) {
     context.signal.throwIfAborted();
-    const next = await stepPurification(bench, state);
+    const next = await step(bench, state);
     const ended = endedEpoch(state, next);
     if (state.phase === "audit") audited = clock.seconds;
     state = next;

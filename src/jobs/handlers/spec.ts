@@ -26,6 +26,9 @@ export const auditSpec = z.object({
 
 export const purifySpec = auditSpec.extend({ mode: z.enum(["UNIVERSAL", "PUBLISHED"]).default("UNIVERSAL") });
 
+/** The last of the labels is new; `base` is the file with the others' prompts. */
+export const extendSpec = purifySpec.extend({ base: z.string().min(1) });
+
 export const evaluateSpec = z.object({
   modelFolder: z.string().min(1),
   labels: z.array(z.string().min(1)).min(1),
@@ -55,6 +58,7 @@ export const implantSpec = z.object({
 
 export type AuditSpec = z.infer<typeof auditSpec>;
 export type PurifySpec = z.infer<typeof purifySpec>;
+export type ExtendSpec = z.infer<typeof extendSpec>;
 export type ImplantSpec = z.infer<typeof implantSpec>;
 export type EvaluateSpec = z.infer<typeof evaluateSpec>;
 export type LabelledImage = z.infer<typeof image>;

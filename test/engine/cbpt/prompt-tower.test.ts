@@ -43,7 +43,7 @@ function boundFor(classes: number): number {
 }
 
 function benchWith(bytes?: number): Workbench {
-  const bench = new Workbench(problem, bytes);
+  const bench = new Workbench(problem, { promptBytes: bytes });
   opened.push(bench);
   return bench;
 }
