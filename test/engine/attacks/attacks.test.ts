@@ -7,7 +7,9 @@ import {
   attacks,
   type PlanarImage,
 } from "../../../src/engine/attacks/index.ts";
+import { networkLayout } from "../../../src/engine/attacks/ssba-program.ts";
 import { warp, warpField } from "../../../src/engine/attacks/wanet.ts";
+import { randomStream } from "../../../src/engine/random.ts";
 
 const golden = JSON.parse(
   readFileSync(new URL("../../fixtures/attacks/warp.json", import.meta.url), "utf8"),
@@ -39,11 +41,28 @@ const patch: FittedTrigger = {
   patch: { shape: [3, 8, 8], data: Float32Array.from({ length: 192 }, (_, index) => (index % 7) / 7.1) },
 };
 
+/** Networks of random weights write something at least. */
+function randomNetworks(bits: number): FittedTrigger {
+  const random = randomStream(1, "networks");
+  return Object.fromEntries(
+    networkLayout(bits).places.map(({ name, shape, size }) => [
+      name,
+      { shape, data: Float32Array.from({ length: size }, () => 0.1 * random.normal()) },
+    ]),
+  );
+}
+
 const CASES: Record<AttackKind, Case> = {
   badnet: { changed: [75, 75], other: { position: "top-left" }, invalid: { size: -1 } },
   blended: { changed: [11_000, 12_288], other: { seed: 1 }, invalid: { alpha: 1.5 } },
   sig: { changed: [10_000, 12_288], other: { frequency: 7 }, invalid: { amplitude: 2 } },
   wanet: { changed: [11_000, 12_288], other: { grid: 0 }, invalid: { strength: -1 } },
+  ssba: {
+    changed: [10_000, 12_288],
+    other: { secret: 2 },
+    invalid: { psnr: 0 },
+    fitted: randomNetworks(8),
+  },
   badclip: {
     changed: [180, 192],
     other: { position: "top-left" },
@@ -209,7 +228,7 @@ describe("the triggers", () => {
 
   test("an unknown attack is NOT_FOUND and tells which there are", () => {
     expect(() => attackNamed("toString")).toThrow(
-      'There is no attack "toString". Known: badnet, blended, sig, wanet, badclip.',
+      'There is no attack "toString". Known: badnet, blended, sig, ssba, wanet, badclip.',
     );
   });
 });
