@@ -69,11 +69,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const documents = await trustedDocuments(config, schema);
   const logDevice = (message: string) => logger.info(message);
   const device = await resolveDevice(config.device, logDevice);
-  const { store, blobs, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
+  const { store, blobs, depot, shelf, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
   const samples = await SampleImages.open(join(config.zooFolder, "samples"));
   const access = new AccessService(store);
   const tester = selfTester({ device, threads: config.threads });
-  const models = new ModelRegistry(store, config.modelsFolder, tester);
+  const models = new ModelRegistry(store, config.modelsFolder, tester, depot);
   const serving = new Serving({
     device,
     threads: config.threads,
@@ -82,10 +82,14 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     capacity: limits.waitingImages + limits.classifyImages,
     longestWaitMilliseconds: limits.waitMilliseconds,
     onBatch: (images) => metrics.batches.observe(images),
+    depot,
   });
+  const supplies = { blobs, depot };
   const queue = openQueue(config, {
     store,
     folder: jobsFolder,
+    shelf,
+    supplies,
     concurrency: config.jobConcurrency,
     device,
     threads: config.threads,
@@ -106,6 +110,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     estimates: new Estimates({
       device,
       threads: config.threads,
+      supplies,
       onOutput: (line) => logger.info({ line }, "a planning process wrote"),
     }),
     serving,

@@ -41,7 +41,18 @@ const oneOf = <const Choice extends string>(choices: readonly Choice[], fallback
     .transform((value) => value as Choice);
 
 /** Variables whose value is never printed. */
-const SECRET: ReadonlySet<string> = new Set(["ADMIN_KEY", "REDIS_URL"]);
+const SECRET: ReadonlySet<string> = new Set([
+  "ADMIN_KEY",
+  "REDIS_URL",
+  "S3_ACCESS_KEY_ID",
+  "S3_SECRET_ACCESS_KEY",
+  "S3_SESSION_TOKEN",
+]);
+
+const secret = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,2048}$/, "must have printable characters and no spaces")
+  .optional();
 
 function isRedisUrl(value: string): boolean {
   return URL.canParse(value) && ["redis:", "rediss:"].includes(new URL(value).protocol);
@@ -53,8 +64,12 @@ function isHost(host: string): boolean {
   return URL.canParse(url) && new URL(url).href === url && !/[/@?#]/.test(host);
 }
 
+function isWebUrl(value: string): boolean {
+  return URL.canParse(value) && ["http:", "https:"].includes(new URL(value).protocol);
+}
+
 /** Every environment variable that the server reads, with its range and default. */
-const environment = z.object({
+export const environment = z.object({
   PORT: whole(0, 65535, 4000),
   HOST: z.string().trim().min(1, "must name an address, e.g. 127.0.0.1").optional(),
   DATA_DIR: folder("data"),
@@ -70,6 +85,26 @@ const environment = z.object({
   REDIS_PREFIX: z
     .string()
     .regex(/^[\w.{}-]{1,64}$/, "must have 1 to 64 letters, digits and _ . { } -")
+    .default("antidote"),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must have 3 to 63 small letters, digits, . and -")
+    .optional(),
+  S3_ENDPOINT: z
+    .string()
+    .refine(isWebUrl, "must look like https://host, or http://host:9000 without TLS")
+    .optional(),
+  S3_REGION: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, "must have 1 to 64 letters, digits and -")
+    .default("us-east-1"),
+  S3_ACCESS_KEY_ID: secret,
+  S3_SECRET_ACCESS_KEY: secret,
+  S3_SESSION_TOKEN: secret,
+  S3_PATH_STYLE: oneOf(["auto", "0", "1"], "auto"),
+  S3_PREFIX: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, "must have 1 to 64 letters, digits and _ . -")
     .default("antidote"),
   JOB_LOCK_SECONDS: whole(1, 3600, 30),
   DRAIN_SECONDS: whole(0, 3600, 0),
@@ -111,7 +146,9 @@ const environment = z.object({
   MAX_DATASET_IMAGES: whole(1, 1_000_000, 20_000),
 });
 
-export type LogLevel = z.infer<typeof environment>["LOG_LEVEL"];
+type Variables = z.infer<typeof environment>;
+
+export type LogLevel = Variables["LOG_LEVEL"];
 
 export interface Limits {
   /** Bytes of a request's JSON, and of one WebSocket message. */
@@ -133,6 +170,17 @@ export interface Limits {
   readonly costPerMinute: number;
 }
 
+export interface S3Config {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | undefined;
+  readonly pathStyle: boolean;
+  readonly prefix: string;
+}
+
 export interface Config {
   readonly port: number;
   /** All addresses of the machine when absent. */
@@ -144,6 +192,8 @@ export interface Config {
   readonly adminKey: string | undefined;
   /** Where servers and workers share their store and their queue; absent, this process is alone. */
   readonly redis: { readonly url: string; readonly prefix: string } | undefined;
+  /** Where files are that servers and workers share; absent, in the data folder. */
+  readonly s3: S3Config | undefined;
   /** A worker that was not heard of for so long is taken for dead. */
   readonly jobLockSeconds: number;
   /** How long a server that is to stop answers requests while it says that it is not ready. */
@@ -178,6 +228,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     adminKey: values.ADMIN_KEY,
     redis:
       values.REDIS_URL === undefined ? undefined : { url: values.REDIS_URL, prefix: values.REDIS_PREFIX },
+    s3: s3Of(values, variables),
     jobLockSeconds: values.JOB_LOCK_SECONDS,
     drainSeconds: values.DRAIN_SECONDS,
     device: values.DEVICE,
@@ -204,6 +255,30 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
       datasetImages: values.MAX_DATASET_IMAGES,
       costPerMinute: values.RATE_LIMIT,
     },
+  };
+}
+
+/** Fails like `readConfig` for a bucket without keys. Amazon's own storage wants the bucket in the host's name. */
+function s3Of(values: Variables, variables: Parameters<typeof readConfig>[0]): S3Config | undefined {
+  const { S3_BUCKET: bucket, S3_REGION: region, S3_ENDPOINT: endpoint, S3_PATH_STYLE: style } = values;
+  const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = values;
+  if (bucket === undefined) return undefined;
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    const names = ["S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"].filter((name) => !variables[name]);
+    throw invalid(
+      names.map((name) => ({ path: [name], message: "must be set with S3_BUCKET" })),
+      variables,
+    );
+  }
+  return {
+    endpoint: endpoint ?? `https://s3.${region}.amazonaws.com`,
+    bucket,
+    region,
+    accessKeyId,
+    secretAccessKey,
+    sessionToken: values.S3_SESSION_TOKEN,
+    pathStyle: style === "auto" ? endpoint !== undefined : style === "1",
+    prefix: values.S3_PREFIX,
   };
 }
 

@@ -1,29 +1,52 @@
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "./config.ts";
+import { S3Shelf, SharedShelf, type Shelf } from "./jobs/shelf.ts";
 import { FileBlobStore } from "./store/blobs.ts";
+import { type Depot, SharedDepot } from "./store/depot.ts";
 import { LmdbStore } from "./store/lmdb.ts";
 import { RedisStore } from "./store/redis.ts";
+import { S3BlobStore } from "./store/s3-blobs.ts";
+import { S3Bucket } from "./store/s3-bucket.ts";
+import { S3Depot } from "./store/s3-depot.ts";
 import type { BlobStore, Store } from "./store/store.ts";
 
-export interface Storage {
+export interface Storage extends Files {
   readonly store: Store;
-  readonly blobs: BlobStore;
   /** Where jobs have their folders. */
   readonly jobsFolder: string;
 }
 
+/** Images and tensors, checkpoints of models, and the saved states of jobs. */
+interface Files {
+  readonly blobs: BlobStore;
+  readonly depot: Depot;
+  readonly shelf: Shelf;
+}
+
 /**
- * Opens what lasts: in the data folder alone, or with the store in the Redis that others share.
- * @param patienceSeconds how long a call waits for a Redis that is away.
+ * Opens what lasts: records in the data folder alone, or in the Redis that others share; files in the data folder,
+ * which others may share too, or in a bucket, for which the data folder is a cache.
+ * @param patienceSeconds how long a call waits for a Redis or a bucket that is away.
  */
 export async function openStorage(config: Config, logger: Logger, patienceSeconds: number): Promise<Storage> {
   const { dataFolder, redis } = config;
+  const files = await openFiles(config, patienceSeconds);
   const store = redis
     ? await openRedis(redis, logger, patienceSeconds)
     : await LmdbStore.open(join(dataFolder, "store"));
-  const blobs = await FileBlobStore.open(join(dataFolder, "blobs"), { shared: redis !== undefined });
-  return { store, blobs, jobsFolder: join(dataFolder, "jobs") };
+  return { store, ...files, jobsFolder: join(dataFolder, "jobs") };
+}
+
+async function openFiles({ dataFolder, redis, s3 }: Config, patienceSeconds: number): Promise<Files> {
+  const folder = await FileBlobStore.open(join(dataFolder, "blobs"), { shared: redis !== undefined });
+  if (!s3) return { blobs: folder, depot: new SharedDepot(), shelf: new SharedShelf() };
+  const bucket = await S3Bucket.open({ ...s3, patienceMilliseconds: patienceSeconds * 1000 });
+  const models = join(dataFolder, "models");
+  await mkdir(models, { recursive: true });
+  const blobs = new S3BlobStore(bucket, folder);
+  return { blobs, depot: new S3Depot(bucket, blobs, models), shelf: new S3Shelf(bucket) };
 }
 
 function openRedis(redis: NonNullable<Config["redis"]>, logger: Logger, patienceSeconds: number) {

@@ -31,13 +31,15 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
   const logger = pino({ level: config.logLevel });
   const version = packageVersion();
   const device = await resolveDevice(config.device, (message) => logger.info(message));
-  const { store, blobs, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
+  const { store, blobs, depot, shelf, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
   const tester = selfTester({ device, threads: config.threads });
-  const models = new ModelRegistry(store, config.modelsFolder, tester);
+  const models = new ModelRegistry(store, config.modelsFolder, tester, depot);
   const worker = new BullJobWorker({
     ...redis,
     store,
     folder: jobsFolder,
+    shelf,
+    supplies: { blobs, depot },
     concurrency: config.jobConcurrency,
     device,
     threads: config.threads,

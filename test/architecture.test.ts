@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "storage.ts",
   ],
   "worker.ts": ["engine", "jobs", "services", "config.ts", "storage.ts"],
-  "storage.ts": ["store", "config.ts"],
+  "storage.ts": ["jobs", "store", "config.ts"],
   commands: ["engine", "services", "app.ts", "config.ts", "worker.ts"],
   "main.ts": ["commands"],
   "print-schema.ts": ["config.ts", "resolvers"],

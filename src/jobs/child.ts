@@ -1,6 +1,6 @@
 /** Entry of a job's process: takes one order, runs its handler, tells the result, and waits to be let go. */
 import { constants, setPriority } from "node:os";
-import { packError } from "../engine/runtime/carried-error.ts";
+import { packError, unpackError } from "../engine/runtime/carried-error.ts";
 import { AppError } from "../errors.ts";
 import { writeDurably } from "../store/durable-file.ts";
 import { checkpointPath, prepareFolder, readCheckpoint } from "./folder.ts";
@@ -11,6 +11,7 @@ import { StepPacer } from "./step-pacer.ts";
 /** At most five steps a second reach the store. */
 const STEP_INTERVAL_MILLISECONDS = 200;
 
+type KeptMessage = Extract<MessageToChild, { kind: "kept" }>;
 type Handlers = Readonly<Record<JobKind, JobHandler<unknown, unknown>>>;
 
 const abort = new AbortController();
@@ -20,7 +21,8 @@ process.on("disconnect", () => process.exit(0));
 // Ctrl-C in a terminal reaches the whole group; the server decides what becomes of its jobs.
 process.on("SIGINT", () => {});
 process.on("message", (message: MessageToChild) => {
-  if (message.kind === "stop") abort.abort(new AppError("CANCELLED", "The job was told to stop."));
+  if (message.kind === "kept") settleSaved(message);
+  else if (message.kind === "stop") abort.abort(new AppError("CANCELLED", "The job was told to stop."));
   else void obey(message.order).then(send);
 });
 
@@ -48,10 +50,23 @@ async function perform(order: JobOrder, pacer: StepPacer): Promise<unknown> {
     device: order.device,
     threads: order.threads,
     signal: abort.signal,
-    save: (checkpoint) => writeDurably(checkpointPath(order.folder), checkpoint),
+    save: async (checkpoint) => {
+      await writeDurably(checkpointPath(order.folder), checkpoint);
+      await kept();
+    },
     report: (report) => pacer.report(report),
   };
   return handlers[order.kind](order.spec, context);
+}
+
+let settleSaved: (answer: KeptMessage) => void = () => {};
+
+/** Asks the server to keep what was saved, and waits until it has. */
+function kept(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    settleSaved = ({ error }) => (error ? reject(unpackError(error)) : resolve());
+    send({ kind: "saved" });
+  });
 }
 
 function send(message: MessageFromChild): void {

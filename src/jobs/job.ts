@@ -28,7 +28,7 @@ export interface JobRecord {
   readonly tenant: string;
   readonly kind: JobKind;
   readonly status: JobStatus;
-  /** Plain data that the handler needs; everything in it survives a restart (digests and paths, no handles). */
+  /** Plain data that the handler needs; everything in it survives a restart (digests and references, no handles). */
   readonly spec: unknown;
   /** 0 to 1. */
   readonly progress: number;
@@ -40,6 +40,8 @@ export interface JobRecord {
   readonly attempts: number;
   /** How many of those processes died without a word since the last checkpoint; the job fails at the third. */
   readonly losses?: number;
+  /** By what its shelf finds the state that it saved last, where that is not simply in its folder. */
+  readonly kept?: string;
   readonly failure?: JobFailure;
   /** What the completion hook of the kind made of the handler's result: ids, rates. */
   readonly result?: unknown;

@@ -18,13 +18,17 @@ export interface JobOrder {
 export type MessageToChild =
   | { readonly kind: "start"; readonly order: JobOrder }
   /** Stop between two steps; what is saved stays. */
-  | { readonly kind: "stop" };
+  | { readonly kind: "stop" }
+  /** What was saved is safe; or why it is not. */
+  | { readonly kind: "kept"; readonly error?: CarriedError };
 
 export type MessageFromChild =
   | { readonly kind: "report"; readonly report: JobReport }
+  /** A state lies in the folder; the process waits until it is kept. */
+  | { readonly kind: "saved" }
   | { readonly kind: "done"; readonly result: unknown }
   | { readonly kind: "failed"; readonly error: CarriedError }
   | { readonly kind: "stopped" };
 
 /** The last word of a process, after which it is let go. */
-export type FinalMessage = Exclude<MessageFromChild, { kind: "report" }>;
+export type FinalMessage = Exclude<MessageFromChild, { kind: "report" | "saved" }>;

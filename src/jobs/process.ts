@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { packError } from "../engine/runtime/carried-error.ts";
 import { entryPoint } from "../engine/runtime/entry-point.ts";
 import type { JobReport } from "./job.ts";
 import type { FinalMessage, JobOrder, MessageFromChild, MessageToChild } from "./messages.ts";
@@ -10,6 +11,8 @@ export type JobOutcome = FinalMessage | { readonly kind: "lost"; readonly reason
 
 export interface JobProcessListener {
   onReport(report: JobReport): void;
+  /** Keeps the state that lies in the job's folder now; without it, that is where it stays. */
+  onSaved?(): Promise<void>;
   /** A line that the process wrote to its output, for the log. */
   onOutput(line: string): void;
 }
@@ -47,6 +50,15 @@ export class JobProcess {
     this.killAfter(graceMilliseconds);
   }
 
+  private async keep({ onSaved }: JobProcessListener): Promise<void> {
+    try {
+      await onSaved?.();
+      this.tell({ kind: "kept" });
+    } catch (error) {
+      this.tell({ kind: "kept", error: packError(error) });
+    }
+  }
+
   private tell(message: MessageToChild): void {
     // A process that is already gone is noticed by `follow`.
     if (this.child.connected) this.child.send(message, () => {});
@@ -69,6 +81,7 @@ export class JobProcess {
       };
       this.child.on("message", (message: MessageFromChild) => {
         if (message.kind === "report") return listener.onReport(message.report);
+        if (message.kind === "saved") return void this.keep(listener);
         last = message;
         this.killAfter(FAREWELL_MILLISECONDS);
         this.child.disconnect();

@@ -15,7 +15,7 @@ export interface ActiveJob {
 export interface JobChange {
   readonly status?: JobStatus;
   readonly record?: Partial<
-    Pick<JobRecord, "progress" | "etaSeconds" | "attempts" | "losses" | "failure" | "result">
+    Pick<JobRecord, "progress" | "etaSeconds" | "attempts" | "losses" | "kept" | "failure" | "result">
   >;
   readonly reports?: readonly JobReport[];
   readonly writes?: readonly Write[];

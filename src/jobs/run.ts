@@ -5,9 +5,12 @@ import type { Write } from "../store/store.ts";
 import { failureOf, workerLost } from "./failure.ts";
 import { jobFolder } from "./folder.ts";
 import type { JobRecord, JobReport } from "./job.ts";
+import type { JobOrder } from "./messages.ts";
 import { type JobOutcome, JobProcess } from "./process.ts";
 import type { JobChange, JobRecords } from "./records.ts";
+import { SharedShelf, type Shelf } from "./shelf.ts";
 import { isFinished } from "./states.ts";
+import { type Supplies, supply } from "./supplies.ts";
 
 /** Where the queue's own news goes; pino's loggers fit. */
 export interface JobLogger {
@@ -18,8 +21,12 @@ export interface JobLogger {
 
 /** How jobs are run here. */
 export interface JobRunnerOptions {
-  /** Each job has a folder of its own in it; whoever may go on with a job needs the same one. */
+  /** Each job has a folder of its own in it; without a shelf, whoever may go on with a job needs the same one. */
   readonly folder: string;
+  /** Where what jobs have saved is kept. */
+  readonly shelf?: Shelf;
+  /** Where the files are that specs name; without it they name paths. */
+  readonly supplies?: Supplies;
   readonly device: Device;
   /** Threads that each job may compute with. */
   readonly threads: number;
@@ -31,14 +38,19 @@ export interface JobRunnerOptions {
   readonly handlersModule?: URL;
 }
 
-export interface JobRunOptions extends Required<JobRunnerOptions> {
+export interface JobRunOptions extends Required<Omit<JobRunnerOptions, "supplies">> {
+  readonly supplies: Supplies | undefined;
   readonly records: JobRecords;
 }
 
 export function runOptions(options: JobRunnerOptions, records: JobRecords): JobRunOptions {
-  const { handlersModule = entryPoint(import.meta.url, "handlers/index"), graceMilliseconds = 10_000 } =
-    options;
-  return { ...options, handlersModule, graceMilliseconds, records };
+  const {
+    handlersModule = entryPoint(import.meta.url, "handlers/index"),
+    graceMilliseconds = 10_000,
+    shelf = new SharedShelf(),
+    supplies,
+  } = options;
+  return { ...options, handlersModule, graceMilliseconds, shelf, supplies, records };
 }
 
 /**
@@ -69,6 +81,8 @@ export class JobRun {
   private stopped = false;
   private cancelled = false;
   private attempt: number | undefined;
+  /** Where the state is that the record names. */
+  private kept: string | undefined;
 
   constructor(
     private readonly options: JobRunOptions,
@@ -85,7 +99,7 @@ export class JobRun {
     );
     if (job.status !== "VALIDATING") return false;
     this.attempt = job.attempts;
-    const outcome = await this.start(job).outcome;
+    const outcome = await this.run(job);
     await this.writing;
     return this.settle(outcome).catch((error) => {
       if (!(error instanceof Superseded)) throw error;
@@ -106,24 +120,61 @@ export class JobRun {
     this.process?.stop(this.options.graceMilliseconds);
   }
 
-  private start(job: JobRecord): JobProcess {
-    const { folder, device, threads, handlersModule, logger, graceMilliseconds } = this.options;
-    const order = {
+  private async run(job: JobRecord): Promise<JobOutcome> {
+    try {
+      return await this.start(job, await this.prepare(job)).outcome;
+    } catch (error) {
+      return { kind: "failed", error: packError(error) };
+    }
+  }
+
+  /** Has everything on this machine that the process will read. */
+  private async prepare(job: JobRecord): Promise<JobOrder> {
+    const { folder, device, threads, handlersModule, shelf, supplies } = this.options;
+    const own = jobFolder(folder, job.id);
+    await shelf.restore(job.id, own, job.kept);
+    this.kept = job.kept;
+    const spec = supplies ? await supply(job.spec, supplies) : job.spec;
+    return {
       jobId: job.id,
       kind: job.kind,
-      spec: job.spec,
-      folder: jobFolder(folder, job.id),
+      spec,
+      folder: own,
       device,
       threads,
       handlersModule: handlersModule.href,
     };
+  }
+
+  private start(job: JobRecord, order: JobOrder): JobProcess {
+    const { logger, graceMilliseconds } = this.options;
     this.process = new JobProcess(order, {
       onReport: (report) => this.note(report),
+      onSaved: () => this.keep(order.folder),
       onOutput: (line) => logger.info({ job: job.id, line }, "a job's process wrote"),
     });
     logger.info({ job: job.id, pid: this.process.pid, attempt: job.attempts }, "a job's process started");
     if (this.cancelled || this.stopped) this.process.stop(graceMilliseconds);
     return this.process;
+  }
+
+  /** Keeps what the process has saved, and notes in the record where. What was kept before goes after that. */
+  private async keep(folder: string): Promise<void> {
+    const { shelf } = this.options;
+    const kept = await shelf.keep(this.id, folder);
+    if (kept === undefined || kept === this.kept) return;
+    const noting = this.writing.then(() => this.change(() => ({ record: { kept } })));
+    this.writing = noting.catch((error) => this.stumble(error));
+    await noting;
+    await this.discard(this.kept);
+    this.kept = kept;
+  }
+
+  private async discard(kept: string | undefined): Promise<void> {
+    if (kept === undefined) return;
+    await this.options.shelf.discard(this.id, kept).catch((error) => {
+      this.options.logger.warn({ job: this.id, kept, reason: String(error) }, "an old state was left behind");
+    });
   }
 
   /** Writes down what the process tells; the first word means that its order was in order. */
@@ -136,10 +187,12 @@ export class JobRun {
           reports: [report],
         })),
       )
-      .catch((error) => {
-        if (error instanceof Superseded) this.process?.stop(0);
-        else this.logError(error, "a job's report could not be stored");
-      });
+      .catch((error) => this.stumble(error));
+  }
+
+  private stumble(error: unknown): void {
+    if (error instanceof Superseded) this.process?.stop(0);
+    else this.logError(error, "a job's report could not be stored");
   }
 
   private async settle(outcome: JobOutcome): Promise<boolean> {
@@ -158,11 +211,12 @@ export class JobRun {
     try {
       // A handler without a word of progress has not been seen running.
       await this.change((job) => (job.status === "VALIDATING" ? { status: "RUNNING" } : undefined));
-      await this.change(async (job) => {
+      const done = await this.change(async (job) => {
         if (job.status === "CANCELLING") return { status: "CANCELLED" };
         const { result, writes } = await complete(job, handlerResult, jobFolder(folder, job.id));
-        return { status: "SUCCEEDED", record: { result, progress: 1 }, writes };
+        return { status: "SUCCEEDED", record: { result, progress: 1, kept: undefined }, writes };
       });
+      if (done.status === "SUCCEEDED") await this.discard(this.kept);
       return false;
     } catch (error) {
       if (error instanceof Superseded) throw error;

@@ -3,6 +3,7 @@ import type { Device } from "../engine/runtime/device.ts";
 import type { Calibration, PlanResult } from "../jobs/handlers/plan.ts";
 import type { AuditSpec, PurifySpec } from "../jobs/handlers/spec.ts";
 import { type PlanningOptions, planJob } from "../jobs/planning.ts";
+import { type Supplies, supply } from "../jobs/supplies.ts";
 import { digestOf } from "./canonical.ts";
 import { LeastRecent } from "./least-recent.ts";
 
@@ -30,7 +31,7 @@ export class Estimates {
   private readonly calibrations = new LeastRecent<Estimate["calibration"]>(CALIBRATIONS_KEPT);
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly options: PlanningOptions) {}
+  constructor(private readonly options: PlanningOptions & { readonly supplies?: Supplies }) {}
 
   /** @param weights digest of the model's weights. */
   async of(kind: "audit" | "purify", spec: AuditSpec | PurifySpec, weights: string): Promise<Estimate> {
@@ -44,11 +45,12 @@ export class Estimates {
     spec: AuditSpec | PurifySpec,
     weights: string,
   ): Promise<Estimate> {
-    const { threads } = this.options;
+    const { threads, supplies } = this.options;
     const device = spec.device ?? this.options.device;
     const key = calibrationKey(spec, weights, device);
     const known = this.calibrations.get(key);
-    const result = await planJob(kind, { ...spec, calibration: known }, this.options);
+    const order = { ...spec, calibration: known };
+    const result = await planJob(kind, supplies ? await supply(order, supplies) : order, this.options);
     const calibration = known ?? { ...result.calibration, measuredAt: new Date().toISOString() };
     this.calibrations.set(key, calibration);
     return { device, threads, calibration, ...costsOf(result, spec.shots.length) };

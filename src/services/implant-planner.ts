@@ -6,10 +6,9 @@ import { requireTrainable } from "../engine/training/checkpoint-files.ts";
 import { IMPLANT_PARAMETERS } from "../engine/training/implant.ts";
 import { AppError } from "../errors.ts";
 import type { ImplantSpec, LabelledImage } from "../jobs/handlers/spec.ts";
-import type { BlobStore } from "../store/store.ts";
 import type { DatasetRecord, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
-import type { ModelRegistry } from "./registry.ts";
+import { type ModelRegistry, referenceOf } from "./registry.ts";
 import type { ThroughResolver } from "./through.ts";
 
 /** What to poison, as a caller gives it; local names, not global ids. */
@@ -42,7 +41,6 @@ export class ImplantPlanner {
     private readonly options: {
       /** Whether this server may make poisoned models at all. */
       readonly allowed: boolean;
-      readonly blobs: BlobStore;
       readonly models: ModelRegistry;
       readonly devices: Devices;
       readonly datasets: Datasets;
@@ -74,7 +72,7 @@ export class ImplantPlanner {
     if (label < 0)
       throw new AppError("VALIDATION_FAILED", `The attack's target "${target}" is not among the labels.`);
     return {
-      modelFolder: model.folder,
+      modelFolder: referenceOf(model),
       name: choice.name,
       labels: [...labels],
       templates: [...through.templates(choice.templates)],
@@ -109,7 +107,7 @@ export class ImplantPlanner {
     return labels.map((name, label) => {
       const place = dataset.labels.indexOf(name);
       const own = examples.filter((example) => example.label === place);
-      return own.map(({ image }) => ({ blob: this.options.blobs.path(image), label }));
+      return own.map(({ image }) => ({ blob: image, label }));
     });
   }
 }

@@ -3,7 +3,6 @@ import { completeConfig, type Mode } from "../engine/cbpt/config.ts";
 import type { DeviceChoice } from "../engine/runtime/device.ts";
 import { AppError } from "../errors.ts";
 import type { LabelledImage, PurifySpec } from "../jobs/handlers/spec.ts";
-import type { BlobStore } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
 import type { DatasetRecord, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
@@ -12,7 +11,7 @@ import type { AuditJobSpec, EvaluateJobSpec, ExtendJobSpec, PurifyJobSpec } from
 import { checkLabel } from "./labels.ts";
 import { checkName } from "./names.ts";
 import type { VersionRecord } from "./prompts.ts";
-import type { ModelRecord, ModelRegistry } from "./registry.ts";
+import { type ModelRecord, type ModelRegistry, referenceOf } from "./registry.ts";
 import type { ThroughChoice, ThroughResolver } from "./through.ts";
 
 /** What to look for triggers in, as a caller gives it; local names, not global ids. */
@@ -71,7 +70,6 @@ const MOST_SHOTS = 1000;
 export class JobPlanner {
   constructor(
     private readonly options: {
-      readonly blobs: BlobStore;
       readonly models: ModelRegistry;
       readonly devices: Devices;
       readonly datasets: Datasets;
@@ -115,7 +113,7 @@ export class JobPlanner {
     const request = { model: facts(model), shots: choice.shots, dataset: dataset.digest };
     return {
       ...spec,
-      base: this.options.blobs.path(version.artifact.digest),
+      base: version.artifact.digest,
       request: { ...request, promptSet, gate, by, addedTo },
     };
   }
@@ -137,7 +135,7 @@ export class JobPlanner {
     return {
       model,
       dataset,
-      modelFolder: model.folder,
+      modelFolder: referenceOf(model),
       labels: [...labels],
       templates: [...templates],
       shots,
@@ -149,7 +147,7 @@ export class JobPlanner {
   }
 
   async evaluate(choice: EvaluateChoice): Promise<EvaluateJobSpec> {
-    const { blobs, through: resolver } = this.options;
+    const { through: resolver } = this.options;
     const model = await this.options.models.get(choice.model);
     const dataset = await this.options.datasets.get(choice.dataset);
     const through = await resolver.resolve(choice.through);
@@ -165,11 +163,11 @@ export class JobPlanner {
       unknownToo: known === undefined,
     });
     return {
-      modelFolder: model.folder,
+      modelFolder: referenceOf(model),
       labels: [...labels],
       through:
         through.kind === "version"
-          ? { kind: "matrix", matrix: blobs.path(through.version.artifact.digest) }
+          ? { kind: "matrix", matrix: through.version.artifact.digest }
           : { kind: "templates", templates: [...through.templates] },
       images,
       attack: choice.attack && attackSpec(choice.attack, labels),
@@ -194,7 +192,7 @@ export class JobPlanner {
       return examples
         .filter((example) => example.label === place)
         .slice(0, perLabel)
-        .map(({ image }) => ({ blob: this.options.blobs.path(image), label: index }));
+        .map(({ image }) => ({ blob: image, label: index }));
     });
     if (images.length > 0) return images;
     const what = options.unknownToo ? "labels" : "prompt version's labels";

@@ -1,11 +1,14 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { type CheckpointFolder, openFolder } from "../engine/clip/checkpoint-folder.ts";
 import { openCheckpoint } from "../engine/clip/index.ts";
 import { agrees, requirePassed } from "../engine/clip/self-test.ts";
 import { AppError } from "../errors.ts";
+import { type Depot, type FolderFiles, SharedDepot } from "../store/depot.ts";
+import { isDigest } from "../store/digests.ts";
 import type { Store } from "../store/store.ts";
 import { type ImportNote, readNote } from "./import/note.ts";
-import { Workplace } from "./import/workplace.ts";
+import { nameTaken, Workplace } from "./import/workplace.ts";
 import { fingerprintOf, inspect, type ModelFacts } from "./inspection.ts";
 import { checkName, isName } from "./names.ts";
 import { type NormalisationChoice, withNormalisation } from "./normalisation.ts";
@@ -19,8 +22,10 @@ export type ModelTrust = "TRUSTED" | "SUSPECT" | "QUARANTINED";
 /** As stored under `models/<name>`. Every tenant sees all models; only an operator registers them. */
 export interface ModelRecord extends ModelFacts {
   readonly name: string;
-  /** Absolute. */
+  /** Absolute, on the machine that has registered it. */
   readonly folder: string;
+  /** By what every machine finds the folder; the folder itself in records of before there was a depot. */
+  readonly reference?: string;
   readonly trust: ModelTrust;
   readonly selfTest: RecordedSelfTest;
   /** Where it was imported from, if it was. */
@@ -59,13 +64,15 @@ export class ModelRegistry {
     private readonly store: Store,
     private readonly folder: string,
     private readonly test: SelfTester,
+    private readonly depot: Depot = new SharedDepot(),
   ) {
     this.workplace = new Workplace(folder);
   }
 
   /**
-   * Registers every usable checkpoint of the folder, and forgets models whose folder is gone. What has not changed
-   * since it was registered is not read again, so a start costs no more than looking at the files.
+   * Registers every usable checkpoint of the folder, and forgets models whose folder is gone, unless the depot has
+   * them. What has not changed since it was registered is not read again, so a start costs no more than looking at
+   * the files.
    */
   async scan(): Promise<Scan> {
     const folders = (await readdir(this.folder, { withFileTypes: true })).filter((entry) =>
@@ -73,14 +80,14 @@ export class ModelRegistry {
     );
     const names = folders.map(({ name }) => name).filter(isName);
     const known = await this.store.list<ModelRecord>(PREFIX);
-    const gone = known.filter(({ value }) => !names.includes(value.name));
+    const gone = known.filter(({ value }) => !isDigest(referenceOf(value)) && !names.includes(value.name));
     await this.store.commit(gone.map(({ key }) => ({ kind: "delete", key })));
     const registered: ModelRecord[] = [];
     const failed: { name: string; error: AppError }[] = [];
     // One after the other: each may hold a whole model in memory.
     for (const name of names) {
       try {
-        registered.push((await this.unchanged(name)) ?? (await this.read(name, {})));
+        registered.push((await this.unchanged(name)) ?? (await this.take(name)));
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         failed.push({ name, error });
@@ -105,6 +112,8 @@ export class ModelRegistry {
   async assertFree(name: string): Promise<void> {
     checkName("The model", name);
     await this.workplace.assertFree(name);
+    const known = await this.stored(name);
+    if (known && isDigest(referenceOf(known))) throw nameTaken(name);
   }
 
   /**
@@ -176,10 +185,38 @@ export class ModelRegistry {
   /** The record of a model whose files are as they were, and that was not imported anew. */
   private async unchanged(name: string): Promise<ModelRecord | undefined> {
     const known = await this.find(name);
-    if (!known || known.folder !== (await realpath(join(this.folder, name)))) return undefined;
+    if (!known) return undefined;
     const note = await this.note(name);
     if (note && note.id !== known.importId) return undefined;
-    return (await fingerprintOf(known.folder)) === known.fingerprint ? known : undefined;
+    const folder = await realpath(join(this.folder, name));
+    if (isDigest(referenceOf(known)))
+      return (await this.referenceTo(folder)) === known.reference ? known : undefined;
+    return known.folder === folder && (await fingerprintOf(folder)) === known.fingerprint ? known : undefined;
+  }
+
+  /** Registers a folder that is found by itself. It takes no other machine's model out of the depot. */
+  private async take(name: string): Promise<ModelRecord> {
+    const known = await this.stored(name);
+    if (!known || !isDigest(referenceOf(known))) return this.read(name, {});
+    const note = await this.note(name);
+    const imported = note !== undefined && note.id !== known.importId;
+    if (imported || (await this.referenceTo(join(this.folder, name))) === known.reference)
+      return this.read(name, {});
+    throw new AppError(
+      "VALIDATION_FAILED",
+      `The storage has another model "${name}", which is served. To put this machine's folder in its place, use registerModel.`,
+      { name },
+    );
+  }
+
+  private async referenceTo(path: string): Promise<string> {
+    const folder = await openFolder(path);
+    return this.depot.referenceOf(folder.path, filesOf(folder));
+  }
+
+  private async keep(path: string): Promise<string> {
+    const folder = await openFolder(path);
+    return this.depot.keep(folder.path, filesOf(folder));
   }
 
   private async read(
@@ -205,6 +242,7 @@ export class ModelRegistry {
       warnings: before && !agrees(before, selfTest) ? [...facts.warnings, DIFFERS] : facts.warnings,
       name,
       folder: checkpoint.folder,
+      reference: await this.keep(path),
       trust: trust ?? trustOf(facts.weights, known, note),
       selfTest,
       source: note?.source,
@@ -224,7 +262,14 @@ async function sameWeights(one: string, other: string): Promise<boolean> {
   return here !== undefined && here === (await digest(other));
 }
 
-const isCurrent = ({ edition }: ModelRecord): boolean => edition === EDITION;
+/** By what every machine finds the model's files. */
+export const referenceOf = ({ reference, folder }: ModelRecord): string => reference ?? folder;
+
+const filesOf = (folder: CheckpointFolder): FolderFiles =>
+  new Map(folder.files.map((file) => [file, join(folder.root, folder.locate(file))]));
+
+/** A newer record tells more than is asked of it here. */
+const isCurrent = ({ edition }: ModelRecord): boolean => edition >= EDITION;
 
 /** Whether what was recorded then was of these weights, prepared for in the same way. */
 const isSame = (

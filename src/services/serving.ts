@@ -14,9 +14,10 @@ import { usefulThreads } from "../engine/runtime/useful-threads.ts";
 import { WorkerPool } from "../engine/runtime/worker-pool.ts";
 import { openWorkerSession } from "../engine/runtime/worker-session.ts";
 import { AppError } from "../errors.ts";
+import type { Depot } from "../store/depot.ts";
 import { digestOf } from "./canonical.ts";
 import { LeastRecent } from "./least-recent.ts";
-import type { ModelRecord } from "./registry.ts";
+import { type ModelRecord, referenceOf } from "./registry.ts";
 
 /** The bounds are those of the images that wait to be decoded, and of those that wait for one model. */
 export interface ServingOptions extends RoomBounds {
@@ -24,6 +25,8 @@ export interface ServingOptions extends RoomBounds {
   readonly threads: number;
   readonly images: ImageLimits;
   readonly onBatch: (images: number) => void;
+  /** Where the files of models are. */
+  readonly depot: Pick<Depot, "folder">;
 }
 
 /** An image's normalised embedding [D], and how it came about; times in milliseconds. */
@@ -121,7 +124,7 @@ export class ServedModel {
     pool: WorkerPool<ImageTasks>,
     options: ServingOptions,
   ): Promise<ServedModel> {
-    const checkpoint = await openCheckpoint(record.folder);
+    const checkpoint = await openCheckpoint(await options.depot.folder(referenceOf(record)));
     const prepared = digestOf(checkpoint.preprocessing) === record.preprocessing;
     if (!prepared || `sha256:${await checkpoint.weightsDigest()}` !== record.weights)
       throw new AppError(

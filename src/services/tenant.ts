@@ -79,9 +79,9 @@ export class Tenants {
     const prompts = new Prompts(store, name);
     const aliases = new Aliases(store, name);
     const through = new ThroughResolver(prompts, aliases);
-    const planner = new JobPlanner({ blobs, models, devices, datasets, through });
+    const planner = new JobPlanner({ models, devices, datasets, through });
     const allowed = this.services.attacksAllowed;
-    const implants = new ImplantPlanner({ allowed, blobs, models, devices, datasets, through });
+    const implants = new ImplantPlanner({ allowed, models, devices, datasets, through });
     return {
       name,
       datasets,

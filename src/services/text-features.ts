@@ -19,6 +19,6 @@ export class TextFeatures {
   }
 
   private async load(digest: string): Promise<Float32Array> {
-    return readFloats(await readSafetensors(this.blobs.path(digest)), "text_features");
+    return readFloats(await readSafetensors(await this.blobs.file(digest)), "text_features");
   }
 }

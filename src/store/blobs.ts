@@ -1,12 +1,10 @@
-import { createHash } from "node:crypto";
-import { access, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { access, constants, copyFile, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { AppError } from "../errors.ts";
-import { syncFolder, writeDurably } from "./durable-file.ts";
+import { digestOfBytes, digestOfFile, hexOf, unknownDigest } from "./digests.ts";
+import { placeDurably, syncFolder, writeDurably } from "./durable-file.ts";
 import type { BlobStore } from "./store.ts";
 
 const OLDEST_DRAFT_MILLISECONDS = 24 * 3600 * 1000;
-const DIGEST = /^sha256:([0-9a-f]{64})$/;
 
 /** Blobs as files `<folder>/<first two hex digits>/<hex digest>`; bytes on their way in lie in `<folder>/incoming`. */
 export class FileBlobStore implements BlobStore {
@@ -24,26 +22,49 @@ export class FileBlobStore implements BlobStore {
   }
 
   async put(bytes: Uint8Array): Promise<string> {
-    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-    const path = this.path(digest);
-    // A name that is there already may be another call's that is not yet synced.
-    if (await exists(path)) await syncFolder(dirname(path));
-    else await writeDurably(path, bytes, join(this.folder, "incoming"));
+    const digest = digestOfBytes(bytes);
+    await this.keep(digest, (path) => writeDurably(path, bytes, this.incoming));
     return digest;
   }
 
-  async get(digest: string): Promise<Uint8Array> {
-    try {
-      return await readFile(this.path(digest));
-    } catch (error) {
-      throw isMissing(error) ? unknownDigest(digest) : error;
-    }
+  async putFile(file: string): Promise<string> {
+    const digest = await digestOfFile(file);
+    await this.fill(digest, (draft) => copyFile(file, draft, constants.COPYFILE_FICLONE));
+    return digest;
   }
 
-  path(digest: string): string {
-    const hex = DIGEST.exec(digest)?.[1];
-    if (!hex) throw unknownDigest(digest);
+  /** Takes in the bytes that `write` puts where it is told to; it answers for their digest. */
+  async fill(digest: string, write: (draft: string) => Promise<void>): Promise<void> {
+    await this.keep(digest, (path) => placeDurably(path, write, this.incoming));
+  }
+
+  async get(digest: string): Promise<Uint8Array> {
+    return readFile(await this.file(digest));
+  }
+
+  async file(digest: string): Promise<string> {
+    if (!(await this.has(digest))) throw unknownDigest(digest);
+    return this.path(digest);
+  }
+
+  async has(digest: string): Promise<boolean> {
+    return exists(this.path(digest));
+  }
+
+  private get incoming(): string {
+    return join(this.folder, "incoming");
+  }
+
+  private path(digest: string): string {
+    const hex = hexOf(digest);
     return join(this.folder, hex.slice(0, 2), hex);
+  }
+
+  private async keep(digest: string, place: (path: string) => Promise<void>): Promise<void> {
+    const path = this.path(digest);
+    // A name that is there already may be another call's that is not yet synced.
+    if (await exists(path)) await syncFolder(dirname(path));
+    else await place(path);
   }
 }
 
@@ -59,20 +80,9 @@ async function removeDrafts(folder: string, before: number): Promise<void> {
   }
 }
 
-function unknownDigest(digest: string): AppError {
-  return new AppError(
-    "NOT_FOUND",
-    `No blob has the digest "${digest.slice(0, 80)}". Upload the bytes again and use the digest that this answers.`,
-  );
-}
-
 async function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,
   );
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /**
@@ -8,26 +8,26 @@ import { dirname, join } from "node:path";
  * `workshop`, a folder of the same file system (by default the file's own).
  */
 export async function writeDurably(path: string, bytes: Uint8Array, workshop = dirname(path)): Promise<void> {
+  await placeDurably(path, (draft) => writeFile(draft, bytes, { flag: "wx" }), workshop);
+}
+
+/** The same for a file that `make` writes where it is told to; when that fails, nothing is left of it. */
+export async function placeDurably(
+  path: string,
+  make: (draft: string) => Promise<void>,
+  workshop = dirname(path),
+): Promise<void> {
   const topmostMade = await mkdir(dirname(path), { recursive: true });
   const draft = join(workshop, `${randomUUID()}.draft`);
   try {
-    await writeSynced(draft, bytes);
+    await make(draft);
+    await sync(draft);
     await rename(draft, path);
   } catch (error) {
     await rm(draft, { force: true });
     throw error;
   }
   await syncFolders(dirname(path), topmostMade);
-}
-
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, "wx");
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 /** Makes a new name durable, and the names of the folders made for it: up to the parent of the topmost. */
@@ -38,11 +38,13 @@ async function syncFolders(folder: string, topmostMade: string | undefined): Pro
 }
 
 /** Makes the names in a folder durable. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
+export const syncFolder = (path: string): Promise<void> => sync(path);
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, "r");
   try {
-    await folder.sync();
+    await file.sync();
   } finally {
-    await folder.close();
+    await file.close();
   }
 }

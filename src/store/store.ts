@@ -49,12 +49,14 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Content-addressed files: the digest is the name, so equal bytes are kept once and a blob never changes. */
+/** Content-addressed bytes: the digest is the name, so equal bytes are kept once and a blob never changes. */
 export interface BlobStore {
   /** Stores the bytes durably; the digest is `sha256:<hex>`. */
   put(bytes: Uint8Array): Promise<string>;
+  /** The same for a file, whose bytes are never in memory as a whole. */
+  putFile(path: string): Promise<string>;
   /** Fails with NOT_FOUND for an unknown digest. */
   get(digest: string): Promise<Uint8Array>;
-  /** A path that a job's process on this machine can read. */
-  path(digest: string): string;
+  /** A file on this machine with these bytes, which nobody may change: what a job's process reads. NOT_FOUND as `get`. */
+  file(digest: string): Promise<string>;
 }

@@ -1,77 +1,16 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { compiled } from "../support/compiled.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { ADMIN_KEY, type Client, clientOf, PURIFY, quickPurification } from "./server.ts";
+import { digestOf, FOLLOW, untilCheckpoint } from "./jobs.ts";
+import { serve, work } from "./programs.ts";
+import { type Client, PURIFY, quickPurification } from "./server.ts";
 
 /** Long enough to be killed at, short enough for a test. */
 const INPUT = { ...quickPurification("shared"), innerSteps: 20, epochs: 3 };
-
-const FOLLOW = "subscription ($id: ID!) { jobEvents(jobId: $id) { seq ... on StatusChanged { status } } }";
-
-const processes: ChildProcess[] = [];
-
-afterEach(() => {
-  for (const child of processes.splice(0)) child.kill("SIGKILL");
-});
-
-interface Program {
-  readonly child: ChildProcess;
-  readonly output: () => string;
-  /** Resolves when it has written this. */
-  until(text: string): Promise<void>;
-}
-
-/** The program itself, as an operator runs it. */
-function run(command: string, variables: Record<string, string>): Program {
-  const env = {
-    ...process.env,
-    ADMIN_KEY,
-    PORT: "0",
-    DEVICE: "cpu",
-    THREADS: "1",
-    LOG_LEVEL: "info",
-    JOB_LOCK_SECONDS: "2",
-    ...variables,
-  };
-  const child = spawn(process.execPath, [fileURLToPath(compiled("src/main")), command], {
-    env,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  processes.push(child);
-  let text = "";
-  child.stdout.on("data", (chunk) => {
-    text += chunk;
-  });
-  const until = async (wanted: string) => {
-    while (!text.includes(wanted)) await once(child.stdout, "data");
-  };
-  return { child, output: () => text, until };
-}
-
-async function serve(variables: Record<string, string>): Promise<Program & Client> {
-  const program = run("serve", variables);
-  await program.until("Device ");
-  return { ...program, ...clientOf(/GraphQL +(\S+)\/graphql/.exec(program.output())?.[1] ?? "") };
-}
-
-async function work(variables: Record<string, string>): Promise<Program> {
-  const program = run("worker", variables);
-  await program.until(" works: ");
-  return program;
-}
-
-async function digestOf(server: Client, id: string): Promise<string> {
-  const { data } = await server.ask(
-    `query ($id: ID!) { job(id: $id) { status failure { message } ... on PurificationJob { result { digest } } } }`,
-    { id },
-  );
-  expect(data.job).toMatchObject({ status: "SUCCEEDED", failure: null });
-  return data.job.result.digest;
-}
 
 const readyz = async (server: Client) => (await server.fetch("/readyz")).status;
 
@@ -135,12 +74,3 @@ test("a worker without Redis says what it needs, and ends with code 1", () => {
   expect(status).toBe(1);
   expect(stderr).toContain("REDIS_URL");
 });
-
-async function untilCheckpoint(server: Client, id: string): Promise<void> {
-  const query = `query ($id: ID!) { job(id: $id) { events(afterSeq: 0, first: 100) { __typename } } }`;
-  for (;;) {
-    const { data } = await server.ask(query, { id });
-    if (data.job.events.some((event: object) => JSON.stringify(event).includes("CheckpointSaved"))) return;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-}

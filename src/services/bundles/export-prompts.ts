@@ -13,6 +13,6 @@ export async function exportPrompts(
   format: ExportFormat,
 ): Promise<Uint8Array> {
   if (format === "SAFETENSORS") return blobs.get(artifact.digest);
-  const contexts = await readFloats(await readSafetensors(blobs.path(artifact.digest)), "contexts");
+  const contexts = await readFloats(await readSafetensors(await blobs.file(artifact.digest)), "contexts");
   return encodeCoop({ ...manifest, contexts });
 }

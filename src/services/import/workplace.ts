@@ -113,7 +113,7 @@ async function exists(path: string): Promise<boolean> {
   return (await lstat(path).catch(() => undefined)) !== undefined;
 }
 
-const nameTaken = (name: string): AppError =>
+export const nameTaken = (name: string): AppError =>
   new AppError(
     "VALIDATION_FAILED",
     `There is a model "${name}" already. Give another --name, or replace it with --replace.`,

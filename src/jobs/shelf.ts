@@ -1,0 +1,61 @@
+import { rm } from "node:fs/promises";
+import { AppError } from "../errors.ts";
+import { digestOfFile, hexOf } from "../store/digests.ts";
+import { placeDurably } from "../store/durable-file.ts";
+import type { S3Bucket } from "../store/s3-bucket.ts";
+import { checkpointPath, prepareFolder } from "./folder.ts";
+
+/**
+ * Keeps what a job has saved in its folder for whoever goes on with it. What it answers is written into the job's
+ * record, where only the current attempt can write: an older one that is still at work changes nothing.
+ */
+export interface Shelf {
+  /** Keeps the state saved last; the answer is what `restore` needs to find it. */
+  keep(jobId: string, folder: string): Promise<string | undefined>;
+  /** Makes the folder hold the state that was kept, and no other. */
+  restore(jobId: string, folder: string, kept: string | undefined): Promise<void>;
+  /** That state is not needed any more. */
+  discard(jobId: string, kept: string): Promise<void>;
+}
+
+/** Whoever may go on with a job has the same folder: there is nothing to do. */
+export class SharedShelf implements Shelf {
+  async keep(): Promise<undefined> {}
+
+  async restore(): Promise<void> {}
+
+  async discard(): Promise<void> {}
+}
+
+/** States in a bucket under `jobs/<id>/<hex digest>`. */
+export class S3Shelf implements Shelf {
+  constructor(private readonly bucket: S3Bucket) {}
+
+  async keep(jobId: string, folder: string): Promise<string> {
+    const path = checkpointPath(folder);
+    const digest = await digestOfFile(path);
+    await this.bucket.upload(keyOf(jobId, digest), path, digest);
+    return digest;
+  }
+
+  async restore(jobId: string, folder: string, kept: string | undefined): Promise<void> {
+    await prepareFolder(folder);
+    const path = checkpointPath(folder);
+    if (kept === undefined) return rm(path, { force: true });
+    if ((await digestOfFile(path).catch(() => undefined)) === kept) return;
+    await placeDurably(path, async (draft) => {
+      if (!(await this.bucket.download(keyOf(jobId, kept), draft, kept))) throw lost(jobId, kept);
+    });
+  }
+
+  async discard(jobId: string, kept: string): Promise<void> {
+    await this.bucket.remove(keyOf(jobId, kept));
+  }
+}
+
+const keyOf = (jobId: string, digest: string): string => `jobs/${jobId}/${hexOf(digest)}`;
+
+function lost(jobId: string, kept: string): AppError {
+  const message = `The saved state of job ${jobId} is not in the object storage any more. Start the job again.`;
+  return new AppError("NOT_FOUND", message, { kept });
+}

@@ -1,0 +1,71 @@
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+import { describeWithRedis } from "../support/redis-server.ts";
+import { withS3 } from "../support/s3-server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { digestOf, FOLLOW, untilCheckpoint } from "./jobs.ts";
+import { serve, work } from "./programs.ts";
+import { FEW_LABELS, PURIFY, quickPurification, ZOO } from "./server.ts";
+
+/** Long enough to be killed between its first epochs and its last. */
+const INPUT = { ...quickPurification("bucket"), innerSteps: 4, epochs: 12 };
+
+const STEPS = `query ($id: ID!) { job(id: $id) {
+  events(afterSeq: 0, first: 100) { ... on StatusChanged { status } ... on StepMetrics { phase } }
+} }`;
+
+const CLASSIFY = `query ($image: String!) {
+  classify(input: { images: [{ base64: $image }], topK: 1, through: { alias: { promptSet: "bucket", alias: "live" } } }) {
+    served { digest }
+    results { ... on Prediction { labels { label } } }
+  }
+}`;
+
+describeWithRedis((redis) => {
+  const s3 = withS3();
+
+  /** A machine of its own: it shares no folder with any other, and brings no model along. */
+  function machine(): Record<string, string> {
+    const folder = temporaryFolder();
+    const variables = { DATA_DIR: join(folder, "data"), MODELS_DIR: join(folder, "models") };
+    mkdirSync(variables.MODELS_DIR);
+    return { ...variables, REDIS_URL: redis().url, ...s3().variables };
+  }
+
+  test("a worker that is killed at work is followed by one on another machine: the same digest as alone", async () => {
+    const alone = await serve({ DATA_DIR: temporaryFolder() });
+    const undisturbed = (await alone.ask(PURIFY, { input: INPUT, key: "k" })).data.purify.job.id;
+    await alone.follow(FOLLOW, { id: undisturbed });
+    const expected = await digestOf(alone, undisturbed);
+    alone.child.kill("SIGKILL");
+
+    const one = await serve({ ...machine(), MODELS_DIR: join(ZOO, "models") });
+    const other = await serve(machine());
+    const workers = await Promise.all([work(machine()), work(machine())]);
+    const { data } = await other.ask(PURIFY, { input: INPUT, key: "k" });
+    const { id } = data.purify.job;
+    const events = one.follow(FOLLOW, { id });
+    await untilCheckpoint(one, id, 2);
+    const busy = workers.find((worker) => worker.output().includes("a job's process started"));
+    busy?.child.kill("SIGKILL");
+    expect(readdirSync(s3().path(`jobs/${id.slice("job_".length)}`))).not.toEqual([]);
+    await events;
+    for (const server of [one, other]) expect(await digestOf(server, id)).toBe(expected);
+
+    // It went on where the other had been: nothing was searched again.
+    const told = (await other.ask(STEPS, { id })).data.job.events;
+    const again = told.findLastIndex(({ status }: { status?: string }) => status === "QUEUED");
+    expect(again).toBeGreaterThan(0);
+    const phases = told.slice(again).flatMap(({ phase }: { phase?: string }) => phase ?? []);
+    expect(new Set(phases)).toEqual(new Set(["tune"]));
+    // A job that has succeeded leaves no state behind.
+    expect(readdirSync(s3().path(`jobs/${id.slice("job_".length)}`))).toEqual([]);
+
+    // The machine that brought no model answers through what the others have learned.
+    const image = readFileSync(join(ZOO, "shots", FEW_LABELS[0], "00.png")).toString("base64");
+    const answer = await other.ask(CLASSIFY, { image });
+    expect(answer).toMatchObject({ data: { classify: { served: { digest: expected } } } });
+    expect(answer.data.classify.results[0].labels).toEqual([{ label: FEW_LABELS[0] }]);
+  }, 180_000);
+});

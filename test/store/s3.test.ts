@@ -1,0 +1,146 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { FileBlobStore } from "../../src/store/blobs.ts";
+import { SharedDepot } from "../../src/store/depot.ts";
+import { digestOfBytes } from "../../src/store/digests.ts";
+import { S3BlobStore } from "../../src/store/s3-blobs.ts";
+import { S3Bucket } from "../../src/store/s3-bucket.ts";
+import { S3Depot } from "../../src/store/s3-depot.ts";
+import { CuttableLink } from "../support/cuttable-link.ts";
+import { withS3 } from "../support/s3-server.ts";
+import { sign } from "../support/s3-signature.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { describeBlobs } from "./blob-contract.ts";
+import { CONTENTS, describeDepot, makeFolder } from "./depot-contract.ts";
+
+const s3 = withS3();
+
+const openBlobs = async (folder = temporaryFolder(), options = s3().options()) =>
+  new S3BlobStore(await S3Bucket.open(options), await FileBlobStore.open(folder));
+const openDepot = async (cache = temporaryFolder()) =>
+  new S3Depot(await S3Bucket.open(s3().options()), await openBlobs(), cache);
+
+describeBlobs("S3BlobStore", () => openBlobs());
+describeDepot("S3Depot", () => openDepot());
+describeDepot("SharedDepot", async () => new SharedDepot());
+
+const bytes = Buffer.from("kept in the bucket");
+const digest = digestOfBytes(bytes);
+
+describe("S3BlobStore", () => {
+  test("fetches a blob once, and has it while the storage is away", async () => {
+    const link = await CuttableLink.to(s3().port);
+    await (await openBlobs()).put(bytes);
+    const options = { ...s3().options(link.port), patienceMilliseconds: 100 };
+    const blobs = await openBlobs(temporaryFolder(), options);
+    await blobs.get(digest);
+    link.set("closed");
+    link.cut();
+    expect(Buffer.from(await blobs.get(digest)).toString()).toBe(bytes.toString());
+    await expect(blobs.get(digestOfBytes(Buffer.from("another")))).rejects.toMatchObject({
+      code: "OVERLOADED",
+      details: { retryAfterMs: expect.any(Number) },
+    });
+    link.close();
+  });
+
+  test("a put is acknowledged only when it is in the storage, and waits while that restarts", async () => {
+    const blobs = await openBlobs();
+    await s3().kill();
+    const putting = blobs.put(Buffer.from("patiently"));
+    await s3().restart();
+    const stored = await putting;
+    expect(Buffer.from(await (await openBlobs()).get(stored)).toString()).toBe("patiently");
+  });
+
+  test("bytes that were damaged in the storage are refused, and not kept", async () => {
+    await (await openBlobs()).put(bytes);
+    const damaged = damage(digest);
+    const cache = temporaryFolder();
+    const blobs = await openBlobs(cache);
+    await expect(blobs.get(digest)).rejects.toMatchObject({ code: "DOWNLOAD_FAILED" });
+    expect(readdirSync(join(cache, "incoming"))).toEqual([]);
+    damaged.restore();
+    expect(Buffer.from(await blobs.get(digest)).toString()).toBe(bytes.toString());
+  });
+});
+
+describe("S3Bucket", () => {
+  test("the storage of these tests checks signatures: Amazon's published example", () => {
+    const headers = {
+      host: "examplebucket.s3.amazonaws.com",
+      range: "bytes=0-9",
+      "x-amz-content-sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      "x-amz-date": "20130524T000000Z",
+    };
+    const by = { secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", day: "20130524", region: "us-east-1" };
+    const signature = sign(
+      { method: "GET", path: "/test.txt", query: "", headers },
+      { ...by, names: Object.keys(headers) },
+    );
+    expect(signature).toBe("f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
+  });
+
+  test.each([
+    ["a wrong secret", { secretAccessKey: "not-the-key" }, "SignatureDoesNotMatch"],
+    ["an unknown account", { accessKeyId: "nobody" }, "InvalidAccessKeyId"],
+    ["a bucket that is not there", { bucket: "nowhere" }, "NoSuchBucket"],
+    [
+      "an address where nothing listens",
+      { endpoint: "http://127.0.0.1:1", patienceMilliseconds: 50 },
+      "reached",
+    ],
+  ])("with %s the program does not start, and says why without the key", async (_, wrong, reason) => {
+    const opening = S3Bucket.open({ ...s3().options(), ...wrong });
+    await expect(opening).rejects.toMatchObject({
+      code: "INVALID_CONFIGURATION",
+      message: expect.stringContaining(reason),
+    });
+    await expect(opening).rejects.not.toThrow("not-the-key");
+  });
+
+  test("two prefixes in one bucket are apart", async () => {
+    const blobs = await openBlobs(temporaryFolder(), { ...s3().options(), prefix: "another" });
+    const mine = await (await openBlobs()).put(Buffer.from("mine"));
+    await expect(blobs.get(mine)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+});
+
+describe("S3Depot", () => {
+  test("a folder that has changed has another reference, and is fetched as it was", async () => {
+    const { folder, files } = makeFolder();
+    const depot = await openDepot();
+    const before = await depot.keep(folder, files);
+    writeFileSync(join(folder, "config.json"), '{"changed": true}');
+    expect(await depot.referenceOf(folder, files)).not.toBe(before);
+    const old = await depot.folder(before);
+    expect(old).not.toBe(folder);
+    expect(readFileSync(join(old, "config.json"), "utf8")).toBe(CONTENTS["config.json"]);
+  });
+
+  test("equal folders on two machines have one reference, and a lost cache is filled again", async () => {
+    const [one, other] = [makeFolder(), makeFolder()];
+    const reference = await (await openDepot()).keep(one.folder, one.files);
+    expect(await (await openDepot()).referenceOf(other.folder, other.files)).toBe(reference);
+    const cache = temporaryFolder();
+    const depot = await openDepot(cache);
+    rmSync(await depot.folder(reference), { recursive: true });
+    expect(readdirSync(await depot.folder(reference)).sort()).toEqual(["config.json", "onnx"]);
+    expect(readdirSync(cache)).toHaveLength(1);
+  });
+
+  test("a list that names files outside of the folder is refused", async () => {
+    const list = [{ name: "../outside", digest }];
+    const reference = await (await openBlobs()).put(Buffer.from(JSON.stringify(list)));
+    await expect((await openDepot()).folder(reference)).rejects.toMatchObject({ code: "DOWNLOAD_FAILED" });
+  });
+});
+
+/** Changes a byte of an object behind the storage's back. */
+function damage(of: string): { restore(): void } {
+  const path = s3().path(`blobs/${of.slice("sha256:".length)}`);
+  const whole = readFileSync(path);
+  writeFileSync(path, Buffer.from(whole).fill(0, 0, 1));
+  return { restore: () => writeFileSync(path, whole) };
+}

@@ -1,0 +1,147 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll } from "@jest/globals";
+import type { S3Options } from "../../src/store/s3-bucket.ts";
+import { freePort } from "./free-port.ts";
+import { verify } from "./s3-signature.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+const BUCKET = "shelf";
+const ACCOUNT = { id: "an-account", secret: "its+secret/key" };
+/** How far a request's date may be off. */
+const TOLERANCE_MILLISECONDS = 15 * 60_000;
+
+/**
+ * The part of S3 that is used here, on loopback, over a folder: objects of one bucket by HEAD, GET, PUT and DELETE, in
+ * the path's style. Signatures, dates and the digests of bodies are checked as Amazon documents them.
+ */
+export class S3Server {
+  private server: Server | undefined;
+
+  private constructor(
+    private readonly folder: string,
+    readonly port: number,
+  ) {}
+
+  static async start(): Promise<S3Server> {
+    const server = new S3Server(temporaryFolder(), await freePort());
+    await server.restart();
+    return server;
+  }
+
+  /** How a client reaches it, by its own port or through another. */
+  options(port = this.port): S3Options {
+    return {
+      endpoint: `http://127.0.0.1:${port}`,
+      bucket: BUCKET,
+      region: "us-east-1",
+      accessKeyId: ACCOUNT.id,
+      secretAccessKey: ACCOUNT.secret,
+      pathStyle: true,
+      prefix: "test",
+      patienceMilliseconds: 10_000,
+    };
+  }
+
+  /** The same as a program's environment. */
+  get variables(): Record<string, string> {
+    const { endpoint, bucket, accessKeyId, secretAccessKey, prefix } = this.options();
+    return {
+      S3_ENDPOINT: endpoint,
+      S3_BUCKET: bucket,
+      S3_ACCESS_KEY_ID: accessKeyId,
+      S3_SECRET_ACCESS_KEY: secretAccessKey,
+      S3_PREFIX: prefix,
+    };
+  }
+
+  /** Where the object of a key lies. */
+  path(key: string): string {
+    return join(this.folder, "test", key);
+  }
+
+  async restart(): Promise<void> {
+    this.server = createServer((request, response) => void this.serve(request, response));
+    this.server.listen(this.port, "127.0.0.1");
+    await once(this.server, "listening");
+  }
+
+  /** Whatever is under way breaks off; the objects stay. */
+  async kill(): Promise<void> {
+    const { server } = this;
+    this.server = undefined;
+    if (!server) return;
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path, query = ""] = String(request.url).split("?");
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks);
+    const problem = this.problemOf(request, { path, query, body });
+    if (problem) return fail(response, ...problem);
+    this.answer(request.method, join(this.folder, path.slice(`/${BUCKET}/`.length)), body, response);
+  }
+
+  private problemOf(
+    { method = "", headers }: IncomingMessage,
+    { path, query, body }: { path: string; query: string; body: Buffer },
+  ): [status: number, code: string] | undefined {
+    const secretOf = (account: string) => (account === ACCOUNT.id ? ACCOUNT.secret : undefined);
+    const signature = verify({ method, path, query, headers }, secretOf);
+    if (!signature) return [403, "AccessDenied"];
+    if (signature.account !== ACCOUNT.id) return [403, "InvalidAccessKeyId"];
+    if (!signature.matches) return [403, "SignatureDoesNotMatch"];
+    if (Math.abs(Date.now() - instantOf(String(headers["x-amz-date"]))) > TOLERANCE_MILLISECONDS)
+      return [403, "RequestTimeTooSkewed"];
+    const digest = createHash("sha256").update(body).digest("hex");
+    const claimed = headers["x-amz-content-sha256"];
+    if (claimed !== "UNSIGNED-PAYLOAD" && claimed !== digest) return [400, "XAmzContentSHA256Mismatch"];
+    if (method === "PUT" && headers["content-length"] === undefined) return [411, "MissingContentLength"];
+    return path.startsWith(`/${BUCKET}/`) ? undefined : [404, "NoSuchBucket"];
+  }
+
+  private answer(method: string | undefined, path: string, body: Buffer, response: ServerResponse): void {
+    if (method === "PUT") {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, body);
+    }
+    if (method === "DELETE") rmSync(path, { force: true });
+    if (method === "PUT" || method === "DELETE") {
+      response.writeHead(200).end();
+    } else if (existsSync(path)) {
+      const object = readFileSync(path);
+      response.writeHead(200, { "content-length": object.length });
+      response.end(method === "GET" ? object : undefined);
+    } else fail(response, 404, "NoSuchKey");
+  }
+}
+
+/** The instant of "20130524T000000Z". */
+const instantOf = (date: string): number =>
+  Date.parse(date.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, "$1-$2-$3T$4:$5:$6Z"));
+
+function fail(response: ServerResponse, status: number, code: string): void {
+  response.writeHead(status, { "content-type": "application/xml" });
+  response.end(`<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code></Error>`);
+}
+
+/** One for all tests of a file. */
+export function withS3(): () => S3Server {
+  let server: S3Server | undefined;
+  beforeAll(async () => {
+    server = await S3Server.start();
+  });
+  afterAll(() => server?.kill());
+  return () => {
+    if (!server) throw new Error("The storage has not been started.");
+    return server;
+  };
+}
