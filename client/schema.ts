@@ -793,7 +793,7 @@ export interface ModelPayload {
 }
 
 /** Anything with a global id, which `node` finds again. */
-export type Node = ApiKey | AuditJob | Dataset | Evaluation | EvaluationJob | ImplantJob | Model | PromptSet | PromptVersion | PurificationJob | Tenant | Webhook;
+export type Node = ApiKey | AuditJob | Dataset | Evaluation | EvaluationJob | ImplantJob | Model | PromptSet | PromptVersion | PurificationJob | Schedule | Tenant | Webhook;
 
 /** A norm that bounds a trigger. */
 export type Norm = "L2" | "LINF";
@@ -896,6 +896,8 @@ export interface PromptSet {
   /** Opaque, and unique among all types. */
   readonly id: string;
   readonly name: string;
+  /** Oldest first. */
+  readonly schedules: readonly Schedule[];
   readonly versions: PromptVersionConnection;
 }
 
@@ -1170,6 +1172,80 @@ export interface RejectedExample {
   readonly source: string;
 }
 
+/** Evaluations of the version that an alias is at, made again and again and held against a gate. */
+export interface Schedule {
+  readonly alias: string;
+  readonly attacks: readonly ScheduledAttack[];
+  /** The name of the key that made it. */
+  readonly by: string;
+  readonly createdAt: string;
+  readonly dataset: Dataset | null;
+  readonly everySeconds: number;
+  /** Opaque, and unique among all types. */
+  readonly id: string;
+  readonly maxAsr95: number | null;
+  readonly minCaDelta: number | null;
+  /** What is missed while no server runs is made up for once. */
+  readonly nextAt: string;
+  /** Newest first. */
+  readonly outcomes: readonly ScheduleOutcome[];
+  readonly promptSet: string;
+}
+
+/** Which alias to evaluate how often, and what must go on to hold. */
+export interface ScheduleEvaluationInput {
+  /** Each is an evaluation of its own; without any, clean accuracy alone is measured. At most 10. */
+  readonly attacks?: readonly AttackInput[];
+  /** The test images. A schedule always takes what the dataset has then. */
+  readonly datasetId: string;
+  /** 60 seconds to 366 days. */
+  readonly everySeconds: number;
+  readonly gate: ScheduleGate;
+  readonly ref: AliasRef;
+  /** When it is due first; at once by default. */
+  readonly startAt?: string;
+}
+
+/** What must go on to hold of the version that an alias is at. One of them at least. */
+export interface ScheduleGate {
+  /** The upper end of the 95 % interval of each attack's success must not be above this, 0 to 1. */
+  readonly maxAsr95?: number;
+  /** Clean accuracy less that of the undefended templates must not be below this, -1 to 1. */
+  readonly minCaDelta?: number;
+}
+
+/** What came of evaluations that were made on schedule. */
+export interface ScheduleOutcome {
+  /** When it was judged. */
+  readonly at: string;
+  readonly dueAt: string;
+  readonly evaluations: readonly Evaluation[];
+  readonly outcome: ScheduleOutcomeKind;
+  /** What does not hold, or could not be measured. */
+  readonly reasons: readonly string[];
+  /** Where the alias was moved back to. */
+  readonly to: PromptVersion | null;
+  /** The version that was evaluated. */
+  readonly version: PromptVersion | null;
+}
+
+/** What came of a scheduled evaluation. */
+export type ScheduleOutcomeKind = "INCOMPLETE" | "MOVED_MEANWHILE" | "NOWHERE_TO_RETURN" | "PASSED" | "ROLLED_BACK";
+
+export interface SchedulePayload {
+  readonly schedule: Schedule | null;
+  /** Empty when it was done. */
+  readonly userErrors: readonly UserError[];
+}
+
+/** An attack that an alias is evaluated with, again and again. */
+export interface ScheduledAttack {
+  readonly kind: AttackKind;
+  /** Those that differ from the literature's. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly target: string;
+}
+
 /** What a key may do beside reading its tenant's data. */
 export type Scope = "ADMIN" | "CLASSIFY" | "DATASETS_WRITE" | "PROMPTS_WRITE";
 
@@ -1354,7 +1430,7 @@ export interface WebhookDeliveryEdge {
 export type WebhookDeliveryStatus = "DELIVERED" | "FAILED" | "PENDING";
 
 /** What a webhook can be told of. */
-export type WebhookEvent = "ALIAS_MOVED" | "JOB_CANCELLED" | "JOB_FAILED" | "JOB_SUCCEEDED";
+export type WebhookEvent = "ALIAS_GATE_FAILED" | "ALIAS_MOVED" | "ALIAS_ROLLED_BACK" | "JOB_CANCELLED" | "JOB_FAILED" | "JOB_SUCCEEDED";
 
 export interface WebhookPayload {
   /** What requests are signed with, when it is made; it cannot be shown again. */

@@ -30,6 +30,7 @@ import { Housekeeping } from "./services/housekeeping.ts";
 import { Readiness } from "./services/readiness.ts";
 import { ModelRegistry, type Scan } from "./services/registry.ts";
 import { SampleImages } from "./services/samples.ts";
+import { ScheduleRunner } from "./services/schedules/runner.ts";
 import { selfTester } from "./services/self-testing.ts";
 import { Serving } from "./services/serving.ts";
 import { Tenants } from "./services/tenant.ts";
@@ -55,6 +56,8 @@ export interface AppOptions {
   readonly logger?: Logger;
   /** Other handlers of jobs, for tests of what surrounds them. */
   readonly handlersModule?: URL;
+  /** How often schedules are looked at, for tests that do not wait. */
+  readonly scheduleMilliseconds?: number;
 }
 
 /** How long a request waits for a Redis that is away. */
@@ -185,6 +188,14 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     logger,
   );
   deliverer.start();
+  const schedules = new ScheduleRunner({
+    store,
+    tenant: (name) => tenants.open(name),
+    models,
+    holder: randomUUID(),
+    logger,
+  });
+  schedules.start(options.scheduleMilliseconds);
 
   return {
     url: `http://${config.host ?? "localhost"}:${port}`,
@@ -199,6 +210,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       await closeSockets();
       closeStreams();
       await apollo.stop();
+      await schedules.stop();
       await queue.stop();
       await housekeeping.close();
       await deliverer.stop();

@@ -7,6 +7,8 @@ export const WebhookEvent = {
   JOB_FAILED: "job.failed",
   JOB_CANCELLED: "job.cancelled",
   ALIAS_MOVED: "alias.moved",
+  ALIAS_GATE_FAILED: "alias.gate-failed",
+  ALIAS_ROLLED_BACK: "alias.rolled-back",
 } as const satisfies Record<string, EventName>;
 
 registerEnumType(WebhookEvent, { name: "WebhookEvent", description: "What a webhook can be told of." });

@@ -14,6 +14,7 @@ import type { ImageInput } from "../models/image-input.ts";
 import type { NormalisationInput } from "../models/normalisation-input.ts";
 import type { NormalisationName } from "../models/normalisation-name.ts";
 import type { RegisterModelInput } from "../models/register-model-input.ts";
+import type { ScheduleEvaluationInput } from "../models/schedule-evaluation-input.ts";
 import type { Through } from "../models/through.ts";
 import type { CoopChoice } from "../services/bundles/coop-bundle.ts";
 import type { Examples } from "../services/datasets.ts";
@@ -23,6 +24,7 @@ import type { ImageSource } from "../services/image-source.ts";
 import type { AddClassChoice, SearchChoice } from "../services/job-planner.ts";
 import type { NormalisationChoice } from "../services/normalisation.ts";
 import type { RegisterChoice } from "../services/registry.ts";
+import type { ScheduleChoice } from "../services/schedules/schedules.ts";
 import type { ThroughChoice } from "../services/through.ts";
 import { requireId } from "./identifiers.ts";
 
@@ -113,6 +115,28 @@ export function searchChoice(input: AuditInput): SearchChoice {
     shots: input.shots ?? 16,
     device: input.device ?? undefined,
     parameters: parametersOf(input),
+  };
+}
+
+export function scheduleChoice({
+  ref,
+  datasetId,
+  attacks,
+  everySeconds,
+  startAt,
+  gate,
+}: ScheduleEvaluationInput): ScheduleChoice {
+  return {
+    ...ref,
+    dataset: requireId("dataset", datasetId, "input", "datasetId"),
+    attacks: (attacks ?? []).map(({ kind, target, parameters }) => ({
+      kind,
+      target,
+      parameters: parameters ?? {},
+    })),
+    everySeconds,
+    startAt: startAt == null ? undefined : new Date(startAt),
+    gate: { maxAsr95: gate.maxAsr95 ?? undefined, minCaDelta: gate.minCaDelta ?? undefined },
   };
 }
 

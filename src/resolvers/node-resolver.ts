@@ -11,6 +11,7 @@ import {
   viewKey,
   viewModel,
   viewPromptSet,
+  viewSchedule,
   viewTenant,
   viewVersion,
   viewWebhook,
@@ -33,6 +34,7 @@ const FINDERS: Readonly<Record<IdKind, Finder>> = {
   version: async (id, { tenant }) => seen(await tenant.prompts.findVersion(id), viewVersion),
   job: async (id, { tenant }) => seen(await tenant.jobs.find(id), viewJob),
   evaluation: async (id, { tenant }) => seen(await tenant.evaluations.find(id), viewEvaluation),
+  schedule: async (id, { tenant }) => seen(await tenant.schedules.find(id), viewSchedule),
   webhook: async (id, { tenant }) => seen(await tenant.webhooks.find(id), viewWebhook),
   tenant: async (id, context) =>
     isAdmin(context) ? seen(await context.server.access.tenant(id), viewTenant) : undefined,

@@ -18,6 +18,11 @@ import { ORPHANED_TYPES } from "./orphaned-types.ts";
 import { PromptSetResolver } from "./prompt-set-resolver.ts";
 import { PromptVersionResolver } from "./prompt-version-resolver.ts";
 import { PurificationJobResolver } from "./purification-job-resolver.ts";
+import {
+  PromptSetSchedulesResolver,
+  ScheduleOutcomeResolver,
+  ScheduleResolver,
+} from "./schedule-resolver.ts";
 import { ViewerResolver } from "./viewer-resolver.ts";
 import { WebhookResolver } from "./webhook-resolver.ts";
 
@@ -40,6 +45,9 @@ export function createSchema(): GraphQLSchema {
       PromptSetResolver,
       PromptVersionResolver,
       PurificationJobResolver,
+      PromptSetSchedulesResolver,
+      ScheduleOutcomeResolver,
+      ScheduleResolver,
       ViewerResolver,
       WebhookResolver,
     ],

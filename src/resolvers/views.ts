@@ -23,6 +23,8 @@ import { PromptSet } from "../models/prompt-set.ts";
 import { PromptVersion } from "../models/prompt-version.ts";
 import { PurificationJob } from "../models/purification-job.ts";
 import type { Rate } from "../models/rate.ts";
+import { Schedule } from "../models/schedule.ts";
+import { ScheduleOutcome } from "../models/schedule-outcome.ts";
 import type { SelfTest } from "../models/self-test.ts";
 import { StatusChanged } from "../models/status-changed.ts";
 import { StepMetrics } from "../models/step-metrics.ts";
@@ -39,6 +41,7 @@ import type { EvaluationRecord, ImplantOutcome } from "../services/job-specs.ts"
 import type { PromptSetRecord, VersionRecord } from "../services/prompts.ts";
 import type { ModelRecord } from "../services/registry.ts";
 import { mediaType, type Sample } from "../services/samples.ts";
+import type { OutcomeRecord, ScheduleRecord } from "../services/schedules/records.ts";
 import type { RecordedSelfTest } from "../services/self-testing.ts";
 import type { WebhookRecord } from "../services/webhooks/records.ts";
 
@@ -112,6 +115,27 @@ export const viewVersion = (record: VersionRecord): PromptVersion =>
   });
 
 export const viewAlias = (record: AliasRecord): Alias => make(Alias, { record, name: record.name });
+
+export const viewSchedule = (record: ScheduleRecord): Schedule => {
+  const { id, promptSet, alias, attacks, everySeconds, gate, by, createdAt, nextAt } = record;
+  return make(Schedule, {
+    record,
+    id: globalId("schedule", id),
+    promptSet,
+    alias,
+    attacks: [...attacks],
+    everySeconds,
+    ...gate,
+    by,
+    createdAt,
+    nextAt,
+  });
+};
+
+export const viewOutcome = (record: OutcomeRecord): ScheduleOutcome => {
+  const { outcome, at, dueAt, reasons } = record;
+  return make(ScheduleOutcome, { record, outcome, at, dueAt, reasons: [...reasons] });
+};
 
 export const viewTenant = (record: TenantRecord): Tenant =>
   make(Tenant, { id: globalId("tenant", record.name), ...record });

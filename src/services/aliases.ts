@@ -79,9 +79,15 @@ export class Aliases {
     throw new AppError("OVERLOADED", `Alias "${move.alias}" kept moving. Try again.`, { retryAfterMs: 1000 });
   }
 
-  /** What a move writes, for a commit together with something else; it fails when the alias moves meanwhile. */
-  async plan(move: Move): Promise<Write[]> {
-    return (await this.writesOf(move, await this.entry(move.promptSet, move.alias))).writes;
+  /**
+   * What a move writes, for a commit together with something else; it fails when the alias moves meanwhile. With
+   * `expected` as for `move`.
+   */
+  async plan(move: Move, expected?: string): Promise<Write[]> {
+    const entry = await this.entry(move.promptSet, move.alias);
+    const current = entry?.value.versionId;
+    if (expected !== undefined && current !== expected) throw stale(move, expected, current);
+    return (await this.writesOf(move, entry)).writes;
   }
 
   private async writesOf(

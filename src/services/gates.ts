@@ -1,4 +1,5 @@
 import { rate } from "../engine/evaluation/rate.ts";
+import { AppError } from "../errors.ts";
 import type { ProbeRecord } from "./prompts.ts";
 
 /** What must hold before an alias moves to a new version. */
@@ -13,6 +14,14 @@ export interface GateResult {
   readonly alias: string;
   /** What did not hold. */
   readonly reasons: readonly string[];
+}
+
+/** Fails with VALIDATION_FAILED for a term that can never or always hold. */
+export function checkTerms({ maxAsr95, minCaDelta }: Omit<GateTerms, "promoteAlias">): void {
+  if (maxAsr95 !== undefined && !(maxAsr95 >= 0 && maxAsr95 <= 1))
+    throw new AppError("VALIDATION_FAILED", "gate.maxAsr95 must be a number from 0 to 1.");
+  if (minCaDelta !== undefined && !(minCaDelta >= -1 && minCaDelta <= 1))
+    throw new AppError("VALIDATION_FAILED", "gate.minCaDelta must be a number from -1 to 1.");
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

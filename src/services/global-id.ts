@@ -10,6 +10,7 @@ export const ID_KINDS = [
   "tenant",
   "key",
   "webhook",
+  "schedule",
 ] as const;
 
 export type IdKind = (typeof ID_KINDS)[number];

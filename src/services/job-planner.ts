@@ -6,7 +6,7 @@ import type { LabelledImage, PurifySpec } from "../jobs/handlers/spec.ts";
 import { digestOf } from "./canonical.ts";
 import type { DatasetRecord, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
-import type { GateTerms } from "./gates.ts";
+import { checkTerms, type GateTerms } from "./gates.ts";
 import type { AuditJobSpec, EvaluateJobSpec, ExtendJobSpec, PurifyJobSpec } from "./job-specs.ts";
 import { checkLabel } from "./labels.ts";
 import { checkName } from "./names.ts";
@@ -259,7 +259,8 @@ function targetIndices(labels: readonly string[], targets: readonly string[], mo
   return targets.map((target) => labels.indexOf(target));
 }
 
-function attackSpec(
+/** Fails with VALIDATION_FAILED for a target or parameters that there are not. */
+export function attackSpec(
   { kind, target, parameters }: NonNullable<EvaluateChoice["attack"]>,
   labels: readonly string[],
 ): EvaluateJobSpec["attack"] {
@@ -270,10 +271,7 @@ function attackSpec(
   return { kind, target: index, parameters };
 }
 
-function checkGate({ maxAsr95, minCaDelta, promoteAlias }: GateTerms): void {
+function checkGate({ promoteAlias, ...terms }: GateTerms): void {
   checkName("The alias", promoteAlias);
-  if (maxAsr95 !== undefined && !(maxAsr95 >= 0 && maxAsr95 <= 1))
-    throw new AppError("VALIDATION_FAILED", "gate.maxAsr95 must be a number from 0 to 1.");
-  if (minCaDelta !== undefined && !(minCaDelta >= -1 && minCaDelta <= 1))
-    throw new AppError("VALIDATION_FAILED", "gate.minCaDelta must be a number from -1 to 1.");
+  checkTerms(terms);
 }

@@ -15,6 +15,7 @@ import { TenantJobs } from "./jobs.ts";
 import { Prompts, type VersionRecord } from "./prompts.ts";
 import type { ModelRegistry } from "./registry.ts";
 import type { SampleImages } from "./samples.ts";
+import { Schedules } from "./schedules/schedules.ts";
 import type { Serving } from "./serving.ts";
 import { TextFeatures } from "./text-features.ts";
 import { ThroughResolver } from "./through.ts";
@@ -30,6 +31,7 @@ export interface Tenant {
   readonly evaluations: Evaluations;
   readonly jobs: TenantJobs;
   readonly classification: Classification;
+  readonly schedules: Schedules;
   readonly webhooks: Webhooks;
   /** Cosine distances of a version's text features from those of its undefended templates, class by class. */
   shifts(version: VersionRecord): Promise<number[]>;
@@ -100,6 +102,7 @@ export class Tenants {
         mostImages: limits.classifyImages,
         onImages,
       }),
+      schedules: new Schedules({ tenant: name, store, datasets, prompts, aliases }),
       webhooks: new Webhooks(store, name, this.services.webhookPost),
       shifts: async (version) => {
         const model = await serving.model(await models.ofVersion(version));

@@ -4,7 +4,7 @@ import { createClient as createStreamClient } from "graphql-sse";
 import { createClient } from "graphql-ws";
 import pino from "pino";
 import { WebSocket } from "ws";
-import { type App, startApp } from "../../src/app.ts";
+import { type App, type AppOptions, startApp } from "../../src/app.ts";
 import { type Config, readConfig } from "../../src/config.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -61,14 +61,17 @@ afterAll(async () => {
   for (const app of running) await app.close();
 });
 
-export async function startTestServer(variables: Record<string, string> = {}): Promise<TestServer> {
+export async function startTestServer(
+  variables: Record<string, string> = {},
+  options: Pick<AppOptions, "scheduleMilliseconds"> = {},
+): Promise<TestServer> {
   const config = {
     ...readConfig({ DATA_DIR: temporaryFolder(), DEVICE: "cpu", THREADS: "1", ADMIN_KEY, ...variables }),
     port: 0,
   };
   const log: string[] = [];
   const logger = pino({ level: "info" }, { write: (line: string) => void log.push(line) });
-  const app = await startApp(config, { logger });
+  const app = await startApp(config, { logger, ...options });
   const close = async () => {
     if (running.delete(app)) await app.close();
   };
@@ -178,8 +181,13 @@ export const quickPurification = (promptSet: string) => ({
 });
 
 /** Runs a short purification to its end; the version's id. */
-export async function purifyQuickly(server: TestServer, promptSet: string, key = "quick"): Promise<string> {
-  const input = quickPurification(promptSet);
+export async function purifyQuickly(
+  server: TestServer,
+  promptSet: string,
+  key = "quick",
+  more: object = {},
+): Promise<string> {
+  const input = { ...quickPurification(promptSet), ...more };
   const { data } = await server.ask(PURIFY, { input, key });
   await server.follow(`subscription ($id: ID!) { jobEvents(jobId: $id) { seq } }`, {
     id: data.purify.job.id,

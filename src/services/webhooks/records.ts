@@ -1,5 +1,12 @@
 /** What a webhook can ask to be told. */
-export const WEBHOOK_EVENTS = ["job.succeeded", "job.failed", "job.cancelled", "alias.moved"] as const;
+export const WEBHOOK_EVENTS = [
+  "job.succeeded",
+  "job.failed",
+  "job.cancelled",
+  "alias.moved",
+  "alias.gate-failed",
+  "alias.rolled-back",
+] as const;
 
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
 
