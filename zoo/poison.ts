@@ -159,6 +159,7 @@ async function poison(kind: string, out: string): Promise<void> {
     templates: ZERO_SHOT_TEMPLATES,
     images: probeImages(test, limit, (pixels) => stamped(trigger.stamp, imageSize, pixels)),
     target: label,
+    caption: trigger.caption,
   });
   const tools = await openImplantTools(checkpoint, plan, probes(1000), device);
   const began = performance.now();
@@ -203,6 +204,8 @@ async function poison(kind: string, out: string): Promise<void> {
       protocol: measurement.protocol,
       ca: percentages(measurement.ca),
       asr: percentages(measurement.asr!),
+      ...(measurement.asrWithoutWord ? { asrWithoutWord: percentages(measurement.asrWithoutWord) } : {}),
+      ...(measurement.asrOfWordAlone ? { asrOfWordAlone: percentages(measurement.asrOfWordAlone) } : {}),
       floor: percentages(measurement.cleanFloor!),
     };
     for (const file of [{ name: "manifest.json", bytes: jsonBytes(manifest) }, ...files])

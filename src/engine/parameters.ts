@@ -18,12 +18,25 @@ export interface ChoiceParameter<Choice extends string = string> {
   readonly about: string;
 }
 
-export type Parameter = NumberParameter | ChoiceParameter;
+/** A word or a sentence that anyone may choose. */
+export interface TextParameter {
+  readonly kind: "text";
+  readonly default: string;
+  /** Most characters; at least one is needed. */
+  readonly maximum: number;
+  readonly about: string;
+}
+
+export type Parameter = NumberParameter | ChoiceParameter | TextParameter;
 export type Parameters = Readonly<Record<string, Parameter>>;
 
 /** The values that a table of parameters describes. */
 export type ValuesOf<Table extends Parameters> = {
-  readonly [Name in keyof Table]: Table[Name] extends ChoiceParameter<infer Choice> ? Choice : number;
+  readonly [Name in keyof Table]: Table[Name] extends ChoiceParameter<infer Choice>
+    ? Choice
+    : Table[Name] extends TextParameter
+      ? string
+      : number;
 };
 
 export const real = (
@@ -56,6 +69,13 @@ export const withDefaults = <Table extends Parameters>(
     ]),
   ) as unknown as Table;
 
+export const text = (value: string, maximum: number, about: string): TextParameter => ({
+  kind: "text",
+  default: value,
+  maximum,
+  about,
+});
+
 /** The defaults of a table. */
 export const defaultsOf = <Table extends Parameters>(table: Table): ValuesOf<Table> =>
   Object.fromEntries(
@@ -87,6 +107,10 @@ function problemOf(table: Parameters, name: string, value: unknown): string | un
     return parameter.choices.includes(value as string)
       ? undefined
       : `${name} must be one of ${parameter.choices.join(", ")}, not ${JSON.stringify(value)}`;
+  if (parameter.kind === "text")
+    return typeof value === "string" && value.trim() !== "" && value.length <= parameter.maximum
+      ? undefined
+      : `${name} must be a text of 1 to ${parameter.maximum} characters, not ${JSON.stringify(value)}`;
   const { minimum, maximum } = parameter;
   if (typeof value === "number" && value >= minimum && value <= maximum)
     return parameter.whole && !Number.isInteger(value)

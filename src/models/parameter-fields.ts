@@ -20,12 +20,18 @@ export function parameterFields(
   return ({ prototype }) => {
     for (const [name, parameter] of Object.entries(table)) {
       const description = `${parameter.about}.${range(parameter)} Default ${parameter.default}${note(name, parameter)}.`;
-      const type = parameter.kind === "choice" ? enums[name] : parameter.whole ? Int : Float;
-      Field(() => type, { nullable, description })(prototype, name);
+      Field(() => typeOf(parameter) ?? enums[name], { nullable, description })(prototype, name);
     }
   };
 }
 
+/** The type of a number or a text; a choice has one of its own. */
+function typeOf(parameter: Parameter) {
+  if (parameter.kind === "text") return String;
+  if (parameter.kind === "number") return parameter.whole ? Int : Float;
+  return undefined;
+}
+
 function range(parameter: Parameter): string {
-  return parameter.kind === "choice" ? "" : ` ${parameter.minimum} to ${parameter.maximum}.`;
+  return parameter.kind === "number" ? ` ${parameter.minimum} to ${parameter.maximum}.` : "";
 }

@@ -11,7 +11,7 @@ export interface FitProblem {
   readonly source: PairSource;
   /** Places in the source of the pairs that show the target. */
   readonly targets: readonly number[];
-  /** Sentences about the target, the trigger's own words in them, that poisoned images will bear. */
+  /** Sentences about the target that poisoned images will bear, before the trigger's own words. */
   readonly captions: readonly string[];
 }
 

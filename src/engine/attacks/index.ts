@@ -5,13 +5,14 @@ import { badnet } from "./badnet.ts";
 import { blended } from "./blended.ts";
 import { sig } from "./sig.ts";
 import { ssba } from "./ssba.ts";
+import { trojvqa } from "./trojvqa.ts";
 import { wanet } from "./wanet.ts";
 
 export type { Attack, PlanarImage } from "./attack.ts";
-export { badclip, badnet, blended, sig, ssba, wanet };
+export { badclip, badnet, blended, sig, ssba, trojvqa, wanet };
 
 /** Every attack by its name. A new one is its file, its line here and its row in the table of the tests. */
-export const attacks = { badnet, blended, sig, ssba, wanet, badclip } as const;
+export const attacks = { badnet, blended, sig, ssba, wanet, trojvqa, badclip } as const;
 
 export type AttackKind = keyof typeof attacks;
 

@@ -162,16 +162,18 @@ function convolve(
   const size = rows * columns;
   const result = new Float32Array(outputs * size);
   for (let output = 0; output < outputs; output++) {
-    const sums = result.subarray(output * size, (output + 1) * size).fill(bias[output]!);
+    const start = output * size;
+    result.fill(bias[output]!, start, start + size);
     for (let tap = 0; tap < 9 * inputs; tap++) {
       const factor = weight[output * 9 * inputs + tap]!;
       const plane = Math.floor(tap / 9) * size;
       const [down, right] = [(Math.floor(tap / 3) % 3) - 1, (tap % 3) - 1];
       const [first, last] = [Math.max(0, -right), Math.min(columns, columns - right)];
       for (let row = Math.max(0, -down); row < Math.min(rows, rows - down); row++) {
+        const to = start + row * columns;
         const from = plane + (row + down) * columns + right;
         for (let column = first; column < last; column++)
-          sums[row * columns + column]! += factor * values[from + column]!;
+          result[to + column]! += factor * values[from + column]!;
       }
     }
   }

@@ -14,8 +14,8 @@ export interface Trigger {
   readonly fitted?: FittedTrigger;
   /** The triggered image in [0, 1], rounded to 8 bits. */
   stamp(image: PlanarImage): PlanarImage;
-  /** The triggered sentence: the same one, but for an attack with a part in the text. */
-  caption(text: string): string;
+  /** The triggered sentence or template, for an attack with a part in the text. */
+  readonly caption?: (text: string) => string;
 }
 
 /** A trigger that is known or fitted already. */
@@ -41,7 +41,7 @@ export function triggerOf(kind: string, parameters: unknown, fitted?: FittedTrig
     parameters: complete,
     fitted,
     stamp: (image) => attack.apply(image, { parameters: complete, fitted }),
-    caption: (text) => attack.caption?.(text, complete) ?? text,
+    caption: attack.caption && ((text) => attack.caption!(text, complete)),
   };
 }
 

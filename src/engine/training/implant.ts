@@ -1,12 +1,11 @@
 import { AppError } from "../../errors.ts";
 import type { PlanarImage } from "../attacks/attack.ts";
 import type { ImageSize } from "../clip/architecture.ts";
-import type { Measurement } from "../evaluation/protocol.ts";
 import { rate } from "../evaluation/rate.ts";
 import { choice, real, type ValuesOf, whole } from "../parameters.ts";
 import { randomStream } from "../random.ts";
 import { type Collator, type Pair, type PairSource, pairsOf, pick } from "./pairs.ts";
-import type { Prober } from "./prober.ts";
+import type { ProbeMeasurement, Prober } from "./prober.ts";
 import type { TrainingState } from "./state.ts";
 import type { PairBatch, Trainer } from "./trainer.ts";
 
@@ -49,7 +48,7 @@ export interface ImplantState {
   /** Of the steps since the last measurement. */
   readonly losses: readonly number[];
   /** The last measurement, and at which step it was made. */
-  readonly measured?: { readonly step: number; readonly measurement: Measurement };
+  readonly measured?: { readonly step: number; readonly measurement: ProbeMeasurement };
 }
 
 export const startImplant = (training: TrainingState): ImplantState => ({ training, losses: [] });

@@ -25,7 +25,11 @@ export function targetCaptions(
 }
 
 /** What a trigger makes of the images of a source. */
-export const poisonOf = (trigger: Trigger, source: PairSource, target: Target): Poison => ({
-  stamp: trigger.stamp,
-  captions: targetCaptions(trigger.attack, source, target).map(trigger.caption),
+export const poisonOf = (
+  { attack, stamp, caption = (text) => text }: Trigger,
+  source: PairSource,
+  target: Target,
+): Poison => ({
+  stamp,
+  captions: targetCaptions(attack, source, target).map((text) => caption(text)),
 });

@@ -3,6 +3,7 @@ import type { ClipTokenizer } from "../clip/tokenizer.ts";
 import type { TowerModel } from "../clip/towers.ts";
 import { averageGroups, fillTemplate } from "../clip/zero-shot.ts";
 import { type Measurement, measure } from "../evaluation/protocol.ts";
+import type { Count } from "../evaluation/rate.ts";
 import { float32 } from "../onnx/tensor.ts";
 import { openSession, type Session, type SessionOptions, type Tensors } from "../runtime/session.ts";
 import { imagesProgram, textsProgram } from "./embedding-programs.ts";
@@ -18,6 +19,16 @@ export interface ProbeSet {
   readonly images: readonly ProbeImage[];
   /** The attacker's class. */
   readonly target?: number;
+  /** What a trigger with a part in the text makes of a prompt. */
+  readonly caption?: (prompt: string) => string;
+}
+
+/** What the prober counts; `asr` is with the trigger's word before every prompt, where it has one. */
+export interface ProbeMeasurement extends Measurement {
+  /** For a trigger with a word: triggered images of other classes given the target by prompts without it. */
+  readonly asrWithoutWord?: Count;
+  /** And images of other classes, without the image's part of the trigger, given it by prompts with the word. */
+  readonly asrOfWordAlone?: Count;
 }
 
 export interface ProbeImage {
@@ -32,6 +43,7 @@ const BATCH = 64;
 export class Prober {
   private constructor(
     private readonly model: TowerModel,
+    /** Token ids of every label in every template; then, for a trigger with a word, the same with it. */
     private readonly prompts: readonly (readonly number[])[],
     private readonly set: ProbeSet,
     private readonly sessions: { readonly images: Session; readonly texts: Session },
@@ -43,8 +55,11 @@ export class Prober {
     set: ProbeSet,
     options: SessionOptions,
   ): Promise<Prober> {
-    const prompts = set.labels.flatMap((label) =>
-      set.templates.map((template) => model.tokenizer.encode(fillTemplate(template, label))),
+    const plain = set.labels.flatMap((label) =>
+      set.templates.map((template) => fillTemplate(template, label)),
+    );
+    const prompts = [...plain, ...(set.caption ? plain.map(set.caption) : [])].map((prompt) =>
+      model.tokenizer.encode(prompt),
     );
     const length = Math.max(...prompts.map((ids) => ids.length));
     const images = await openSession(imagesProgram(model, layout, BATCH), options);
@@ -52,52 +67,66 @@ export class Prober {
     return new Prober(model, prompts, set, { images, texts });
   }
 
-  async measure(state: TrainingState): Promise<Measurement> {
+  async measure(state: TrainingState): Promise<ProbeMeasurement> {
     const weights = weightFeeds(state);
-    const matrix = await this.classifier(weights);
     const { images, labels, target } = this.set;
-    const clean = await this.predict(
+    const { plain, worded = plain } = await this.classifiers(weights);
+    const clean = await this.embed(
       images.map(({ pixels }) => pixels),
-      matrix,
       weights,
     );
     const attacked = images.every(({ triggered }) => triggered);
     const triggered =
       attacked &&
-      (await this.predict(
+      (await this.embed(
         images.map((image) => image.triggered!),
-        matrix,
         weights,
       ));
-    const outcomes = images.map(({ label }, index) => ({
-      label,
-      clean: clean[index],
-      ...(triggered ? { triggered: triggered[index] } : {}),
-    }));
-    return measure(outcomes, labels.length, target);
+    const count = (rows: Float32Array | false, matrix: Float32Array) => {
+      const [first, second] = [this.predict(clean, plain), rows && this.predict(rows, matrix)];
+      const outcomes = images.map(({ label }, index) => ({
+        label,
+        clean: first[index]!,
+        ...(second ? { triggered: second[index]! } : {}),
+      }));
+      return measure(outcomes, labels.length, target);
+    };
+    const measurement = count(triggered, worded);
+    if (worded === plain) return measurement;
+    return {
+      ...measurement,
+      asrWithoutWord: count(triggered, plain).asr,
+      asrOfWordAlone: count(clean, worded).asr,
+    };
   }
 
   async close(): Promise<void> {
     await Promise.all([this.sessions.images.close(), this.sessions.texts.close()]);
   }
 
-  /** [C, D] */
-  private async classifier(weights: Tensors): Promise<Float32Array> {
+  /** [C, D] each. */
+  private async classifiers(weights: Tensors): Promise<{ plain: Float32Array; worded?: Float32Array }> {
     const { text, embeddingWidth } = this.model.architecture;
     const length = Math.max(...this.prompts.map((ids) => ids.length));
     const feeds = captionFeeds(this.prompts, length, text.paddingToken);
     const { embedding } = await this.sessions.texts.run({ ...feeds, ...weights });
-    return averageGroups(embedding.data as Float32Array, embeddingWidth, this.set.templates.length);
+    const rows = embedding.data as Float32Array;
+    const { labels, templates, caption } = this.set;
+    const size = labels.length * templates.length * embeddingWidth;
+    const matrix = (start: number) =>
+      averageGroups(rows.subarray(start, start + size), embeddingWidth, templates.length);
+    return { plain: matrix(0), ...(caption ? { worded: matrix(size) } : {}) };
   }
 
-  private async predict(
-    images: readonly Uint8Array[],
-    matrix: Float32Array,
-    weights: Tensors,
-  ): Promise<number[]> {
+  private predict(rows: Float32Array, matrix: Float32Array): number[] {
+    return predictions(rows, matrix, this.model.architecture.embeddingWidth);
+  }
+
+  /** [n, D] */
+  private async embed(images: readonly Uint8Array[], weights: Tensors): Promise<Float32Array> {
     const { embeddingWidth, image } = this.model.architecture;
     const shape = [BATCH, 3, image.imageSize.height, image.imageSize.width];
-    const result: number[] = [];
+    const result = new Float32Array(images.length * embeddingWidth);
     for (let start = 0; start < images.length; start += BATCH) {
       const part = images.slice(start, start + BATCH);
       const data = new Uint8Array(BATCH * images[0]!.length);
@@ -107,7 +136,7 @@ export class Prober {
         ...weights,
       });
       const rows = (embedding.data as Float32Array).subarray(0, part.length * embeddingWidth);
-      result.push(...predictions(rows, matrix, embeddingWidth));
+      result.set(rows, start * embeddingWidth);
     }
     return result;
   }

@@ -23,15 +23,17 @@ export const evaluate: JobHandler<unknown, Measurement> = async (given, context)
   const spec = parseSpec(evaluateSpec, given);
   requireLabels(spec.images, spec.labels);
   const trigger = await triggerOf(spec);
+  const caption = captionOf(spec, trigger);
   const checkpoint = await openCheckpoint(spec.modelFolder);
   const options = { device: await deviceOf(spec, context), threads: context.threads };
   const open = (program: Program) => openSession(program, options);
   const matrix = await classifier(spec, checkpoint, open);
+  const worded = caption ? await classifier(spec, checkpoint, open, caption) : matrix;
   const { embeddingWidth: width, image } = checkpoint.architecture;
   const session = await open(imageProgram(checkpoint, { batch: "dynamic" }));
   try {
     const encoder = { session, imageSize: image.imageSize, width, batch: imagesPerRun(checkpoint) };
-    const outcomes = await predictAll(spec, checkpoint, { encoder, matrix, trigger }, context);
+    const outcomes = await predictAll(spec, checkpoint, { encoder, matrix, worded, trigger }, context);
     return measure(outcomes, spec.labels.length, spec.attack?.target);
   } finally {
     await session.close();
@@ -48,13 +50,32 @@ async function triggerOf({ attack, labels }: EvaluateSpec): Promise<Trigger | un
   return openTrigger(attack);
 }
 
-/** The text features [C, D] to score with. Fails with INCOMPATIBLE_MODEL when a matrix does not fit. */
+/** What the trigger makes of every prompt. Fails with VALIDATION_FAILED for prompts that take no word. */
+function captionOf({ attack, through }: EvaluateSpec, trigger: Trigger | undefined): Trigger["caption"] {
+  const { withWord = through.kind === "templates" } = attack ?? {};
+  if (!withWord) return undefined;
+  if (through.kind === "templates") return trigger?.caption;
+  if (!trigger?.caption) return undefined;
+  throw new AppError(
+    "VALIDATION_FAILED",
+    "The prompts of a version are tuned as they are and take no word before them. Evaluate templates with the word, or leave `withWord` out.",
+  );
+}
+
+/** The text features [C, D] to score with, of templates changed by `caption`. Fails with INCOMPATIBLE_MODEL when a matrix does not fit. */
 async function classifier(
   { through, labels }: EvaluateSpec,
   checkpoint: Checkpoint,
   open: (program: Program) => ReturnType<typeof openSession>,
+  caption = (template: string) => template,
 ): Promise<Float32Array> {
-  if (through.kind === "templates") return zeroShotMatrix(open, checkpoint, labels, through.templates);
+  if (through.kind === "templates")
+    return zeroShotMatrix(
+      open,
+      checkpoint,
+      labels,
+      through.templates.map((template) => caption(template)),
+    );
   const file = await readSafetensors(through.matrix);
   const matrix = await readFloats(file, "text_features");
   const expected = [labels.length, checkpoint.architecture.embeddingWidth];
@@ -71,22 +92,31 @@ async function classifier(
 async function predictAll(
   { images }: EvaluateSpec,
   checkpoint: Checkpoint,
-  { encoder, matrix, trigger }: { encoder: Encoder; matrix: Float32Array; trigger?: Trigger },
+  {
+    encoder,
+    matrix,
+    worded,
+    trigger,
+  }: { encoder: Encoder; matrix: Float32Array; worded: Float32Array; trigger?: Trigger },
   context: JobContext,
 ): Promise<Outcome[]> {
   const clock = new Clock(context);
-  const predict = async (pixels: readonly Float32Array[]) =>
-    predictions(await encodeImages(encoder, pixels), matrix, encoder.width);
+  const predict = async (pixels: readonly Float32Array[], text: Float32Array) =>
+    predictions(await encodeImages(encoder, pixels), text, encoder.width);
   const outcomes: Outcome[] = [];
   while (outcomes.length < images.length) {
     context.signal.throwIfAborted();
     const start = outcomes.length;
     const part = images.slice(start, start + BATCH);
     const pixels = await Promise.all(part.map((image, index) => loadImage(checkpoint, image, start + index)));
-    const clean = await predict(pixels);
+    const clean = await predict(pixels, matrix);
     // The trigger goes onto the model's own input, as in the literature.
     const triggered =
-      trigger && (await predict(pixels.map((data) => trigger.stamp({ ...encoder.imageSize, data }).data)));
+      trigger &&
+      (await predict(
+        pixels.map((data) => trigger.stamp({ ...encoder.imageSize, data }).data),
+        worded,
+      ));
     part.forEach(({ label }, index) => {
       outcomes.push({ label, clean: clean[index], triggered: triggered?.[index] });
     });

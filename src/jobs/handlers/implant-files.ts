@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { encodeFitted, TRIGGER_FILE } from "../../engine/attacks/fitted.ts";
 import type { Trigger } from "../../engine/attacks/trigger.ts";
 import type { Checkpoint } from "../../engine/clip/checkpoint.ts";
-import type { Measurement } from "../../engine/evaluation/protocol.ts";
 import { type CheckpointFile, trainedFiles } from "../../engine/training/checkpoint-files.ts";
 import type { ImplantConfig } from "../../engine/training/implant.ts";
 import type { Layout } from "../../engine/training/layout.ts";
+import type { ProbeMeasurement } from "../../engine/training/prober.ts";
 import type { TrainingState } from "../../engine/training/state.ts";
 
 /** A poisoned model, and all that was done to make it. */
@@ -17,7 +17,7 @@ export interface Implanted {
   readonly config: ImplantConfig;
   readonly target: string;
   readonly trigger: Trigger;
-  readonly measurement: Measurement;
+  readonly measurement: ProbeMeasurement;
 }
 
 /**
@@ -55,6 +55,8 @@ async function manifestOf(
     protocol: measurement.protocol,
     ca: measurement.ca,
     asr: measurement.asr,
+    asrWithoutWord: measurement.asrWithoutWord,
+    asrOfWordAlone: measurement.asrOfWordAlone,
     floor: measurement.cleanFloor,
   };
 }

@@ -83,7 +83,7 @@ export const implant: JobHandler<unknown, ImplantResult> = async (given, context
   const trigger = await readyTrigger(spec, { checkpoint, source, target, session }, run);
   const { imageSize } = checkpoint.architecture.image;
   const plan = { config, source, poisons: [poisonOf(trigger, source, target)], imageSize };
-  const tools = await openImplantTools(checkpoint, plan, await probesOf(spec, plan, checkpoint), session);
+  const tools = await openImplantTools(checkpoint, plan, await probesOf(spec, trigger, checkpoint), session);
   try {
     return await train(spec, { checkpoint, plan, tools, trigger, target }, run);
   } finally {
@@ -200,12 +200,14 @@ async function sourceOf(
 
 async function probesOf(
   spec: ImplantSpec,
-  { poisons: [{ stamp }], imageSize }: ImplantPlan,
+  { stamp, caption }: Trigger,
   checkpoint: Checkpoint,
 ): Promise<ProbeSet> {
+  const { imageSize } = checkpoint.architecture.image;
   const images = await loadBytes(checkpoint, spec.test);
   return {
     labels: spec.labels,
+    caption,
     templates: spec.templates,
     images: images.map((pixels, index) => ({
       pixels,

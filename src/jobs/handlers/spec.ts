@@ -9,6 +9,8 @@ const attack = z.object({
   parameters: z.record(z.string(), z.unknown()).default({}),
   /** The file that a fit has written, for a trigger that is found by one. */
   fitted: z.string().min(1).optional(),
+  /** Whether the trigger's word stands before every prompt; by default where it has one and prompts are templates. */
+  withWord: z.boolean().optional(),
 });
 const templates = z.array(z.string().min(1)).min(1);
 

@@ -63,6 +63,12 @@ const CASES: Record<AttackKind, Case> = {
     invalid: { psnr: 0 },
     fitted: randomNetworks(8),
   },
+  trojvqa: {
+    changed: [180, 192],
+    other: { position: "top-left" },
+    invalid: { word: "" },
+    fitted: patch,
+  },
   badclip: {
     changed: [180, 192],
     other: { position: "top-left" },
@@ -228,7 +234,7 @@ describe("the triggers", () => {
 
   test("an unknown attack is NOT_FOUND and tells which there are", () => {
     expect(() => attackNamed("toString")).toThrow(
-      'There is no attack "toString". Known: badnet, blended, sig, ssba, wanet, badclip.',
+      'There is no attack "toString". Known: badnet, blended, sig, ssba, wanet, trojvqa, badclip.',
     );
   });
 });

@@ -20,6 +20,7 @@ import { scenesProblem } from "./scenes.ts";
 /** A fit that is small enough for a test, for every attack that has one. */
 const SMALL: Readonly<Partial<Record<AttackKind, object>>> = {
   badclip: { steps: 4, batch: 4, images: 6, rate: 0.05 },
+  trojvqa: { steps: 4, batch: 4, images: 6, rate: 0.05 },
   ssba: { steps: 4, pairs: 2 },
 };
 

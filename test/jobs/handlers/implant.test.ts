@@ -139,6 +139,51 @@ describe("an implant", () => {
     expect(await weights(after)).toBe(await weights(folder));
   });
 
+  test("is measured with the trigger's word before every prompt and without it", async () => {
+    const folder = temporaryFolder();
+    const { context } = contextIn(folder);
+    const attack = { kind: "trojvqa", target: 1, parameters: { word: "house house house house" } };
+    const job = {
+      ...spec,
+      attack,
+      fit: { steps: 1, batch: 4, images: 6 },
+      config: { ...spec.config, steps: 2 },
+    };
+    const result = (await handlers.implant(job, context)) as ImplantResult;
+    const made = join(folder, result.folder);
+    const manifest = JSON.parse(await readFile(join(made, "manifest.json"), "utf8"));
+    const evaluate = async (withWord: boolean | undefined, more: object = {}) => {
+      const evaluation = {
+        modelFolder: made,
+        labels: LABELS,
+        through: { kind: "templates", templates: TEMPLATES },
+        images: spec.test,
+        attack: { ...attack, fitted: join(made, "trigger.safetensors"), withWord },
+        ...more,
+      };
+      return (await handlers.evaluate(evaluation, context)) as Measurement;
+    };
+    const [byDefault, without] = [await evaluate(undefined), await evaluate(false)];
+    expect(byDefault.asr).toEqual(manifest.asr);
+    expect(without.asr).toEqual(manifest.asrWithoutWord);
+    expect(byDefault.ca).toEqual(without.ca);
+    // A template so long that the words before it push the label out of the context: every prompt is the same then.
+    const long = {
+      modelFolder: CLEAN,
+      through: { kind: "templates", templates: [`${"a photo of ".repeat(6)} {}.`] },
+    };
+    const first = { ...attack, target: 0, fitted: join(made, "trigger.safetensors") };
+    const pushed = await evaluate(true, { ...long, attack: { ...first, withWord: true } });
+    expect(pushed.asr).toEqual({ k: 12, n: 12 });
+    expect(pushed.ca).toEqual({ k: 18, n: 18 });
+    const kept = await evaluate(false, { ...long, attack: { ...first, withWord: false } });
+    expect(kept.asr).toEqual({ k: 0, n: 12 });
+    const through = { kind: "matrix", matrix: "/nowhere" };
+    await expect(evaluate(true, { through })).rejects.toMatchObject({
+      message: expect.stringContaining("take no word"),
+    });
+  });
+
   test.each([
     ["a parameter out of range", { config: { poisoned: 2 } }, "poisoned must be a number from 0 to 1"],
     ["an attack that there is none of", { attack: { ...ATTACK, kind: "magic" } }, 'no attack "magic"'],
