@@ -169,7 +169,7 @@ export interface AttackInput {
 }
 
 /** How a trigger is stamped on an image. */
-export type AttackKind = "BADCLIP" | "BADNET" | "BLENDED" | "SIG" | "SSBA" | "WANET";
+export type AttackKind = "BADCLIP" | "BADNET" | "BLENDED" | "SIG" | "SSBA" | "TROJVQA" | "WANET";
 
 /** What an audit says about a model, without knowing the attacker's target. */
 export interface Audit {
