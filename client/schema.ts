@@ -498,6 +498,79 @@ export interface DatasetPayload {
   readonly userErrors: readonly UserError[];
 }
 
+/** A way to defend a suspect model; `defences` tells of each what it does and what can be set. */
+export type Defence = "CBPT_PUBLISHED" | "CBPT_UNIVERSAL" | "CLEANCLIP" | "COOP" | "FT" | "PAR";
+
+/** What a defence does and what can be set about it. */
+export interface DefenceDescription {
+  readonly about: string;
+  readonly defence: Defence;
+  readonly makes: DefenceProduct;
+  /** Authors, year and identifier. */
+  readonly paper: string | null;
+  readonly parameters: readonly ParameterDescription[];
+}
+
+/** Defends a suspect model in one of many ways. */
+export interface DefenceJob {
+  readonly __typename: "DefenceJob";
+  /** What a defence that searches for triggers found. */
+  readonly audit: Audit | null;
+  readonly createdAt: string;
+  readonly defence: Defence;
+  /** Where it computes. */
+  readonly device: Device | null;
+  readonly etaSeconds: number | null;
+  /** Stored events, oldest first; jobEvents follows them live. */
+  readonly events: readonly JobEvent[];
+  readonly failure: JobFailure | null;
+  readonly finishedAt: string | null;
+  /** Opaque, and unique among all types. */
+  readonly id: string;
+  /** All of the defence's, also those at their defaults. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** 0 to 1. */
+  readonly progress: number | null;
+  /** 1 for the job that is run next. */
+  readonly queuePosition: number | null;
+  /** Once it has succeeded. */
+  readonly result: Defended | null;
+  readonly seed: number;
+  readonly startedAt: string | null;
+  readonly status: JobStatus;
+}
+
+/** What a defence makes. */
+export type DefenceProduct = "PROMPTS" | "WEIGHTS";
+
+/** A suspect model, clean shots, and how to defend it. There is no place for a target or a trigger: a defence does not know them. */
+export interface DefendInput {
+  /** A dataset with some clean shots of every label. */
+  readonly datasetId: string;
+  readonly defence: Defence;
+  /** Where to compute; by default the server's device. */
+  readonly device?: Device;
+  /** By default all of the dataset's. */
+  readonly labels?: readonly string[];
+  /** To change its weights it has to be in open_clip's layout. */
+  readonly modelId: string;
+  /** For a defence that makes weights: what the new model is to be called; none has that name yet. */
+  readonly name?: string;
+  /** Of the defence; `defences` lists them. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  /** For a defence that makes prompts: the prompt set that gets the version; made when there is none of that name. */
+  readonly promptSet?: string;
+  /** Of everything random; the same seed gives the same result. */
+  readonly seed?: number;
+  /** Use this many examples of each label. 1 to 1000. */
+  readonly shots?: number;
+  /** Sentences with {} for a label: the undefended prompts, and the captions to fine-tune with. */
+  readonly templates?: readonly string[];
+}
+
+/** What a defence has made: prompts for the model as it is, or a new model. */
+export type Defended = Model | PromptVersion;
+
 /** Where a job computes. One that does not work on the server is GPU_UNAVAILABLE. */
 export type Device = "AUTO" | "CPU" | "CUDA" | "WEBGPU";
 
@@ -688,7 +761,7 @@ export interface ImportPromptsInput {
 }
 
 /** Long work, done in a process of its own; it survives restarts. */
-export type Job = AuditJob | EvaluationJob | ImplantJob | PurificationJob;
+export type Job = AuditJob | DefenceJob | EvaluationJob | ImplantJob | PurificationJob;
 
 /** What a job tells. Events are kept, so a subscription can begin anywhere. */
 export type JobEvent = CheckpointSaved | LogLine | StatusChanged | StepMetrics;
@@ -753,6 +826,7 @@ export interface Loss {
 
 /** A CLIP checkpoint that an operator has registered. */
 export interface Model {
+  readonly __typename: "Model";
   /** Image and text architecture, in words. */
   readonly arch: string;
   /** Of the files that it is read from. */
@@ -793,7 +867,7 @@ export interface ModelPayload {
 }
 
 /** Anything with a global id, which `node` finds again. */
-export type Node = ApiKey | AuditJob | Dataset | Evaluation | EvaluationJob | ImplantJob | Model | PromptSet | PromptVersion | PurificationJob | Schedule | Tenant | Webhook;
+export type Node = ApiKey | AuditJob | Dataset | DefenceJob | Evaluation | EvaluationJob | ImplantJob | Model | PromptSet | PromptVersion | PurificationJob | Schedule | Tenant | Webhook;
 
 /** A norm that bounds a trigger. */
 export type Norm = "L2" | "LINF";
@@ -823,6 +897,22 @@ export interface PageInfo {
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
   readonly startCursor: string | null;
+}
+
+/** Something that can be set, a number or one of a few words. */
+export interface ParameterDescription {
+  readonly about: string;
+  /** The words; none for a number. */
+  readonly choices: readonly string[] | null;
+  /** A number in digits, or the word. */
+  readonly default: string;
+  /** Of a number; this one is allowed. */
+  readonly maximum: number | null;
+  /** Of a number; this one is allowed. */
+  readonly minimum: number | null;
+  readonly name: string;
+  /** Whether it is a number without a fraction. */
+  readonly whole: boolean;
 }
 
 /** What a job would do and take, from a dry run. */
@@ -903,9 +993,12 @@ export interface PromptSet {
 
 /** Purified prompts of one model, class by class. Immutable, and named by its digest. */
 export interface PromptVersion {
+  readonly __typename: "PromptVersion";
   readonly artifact: Artifact;
   readonly classes: ClassPromptConnection;
   readonly createdAt: string;
+  /** Of one that `defend` made. */
+  readonly defenceJob: DefenceJob | null;
   /** Of the manifest, which holds the digests of all that it consists of. */
   readonly digest: string;
   /** The newest hundred, newest first. */
@@ -914,7 +1007,7 @@ export interface PromptVersion {
   readonly id: string;
   /** The name of the key that imported it; none for a version that was made here. */
   readonly importedBy: string | null;
-  /** None for one that was imported. */
+  /** None for one that was imported, or that `defend` made. */
   readonly job: PurificationJob | null;
   readonly labels: readonly string[];
   readonly lineage: Lineage;

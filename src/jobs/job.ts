@@ -1,7 +1,7 @@
 import type { Device } from "../engine/runtime/device.ts";
 import type { ErrorCode, ErrorDetails } from "../errors.ts";
 
-export type JobKind = "audit" | "purify" | "extend" | "evaluate" | "implant";
+export type JobKind = "audit" | "purify" | "extend" | "evaluate" | "implant" | "defend";
 
 export const JOB_STATUSES = [
   "QUEUED",

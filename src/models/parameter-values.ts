@@ -9,7 +9,7 @@ function check(value: unknown): Record<string, unknown> {
 export const ParameterValues = new GraphQLScalarType<Record<string, unknown>, unknown>({
   name: "ParameterValues",
   description:
-    "An object of named numbers and words whose names depend on the attack; wrong names and ranges are all told at once.",
+    "An object of named numbers and words whose names depend on the attack or the defence; wrong names and ranges are all told at once.",
   serialize: (value) => value,
   parseValue: check,
   parseLiteral: (node, variables) => {

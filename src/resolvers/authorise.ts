@@ -7,9 +7,14 @@ import type { Scope } from "../services/access-records.ts";
 /** `@Authorized()` asks for any valid key, `@Authorized("scope")` for one with that scope. */
 export const authorise: AuthCheckerFn<Context, Scope> = ({ context }, scopes) => {
   if (!context.caller) throw unauthenticated();
-  const missing = scopes.find((scope) => !context.caller?.scopes.includes(scope));
-  if (missing === undefined) return true;
-  throw new AppError("FORBIDDEN", `This needs a key with the scope "${missing}"; yours has not got it.`, {
-    scope: missing,
-  });
+  for (const scope of scopes) requireScope(context, scope);
+  return true;
 };
+
+/** For what depends on the arguments. Fails with FORBIDDEN where the caller's key has not got the scope. */
+export function requireScope({ caller }: Pick<Context, "caller">, scope: Scope): void {
+  if (caller?.scopes.includes(scope)) return;
+  throw new AppError("FORBIDDEN", `This needs a key with the scope "${scope}"; yours has not got it.`, {
+    scope,
+  });
+}

@@ -1,5 +1,6 @@
 import { AuditJob } from "../models/audit-job.ts";
 import { CheckpointSaved } from "../models/checkpoint-saved.ts";
+import { DefenceJob } from "../models/defence-job.ts";
 import { EvaluationJob } from "../models/evaluation-job.ts";
 import { ImplantJob } from "../models/implant-job.ts";
 import { LogLine } from "../models/log-line.ts";
@@ -13,6 +14,7 @@ export const ORPHANED_TYPES = [
   PurificationJob,
   EvaluationJob,
   ImplantJob,
+  DefenceJob,
   StatusChanged,
   StepMetrics,
   CheckpointSaved,

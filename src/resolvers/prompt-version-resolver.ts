@@ -6,7 +6,9 @@ import { AppError } from "../errors.ts";
 import { Artifact } from "../models/artifact.ts";
 import { ArtifactFormat } from "../models/artifact-format.ts";
 import { ClassPromptConnection } from "../models/class-prompt-connection.ts";
+import { DefenceJob } from "../models/defence-job.ts";
 import { Evaluation } from "../models/evaluation.ts";
+import type { Job } from "../models/job.ts";
 import { Lineage } from "../models/lineage.ts";
 import { Model } from "../models/model.ts";
 import type { Position } from "../models/position.ts";
@@ -25,13 +27,19 @@ export class PromptVersionResolver {
     return model && viewModel(model, server.serving.isLoaded(model));
   }
 
-  @FieldResolver(() => PurificationJob, { nullable: true, description: "None for one that was imported." })
-  async job(
-    @Root() { record }: PromptVersion,
-    @Ctx() { tenant }: Context,
-  ): Promise<PurificationJob | undefined> {
-    const job = record.jobId === undefined ? undefined : await tenant.jobs.find(record.jobId);
-    return job && (viewJob(job) as PurificationJob);
+  @FieldResolver(() => PurificationJob, {
+    nullable: true,
+    description: "None for one that was imported, or that `defend` made.",
+  })
+  async job(@Root() version: PromptVersion, @Ctx() context: Context): Promise<PurificationJob | undefined> {
+    const job = await makerOf(version, context);
+    return job instanceof PurificationJob ? job : undefined;
+  }
+
+  @FieldResolver(() => DefenceJob, { nullable: true, description: "Of one that `defend` made." })
+  async defenceJob(@Root() version: PromptVersion, @Ctx() context: Context): Promise<DefenceJob | undefined> {
+    const job = await makerOf(version, context);
+    return job instanceof DefenceJob ? job : undefined;
   }
 
   @FieldResolver(() => ClassPromptConnection)
@@ -112,6 +120,11 @@ export class PromptVersionResolver {
       device,
     };
   }
+}
+
+async function makerOf({ record }: PromptVersion, { tenant }: Context): Promise<Job | undefined> {
+  const job = record.jobId === undefined ? undefined : await tenant.jobs.find(record.jobId);
+  return job && viewJob(job);
 }
 
 /** A class's place, counted from 1, is its cursor. */

@@ -8,6 +8,7 @@ import { auditMutations } from "./audit-mutations.ts";
 import { authorise } from "./authorise.ts";
 import { ClassifyResolver } from "./classify-resolver.ts";
 import { DatasetResolver } from "./dataset-resolver.ts";
+import { DefenceResolver } from "./defence-resolver.ts";
 import { endWithAccess } from "./end-with-access.ts";
 import { EvaluationJobResolver, EvaluationResolver } from "./evaluation-resolver.ts";
 import { ImplantJobResolver } from "./implant-job-resolver.ts";
@@ -36,6 +37,7 @@ export function createSchema(): GraphQLSchema {
       AuditLogResolver,
       ClassifyResolver,
       DatasetResolver,
+      DefenceResolver,
       EvaluationJobResolver,
       EvaluationResolver,
       ImplantJobResolver,

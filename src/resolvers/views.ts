@@ -1,5 +1,8 @@
 /** How records look as GraphQL objects. Each function makes one; what costs more is left to field resolvers. */
+
+import type { Defence } from "../engine/defences/index.ts";
 import { type Count, rate } from "../engine/evaluation/rate.ts";
+import type { Parameter } from "../engine/parameters.ts";
 import type { Device } from "../engine/runtime/device.ts";
 import type { AuditResult } from "../jobs/handlers/audit.ts";
 import type { JobEvent as JobEventRecord, JobRecord } from "../jobs/job.ts";
@@ -11,6 +14,8 @@ import { AuditJob } from "../models/audit-job.ts";
 import { CheckpointSaved } from "../models/checkpoint-saved.ts";
 import type { ClassAudit } from "../models/class-audit.ts";
 import { Dataset } from "../models/dataset.ts";
+import type { DefenceDescription } from "../models/defence-description.ts";
+import { DefenceJob } from "../models/defence-job.ts";
 import { Evaluation } from "../models/evaluation.ts";
 import { EvaluationJob } from "../models/evaluation-job.ts";
 import { ImplantJob } from "../models/implant-job.ts";
@@ -18,6 +23,7 @@ import type { Job } from "../models/job.ts";
 import type { JobEvent } from "../models/job-event.ts";
 import { LogLine } from "../models/log-line.ts";
 import { Model } from "../models/model.ts";
+import type { ParameterDescription } from "../models/parameter-description.ts";
 import type { Plan } from "../models/plan.ts";
 import { PromptSet } from "../models/prompt-set.ts";
 import { PromptVersion } from "../models/prompt-version.ts";
@@ -37,7 +43,7 @@ import type { AliasRecord } from "../services/aliases.ts";
 import type { DatasetRecord } from "../services/datasets.ts";
 import type { Estimate } from "../services/estimates.ts";
 import { globalId } from "../services/global-id.ts";
-import type { EvaluationRecord, ImplantOutcome } from "../services/job-specs.ts";
+import type { DefendJobSpec, EvaluationRecord, ImplantOutcome } from "../services/job-specs.ts";
 import type { PromptSetRecord, VersionRecord } from "../services/prompts.ts";
 import type { ModelRecord } from "../services/registry.ts";
 import { mediaType, type Sample } from "../services/samples.ts";
@@ -152,6 +158,7 @@ const JOB_TYPES = {
   extend: PurificationJob,
   evaluate: EvaluationJob,
   implant: ImplantJob,
+  defend: DefenceJob,
 } as const;
 
 export function viewJob(record: JobRecord): Job {
@@ -170,11 +177,31 @@ export function viewJob(record: JobRecord): Job {
     failure,
   });
   if (job instanceof AuditJob && status === "SUCCEEDED") job.result = viewAudit(result as AuditResult);
+  if (job instanceof DefenceJob) {
+    const { defence, seed, parameters } = record.spec as DefendJobSpec;
+    Object.assign(job, { defence, seed, parameters });
+  }
   if (job instanceof ImplantJob && status === "SUCCEEDED") {
     const { steps, ca, asr } = result as ImplantOutcome;
     Object.assign(job, { stepsMade: steps, ca: rate(ca), asr: rate(asr) });
   }
   return job;
+}
+
+export const viewDefence = ({ name, about, paper, makes, parameters }: Defence): DefenceDescription => ({
+  defence: name,
+  about,
+  paper,
+  makes,
+  parameters: Object.entries(parameters).map(([name, parameter]) => viewParameter(name, parameter)),
+});
+
+function viewParameter(name: string, parameter: Parameter): ParameterDescription {
+  const { about, default: value } = parameter;
+  const described = { name, about, default: String(value) };
+  if (parameter.kind === "choice") return { ...described, whole: false, choices: [...parameter.choices] };
+  const { whole, minimum, maximum } = parameter;
+  return { ...described, whole, minimum, maximum };
 }
 
 export function viewAudit({ verdict, suspects, classes, seconds }: AuditResult): Audit {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { readFloats, readSafetensors } from "../engine/clip/safetensors.ts";
 import type { Measurement } from "../engine/evaluation/protocol.ts";
 import type { Device } from "../engine/runtime/device.ts";
+import type { DefendedPromptsResult, DefendResult } from "../jobs/handlers/defend.ts";
 import type { ImplantResult } from "../jobs/handlers/implant.ts";
 import type { PurifyResult } from "../jobs/handlers/purify.ts";
 import type { ImplantSpec } from "../jobs/handlers/spec.ts";
@@ -13,13 +14,15 @@ import { versionOf } from "./bundles/new-version.ts";
 import { Evaluations } from "./evaluations.ts";
 import { evaluateGate, type GateResult } from "./gates.ts";
 import type {
+  DefendJobSpec,
+  DefendOutcome,
   EvaluateJobSpec,
   EvaluationRecord,
   ImplantOutcome,
   PurifyJobSpec,
   PurifyOutcome,
 } from "./job-specs.ts";
-import { MANIFEST_FORMAT, type Manifest } from "./manifest.ts";
+import { MANIFEST_FORMAT, type Manifest, type PromptSource } from "./manifest.ts";
 import { type Evidence, type NewVersion, Prompts } from "./prompts.ts";
 import type { ModelRegistry } from "./registry.ts";
 
@@ -48,6 +51,7 @@ export class JobCompletion {
     if (job.kind === "purify" || job.kind === "extend")
       return this.purified(job, result as PurifyResult, folder);
     if (job.kind === "evaluate") return this.evaluated(job, result as Measurement);
+    if (job.kind === "defend") return this.defended(job, result as DefendResult, folder);
     if (job.kind === "implant") return this.implanted(job, result as ImplantResult, folder);
     return { result, writes: [] };
   };
@@ -56,7 +60,10 @@ export class JobCompletion {
     const { store } = this.options;
     const { request } = job.spec as PurifyJobSpec;
     const gate = evaluateGate(request.gate, result.probe, result.undefendedProbe);
-    const made = await this.versionOf(job, result, gate, join(folder, result.artifact));
+    const made = await this.versionOf(job, result, join(folder, result.artifact), {
+      source: purifySource(job.spec as PurifyJobSpec, result),
+      gate: { terms: request.gate, ...gate },
+    });
     const planned = await new Prompts(store, job.tenant).plan(request.promptSet, made);
     const promotion = gate.passed
       ? await new Aliases(store, job.tenant).plan({
@@ -81,24 +88,42 @@ export class JobCompletion {
   private async versionOf(
     job: JobRecord,
     result: PurifyResult,
-    gate: GateResult,
     path: string,
+    { source, gate }: { source: PromptSource; gate?: Evidence["gate"] },
   ): Promise<NewVersion> {
     const { blobs, code, device } = this.options;
-    const spec = job.spec as PurifyJobSpec;
+    const spec = job.spec as PurifyJobSpec | DefendJobSpec;
     const tensors = await readTensors(path, spec.labels.length, result.config.contextTokens);
-    const manifest = manifestOf(spec, result, tensorsDigest(tensors));
+    const manifest = manifestOf(spec, result, source, tensorsDigest(tensors));
     const { probe, undefendedProbe } = result;
     const evidence: Evidence = {
       probe,
       undefendedProbe,
-      gate: { terms: spec.request.gate, ...gate },
+      ...(gate ? { gate } : {}),
       code,
       device: spec.device ?? device,
     };
     const bytes = encodeBundle({ manifest, tensors, evidence });
     const artifact = { digest: await blobs.put(bytes), bytes: bytes.length };
     return { ...versionOf({ manifest, evidence }, artifact), jobId: job.id };
+  }
+
+  /** Prompts become a version, which no alias moves to; weights become a model. */
+  private async defended(job: JobRecord, result: DefendResult, folder: string): Promise<Completed> {
+    const spec = job.spec as DefendJobSpec;
+    const { seconds } = result;
+    if (result.kind === "weights") {
+      const { name: model } = await this.options.models.adopt(spec.name!, join(folder, result.folder));
+      return { result: { model, seconds } satisfies DefendOutcome, writes: [] };
+    }
+    const source = defenceSource(spec, result);
+    const made = await this.versionOf(job, result, join(folder, result.artifact), { source });
+    const { version, writes } = await new Prompts(this.options.store, job.tenant).plan(
+      spec.request.promptSet!,
+      made,
+    );
+    const outcome: DefendOutcome = { versionId: version.id, audit: result.audit, seconds };
+    return { result: outcome, writes };
   }
 
   /** The model is among the models before the job has succeeded; doing it again finds it there. */
@@ -134,15 +159,13 @@ async function readTensors(path: string, classes: number, contextTokens: number)
   return { classes, contextTokens, contexts, features };
 }
 
-function manifestOf(spec: PurifyJobSpec, result: PurifyResult, tensors: string): Manifest {
-  const { request, labels, templates, targets } = spec;
+function manifestOf(
+  { request, labels, templates }: PurifyJobSpec | DefendJobSpec,
+  result: PurifyResult,
+  source: PromptSource,
+  tensors: string,
+): Manifest {
   const { config, tokenizer, contextLength } = result;
-  const tuned = {
-    config,
-    shots: request.shots,
-    dataset: request.dataset,
-    ...(targets ? { targets: targets.map((target) => labels[target]) } : {}),
-  };
   return {
     format: MANIFEST_FORMAT,
     model: request.model,
@@ -152,11 +175,28 @@ function manifestOf(spec: PurifyJobSpec, result: PurifyResult, tensors: string):
     contextTokens: config.contextTokens,
     position: config.position,
     templates,
-    source: request.addedTo
-      ? { kind: "extension", base: request.addedTo.digest, label: labels[labels.length - 1], ...tuned }
-      : { kind: "cbpt", ...tuned },
+    source,
     tensors,
   };
+}
+
+function purifySource({ request, labels, targets }: PurifyJobSpec, { config }: PurifyResult): PromptSource {
+  const { shots, dataset, addedTo } = request;
+  const named = targets ? { targets: targets.map((target) => labels[target]) } : {};
+  const tuned = { config, shots, dataset, ...named };
+  if (!addedTo) return { kind: "cbpt", ...tuned };
+  return { kind: "extension", base: addedTo.digest, label: labels[labels.length - 1], ...tuned };
+}
+
+/** CBPT gives the same version whether it is asked for as a purification or as a defence. */
+function defenceSource(
+  { request, defence, parameters }: DefendJobSpec,
+  { config }: DefendedPromptsResult,
+): PromptSource {
+  const { shots, dataset } = request;
+  if (defence.startsWith("cbpt-")) return { kind: "cbpt", config, shots, dataset };
+  const values = parameters as Record<string, number | string>;
+  return { kind: "defence", defence, parameters: values, config, shots, dataset };
 }
 
 /** Told among the job's events, so that whoever follows it sees why nothing was promoted. */

@@ -14,17 +14,22 @@ import type { VersionRecord } from "./prompts.ts";
 import { type ModelRecord, type ModelRegistry, referenceOf } from "./registry.ts";
 import type { ThroughChoice, ThroughResolver } from "./through.ts";
 
-/** What to look for triggers in, as a caller gives it; local names, not global ids. */
-export interface SearchChoice {
+/** A model and clean shots, as a caller gives them; local names, not global ids. */
+export interface ShotsChoice {
   readonly model: string;
   readonly dataset: string;
   readonly labels?: readonly string[];
   readonly templates?: readonly string[];
-  /** The labels to search triggers for; by default all. */
-  readonly targets?: readonly string[];
+  /** Of each label. */
   readonly shots: number;
   /** By default the server's. */
   readonly device?: DeviceChoice;
+}
+
+/** What to look for triggers in. */
+export interface SearchChoice extends ShotsChoice {
+  /** The labels to search triggers for; by default all. */
+  readonly targets?: readonly string[];
   /** Any of CBPT's hyper-parameters. */
   readonly parameters: Record<string, unknown>;
 }
@@ -122,27 +127,27 @@ export class JobPlanner {
     choice: SearchChoice,
     mode: Mode,
   ): Promise<PurifySpec & { model: ModelRecord; dataset: DatasetRecord }> {
+    const config = completeConfig(mode, choice.parameters);
+    const task = await this.task(choice);
+    const targets = choice.targets && targetIndices(task.labels, choice.targets, mode);
+    return { ...task, config, targets, mode };
+  }
+
+  /** What every job has that learns from shots. Fails with NOT_FOUND and VALIDATION_FAILED. */
+  async task(choice: ShotsChoice) {
     const model = await this.options.models.get(choice.model);
     const dataset = await this.options.datasets.get(choice.dataset);
     if (!Number.isInteger(choice.shots) || choice.shots < 1 || choice.shots > MOST_SHOTS)
       throw new AppError("VALIDATION_FAILED", `shots must be a whole number from 1 to ${MOST_SHOTS}.`);
-    const config = completeConfig(mode, choice.parameters);
     const labels = chooseLabels(dataset, choice.labels);
-    const targets = choice.targets && targetIndices(labels, choice.targets, mode);
-    const shots = await this.images(dataset, labels, choice.shots);
-    const templates = this.options.through.templates(choice.templates);
-    const device = await this.options.devices.choose(choice.device);
     return {
       model,
       dataset,
       modelFolder: referenceOf(model),
       labels: [...labels],
-      templates: [...templates],
-      shots,
-      config,
-      targets,
-      mode,
-      device,
+      templates: [...this.options.through.templates(choice.templates)],
+      shots: await this.images(dataset, labels, choice.shots),
+      device: await this.options.devices.choose(choice.device),
     };
   }
 
@@ -209,7 +214,8 @@ function extensionParameters(
   { manifest: { source, contextTokens, position } }: VersionRecord,
   given: Record<string, unknown>,
 ): { mode: Mode; parameters: Record<string, unknown> } {
-  const { mode, ...known } = source.kind === "coop" ? { mode: "UNIVERSAL" as const } : source.config;
+  const { mode, ...known } =
+    source.kind === "coop" || source.kind === "defence" ? { mode: "UNIVERSAL" as const } : source.config;
   const fixed = { contextTokens, position };
   const parameters = { ...known, ...fixed, ...given };
   for (const [name, value] of Object.entries(fixed))
@@ -222,7 +228,7 @@ function extensionParameters(
   return { mode, parameters };
 }
 
-const facts = ({ name, weights, preprocessing }: ModelRecord) => ({ name, weights, preprocessing });
+export const facts = ({ name, weights, preprocessing }: ModelRecord) => ({ name, weights, preprocessing });
 
 function chooseLabels(dataset: DatasetRecord, wanted: readonly string[] | undefined): readonly string[] {
   const labels = wanted ?? dataset.labels;

@@ -1,7 +1,7 @@
 import type { Measurement } from "../engine/evaluation/protocol.ts";
 import type { Count } from "../engine/evaluation/rate.ts";
 import type { AuditResult } from "../jobs/handlers/audit.ts";
-import type { AuditSpec, EvaluateSpec, ExtendSpec, PurifySpec } from "../jobs/handlers/spec.ts";
+import type { AuditSpec, DefendSpec, EvaluateSpec, ExtendSpec, PurifySpec } from "../jobs/handlers/spec.ts";
 import type { GateResult, GateTerms } from "./gates.ts";
 import type { ProbeRecord } from "./prompts.ts";
 
@@ -20,6 +20,11 @@ export interface PurifyRequest extends SearchRequest {
   readonly addedTo?: { readonly id: string; readonly digest: string };
 }
 
+export interface DefendRequest extends SearchRequest {
+  /** Of a defence that tunes prompts. */
+  readonly promptSet?: string;
+}
+
 export interface EvaluateRequest {
   readonly versionId?: string;
   readonly dataset: string;
@@ -28,6 +33,7 @@ export interface EvaluateRequest {
 export type AuditJobSpec = AuditSpec & { readonly request: SearchRequest };
 export type PurifyJobSpec = PurifySpec & { readonly request: PurifyRequest };
 export type ExtendJobSpec = ExtendSpec & { readonly request: PurifyRequest };
+export type DefendJobSpec = DefendSpec & { readonly request: DefendRequest };
 export type EvaluateJobSpec = EvaluateSpec & { readonly request: EvaluateRequest };
 
 /** What an implant's record shows. */
@@ -37,6 +43,14 @@ export interface ImplantOutcome {
   readonly steps: number;
   readonly ca: Count;
   readonly asr: Count;
+  readonly seconds: number;
+}
+
+/** What a defence's record shows: the id of its prompt version, or the name of its model. */
+export interface DefendOutcome {
+  readonly versionId?: string;
+  readonly model?: string;
+  readonly audit?: AuditResult;
   readonly seconds: number;
 }
 

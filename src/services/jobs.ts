@@ -4,6 +4,7 @@ import type { JobEvent, JobKind, JobRecord, JobStatus } from "../jobs/job.ts";
 import type { JobQueue } from "../jobs/queue.ts";
 import type { Store } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
+import type { DefencePlanner, DefendChoice } from "./defence-planner.ts";
 import type { Estimate, Estimates } from "./estimates.ts";
 import type { ImplantChoice, ImplantPlanner } from "./implant-planner.ts";
 import type {
@@ -34,6 +35,7 @@ interface TenantJobsOptions {
   readonly planner: JobPlanner;
   readonly estimates: Estimates;
   readonly implants: ImplantPlanner;
+  readonly defences: DefencePlanner;
 }
 
 interface IdempotencyRecord {
@@ -75,6 +77,14 @@ export class TenantJobs {
 
   async evaluate(choice: EvaluateChoice, idempotencyKey: string): Promise<Started> {
     return this.once("evaluate", idempotencyKey, choice, () => this.options.planner.evaluate(choice));
+  }
+
+  async defend(choice: DefendChoice, idempotencyKey: string): Promise<Started> {
+    return this.once("defend", idempotencyKey, choice, async () => {
+      const spec = await this.options.defences.plan(choice);
+      if (choice.promptSet !== undefined) await this.options.prompts.ensureSet(choice.promptSet);
+      return spec;
+    });
   }
 
   async implant(choice: ImplantChoice, idempotencyKey: string): Promise<Started> {

@@ -9,6 +9,12 @@ export type PromptSource =
       readonly base: string;
       readonly label: string;
     })
+  /** Another defence that tunes prompts; `config` is what its parameters come to. */
+  | (Omit<TunedSource, "kind" | "targets"> & {
+      readonly kind: "defence";
+      readonly defence: string;
+      readonly parameters: Readonly<Record<string, number | string>>;
+    })
   /** A checkpoint of CoOp's, by its digest. */
   | { readonly kind: "coop"; readonly file: string };
 

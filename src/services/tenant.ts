@@ -5,6 +5,7 @@ import { type ExportFormat, exportPrompts } from "./bundles/export-prompts.ts";
 import { PromptImports } from "./bundles/import-prompts.ts";
 import { Classification, type ImageAnswer } from "./classification.ts";
 import { type DatasetLimits, Datasets } from "./datasets.ts";
+import { DefencePlanner } from "./defence-planner.ts";
 import type { Devices } from "./devices.ts";
 import { EmbeddingCache } from "./embedding-cache.ts";
 import type { Estimates } from "./estimates.ts";
@@ -83,6 +84,7 @@ export class Tenants {
     const through = new ThroughResolver(prompts, aliases);
     const planner = new JobPlanner({ models, devices, datasets, through });
     const allowed = this.services.attacksAllowed;
+    const defences = new DefencePlanner({ planner, models });
     const implants = new ImplantPlanner({ allowed, models, devices, datasets, through });
     return {
       name,
@@ -90,7 +92,7 @@ export class Tenants {
       prompts,
       aliases,
       evaluations: new Evaluations(store, name),
-      jobs: new TenantJobs({ tenant: name, store, queue, prompts, planner, implants, estimates }),
+      jobs: new TenantJobs({ tenant: name, store, queue, prompts, planner, implants, defences, estimates }),
       classification: new Classification({
         tenant: name,
         models,

@@ -2,6 +2,7 @@ import { type Count, count } from "../evaluation/rate.ts";
 import type { Suspect } from "./audit.ts";
 import { bankOf } from "./bank.ts";
 import { predictions } from "./features.ts";
+import type { Purification } from "./purification.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** How text features do on the shots themselves: a first look, not a test. */
@@ -31,4 +32,14 @@ export async function probe(
     asr.n += others.length;
   });
   return { ca, asr };
+}
+
+/** What tuned prompts do; in the published mode the dummies are each step's own, so their pull is what the last epoch counted. */
+export async function probeTuned(
+  bench: Workbench,
+  text: Float32Array,
+  { suspects, pulled }: Pick<Purification & { phase: "tune" }, "suspects" | "pulled">,
+): Promise<Probe> {
+  const shown = await probe(bench, text, suspects);
+  return pulled.n > 0 ? { ...shown, asr: pulled } : shown;
 }

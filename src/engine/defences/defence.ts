@@ -1,5 +1,6 @@
 import type { Suspect } from "../cbpt/audit.ts";
 import type { CbptConfig, Position } from "../cbpt/config.ts";
+import type { Probe } from "../cbpt/probe.ts";
 import type { Shot } from "../cbpt/problem.ts";
 import type { Progress } from "../cbpt/progress.ts";
 import type { Finding } from "../cbpt/verdict.ts";
@@ -37,6 +38,8 @@ export interface DefendedPrompts {
   readonly config?: CbptConfig;
   /** How far each class pulls images to itself, where the defence has looked. */
   readonly findings?: readonly Finding[];
+  /** How the shots themselves fare, through these prompts and through the undefended ones: a first look, not a test. */
+  readonly probes?: { readonly defended: Probe; readonly undefended: Probe };
   /** The classes that it took for a backdoor's, with the triggers that it found for them. */
   readonly suspects?: readonly Suspect[];
 }

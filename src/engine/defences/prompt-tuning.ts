@@ -1,5 +1,6 @@
 import { CBPT_PARAMETERS, type CbptConfig } from "../cbpt/config.ts";
 import { prepareProblem } from "../cbpt/prepare.ts";
+import { probe, probeTuned } from "../cbpt/probe.ts";
 import type { Problem } from "../cbpt/problem.ts";
 import { progressOf } from "../cbpt/progress.ts";
 import { contextsByClass } from "../cbpt/prompts.ts";
@@ -33,13 +34,15 @@ export async function openPromptTuning(
 type TunePhase = Purification & { phase: "tune" };
 
 async function promptsOf(
-  { layout, config }: Problem,
+  { layout, config, matrix }: Problem,
   bench: Workbench,
-  { tuning, findings, suspects }: TunePhase,
+  state: TunePhase,
 ): Promise<DefendedPrompts> {
+  const { tuning, findings, suspects } = state;
+  const textFeatures = await bench.textFeatures(tuning.contexts);
   return {
     kind: "prompts",
-    textFeatures: await bench.textFeatures(tuning.contexts),
+    textFeatures,
     contexts: {
       values: contextsByClass(layout, tuning.contexts),
       tokens: layout.contextTokens,
@@ -47,6 +50,10 @@ async function promptsOf(
     },
     position: config.position,
     config,
+    probes: {
+      defended: await probeTuned(bench, textFeatures, state),
+      undefended: await probe(bench, matrix, suspects),
+    },
     ...(findings.length > 0 ? { findings, suspects } : {}),
   };
 }

@@ -1,5 +1,6 @@
 import type { JobHandler, JobKind } from "../job.ts";
 import { audit } from "./audit.ts";
+import { defend } from "./defend.ts";
 import { evaluate } from "./evaluate.ts";
 import { extend } from "./extend.ts";
 import { implant } from "./implant.ts";
@@ -12,4 +13,5 @@ export const handlers: Readonly<Record<JobKind, JobHandler<unknown, unknown>>> =
   extend,
   evaluate,
   implant,
+  defend,
 };

@@ -1,7 +1,5 @@
-import { join } from "node:path";
 import type { CbptConfig } from "../../engine/cbpt/config.ts";
-import { type Probe, probe } from "../../engine/cbpt/probe.ts";
-import type { Problem } from "../../engine/cbpt/problem.ts";
+import { type Probe, probe, probeTuned } from "../../engine/cbpt/probe.ts";
 import { progressOf } from "../../engine/cbpt/progress.ts";
 import { promptTokensDigest } from "../../engine/cbpt/prompt-tokens.ts";
 import {
@@ -12,9 +10,8 @@ import {
 } from "../../engine/cbpt/purification.ts";
 import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
 import { Workbench } from "../../engine/cbpt/workbench.ts";
-import { encodeSafetensors } from "../../engine/clip/safetensors.ts";
-import { writeDurably } from "../../store/durable-file.ts";
 import type { JobContext, JobHandler } from "../job.ts";
+import { writePrompts } from "./artifact.ts";
 import { type AuditResult, auditResult, problemOf } from "./audit.ts";
 import { Clock, Saver } from "./clock.ts";
 import { parseSpec, purifySpec } from "./spec.ts";
@@ -33,8 +30,6 @@ export interface PurifyResult {
   readonly contextLength: number;
   readonly seconds: number;
 }
-
-const ARTIFACT = "prompts.safetensors";
 
 /** Learns prompts through which a suspect model answers without its backdoor. */
 export const purify: JobHandler<unknown, PurifyResult> = async (given, context) => {
@@ -98,13 +93,7 @@ async function tellEpoch(
 ): Promise<void> {
   if (state.phase !== "tune" || epoch === 0) return;
   const text = await bench.textFeatures(state.tuning.contexts);
-  context.report({ kind: "checkpoint", epoch, ...(await probeOf(bench, text, state)) });
-}
-
-/** In the published mode the dummies are each step's own, so their pull is what the last epoch counted. */
-async function probeOf(bench: Workbench, text: Float32Array, state: TunePhase): Promise<Probe> {
-  const shown = await probe(bench, text, state.suspects);
-  return state.pulled.n > 0 ? { ...shown, asr: state.pulled } : shown;
+  context.report({ kind: "checkpoint", epoch, ...(await probeTuned(bench, text, state)) });
 }
 
 async function finish(
@@ -116,30 +105,16 @@ async function finish(
   const { problem } = bench;
   const { contexts } = state.tuning;
   const text = await bench.textFeatures(contexts);
-  await writeDurably(join(context.folder, ARTIFACT), encodeArtifact(problem, contexts, text));
+  const { contextTokens: tokens, width, classes } = problem.layout;
+  const prompts = { contexts: { values: contexts, tokens, width }, textFeatures: text };
   return {
-    artifact: ARTIFACT,
+    artifact: await writePrompts(context.folder, classes, prompts),
     ...(state.findings.length > 0 ? { audit: auditResult(problem, state.findings, audited) } : {}),
-    probe: await probeOf(bench, text, state),
+    probe: await probeTuned(bench, text, state),
     undefendedProbe: await probe(bench, problem.matrix, state.suspects),
     config: problem.config,
     tokenizer: promptTokensDigest(problem.checkpoint.tokenizer, problem.labels),
     contextLength: problem.checkpoint.architecture.text.contextLength,
     seconds: clock.seconds,
   };
-}
-
-function encodeArtifact(
-  { layout, width, config, threads, device }: Problem,
-  contexts: Float32Array,
-  text: Float32Array,
-): Uint8Array {
-  const { classes, contextTokens, width: tokenWidth } = layout;
-  return encodeSafetensors(
-    [
-      { name: "contexts", shape: [classes, contextTokens, tokenWidth], data: contexts },
-      { name: "text_features", shape: [classes, width], data: text },
-    ],
-    { position: config.position, mode: config.mode, seed: `${config.seed}`, device, threads: `${threads}` },
-  );
 }

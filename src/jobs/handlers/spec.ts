@@ -43,6 +43,19 @@ export const evaluateSpec = z.object({
   device: z.enum(DEVICES).optional(),
 });
 
+/** What to defend and how; a `name` for the model, where the defence changes weights. */
+export const defendSpec = z.object({
+  modelFolder: z.string().min(1),
+  defence: z.string().min(1),
+  parameters: z.record(z.string(), z.unknown()).default({}),
+  labels: z.array(z.string().min(1)).min(2),
+  templates,
+  shots: z.array(image).min(1),
+  seed: z.number().int().nonnegative(),
+  name: z.string().min(1).optional(),
+  device: z.enum(DEVICES).optional(),
+});
+
 /** What to poison, and with what; `images` are trained on, `test` is measured on. */
 export const implantSpec = z.object({
   modelFolder: z.string().min(1),
@@ -61,6 +74,7 @@ export const implantSpec = z.object({
 export type AuditSpec = z.infer<typeof auditSpec>;
 export type PurifySpec = z.infer<typeof purifySpec>;
 export type ExtendSpec = z.infer<typeof extendSpec>;
+export type DefendSpec = z.infer<typeof defendSpec>;
 export type ImplantSpec = z.infer<typeof implantSpec>;
 export type EvaluateSpec = z.infer<typeof evaluateSpec>;
 export type LabelledImage = z.infer<typeof image>;

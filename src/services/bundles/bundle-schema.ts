@@ -31,6 +31,14 @@ const tuned = {
 const source = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("cbpt"), ...tuned }),
   z.strictObject({ kind: z.literal("extension"), base: digest, label, ...tuned }),
+  z.strictObject({
+    kind: z.literal("defence"),
+    defence: label,
+    parameters: z.record(label, z.union([z.number(), label])),
+    config,
+    shots: tuned.shots,
+    dataset: digest,
+  }),
   z.strictObject({ kind: z.literal("coop"), file: digest }),
 ]);
 

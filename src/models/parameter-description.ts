@@ -1,0 +1,25 @@
+import { Field, Float, ObjectType } from "type-graphql";
+
+@ObjectType({ description: "Something that can be set, a number or one of a few words." })
+export class ParameterDescription {
+  @Field(() => String)
+  name!: string;
+
+  @Field(() => String)
+  about!: string;
+
+  @Field(() => String, { description: "A number in digits, or the word." })
+  default!: string;
+
+  @Field(() => Boolean, { description: "Whether it is a number without a fraction." })
+  whole!: boolean;
+
+  @Field(() => Float, { nullable: true, description: "Of a number; this one is allowed." })
+  minimum?: number;
+
+  @Field(() => Float, { nullable: true, description: "Of a number; this one is allowed." })
+  maximum?: number;
+
+  @Field(() => [String], { nullable: true, description: "The words; none for a number." })
+  choices?: string[];
+}
