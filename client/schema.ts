@@ -899,10 +899,10 @@ export interface PageInfo {
   readonly startCursor: string | null;
 }
 
-/** Something that can be set, a number or one of a few words. */
+/** Something that can be set: a number, one of a few words, or a text. */
 export interface ParameterDescription {
   readonly about: string;
-  /** The words; none for a number. */
+  /** The words that are allowed; none for a number or a free text. */
   readonly choices: readonly string[] | null;
   /** A number in digits, or the word. */
   readonly default: string;

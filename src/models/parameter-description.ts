@@ -1,6 +1,6 @@
 import { Field, Float, ObjectType } from "type-graphql";
 
-@ObjectType({ description: "Something that can be set, a number or one of a few words." })
+@ObjectType({ description: "Something that can be set: a number, one of a few words, or a text." })
 export class ParameterDescription {
   @Field(() => String)
   name!: string;
@@ -20,6 +20,6 @@ export class ParameterDescription {
   @Field(() => Float, { nullable: true, description: "Of a number; this one is allowed." })
   maximum?: number;
 
-  @Field(() => [String], { nullable: true, description: "The words; none for a number." })
+  @Field(() => [String], { nullable: true, description: "The words that are allowed; none for a number or a free text." })
   choices?: string[];
 }

@@ -200,6 +200,7 @@ function viewParameter(name: string, parameter: Parameter): ParameterDescription
   const { about, default: value } = parameter;
   const described = { name, about, default: String(value) };
   if (parameter.kind === "choice") return { ...described, whole: false, choices: [...parameter.choices] };
+  if (parameter.kind === "text") return { ...described, whole: false };
   const { whole, minimum, maximum } = parameter;
   return { ...described, whole, minimum, maximum };
 }
