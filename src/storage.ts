@@ -11,6 +11,7 @@ import { S3BlobStore } from "./store/s3-blobs.ts";
 import { S3Bucket } from "./store/s3-bucket.ts";
 import { S3Depot } from "./store/s3-depot.ts";
 import type { BlobStore, Store } from "./store/store.ts";
+import { VersionedStore } from "./store/versioned-store.ts";
 
 export interface Storage extends Files {
   readonly store: Store;
@@ -36,7 +37,7 @@ export async function openStorage(config: Config, logger: Logger, patienceSecond
   const store = redis
     ? await openRedis(redis, logger, patienceSeconds)
     : await LmdbStore.open(join(dataFolder, "store"));
-  return { store, ...files, jobsFolder: join(dataFolder, "jobs") };
+  return { store: new VersionedStore(store), ...files, jobsFolder: join(dataFolder, "jobs") };
 }
 
 async function openFiles({ dataFolder, redis, s3 }: Config, patienceSeconds: number): Promise<Files> {

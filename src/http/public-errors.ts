@@ -8,6 +8,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   "OVERLOADED",
   "DEADLINE_EXCEEDED",
   "WORKER_LOST",
+  "NEWER_RECORD",
 ]);
 
 /** What other libraries call what this API calls otherwise. */
@@ -24,6 +25,7 @@ const HTTP_STATUS: Partial<Record<ErrorCode, number>> = {
   DOCUMENT_NOT_TRUSTED: 403,
   THROTTLED: 429,
   OVERLOADED: 503,
+  NEWER_RECORD: 503,
   PAYLOAD_TOO_LARGE: 413,
   INTERNAL: 500,
 };

@@ -1,4 +1,4 @@
-import { Queue } from "bullmq";
+import { type JobType, Queue } from "bullmq";
 import { createClient } from "redis";
 import { AppError } from "../errors.ts";
 import type { JobRecord } from "./job.ts";
@@ -21,6 +21,9 @@ export interface BullJobQueueOptions extends JobQueueOptions, BullOptions {
 export type JobAddress = Pick<JobRecord, "id" | "tenant">;
 
 export const QUEUE_NAME = "jobs";
+
+/** Delayed is what a worker has given back because it is of an older version than the job. */
+const WAITING: JobType[] = ["wait", "delayed"];
 
 /** An unfinished job that nobody carries is found again so often. */
 const SWEEP_MILLISECONDS = 30_000;
@@ -75,14 +78,14 @@ export class BullJobQueue extends JobQueue {
   }
 
   async position(id: string): Promise<number | undefined> {
-    const waiting = await answer(this.bull.getJobs(["wait"], 0, -1, true));
+    const waiting = await answer(this.bull.getJobs(WAITING, 0, -1, true));
     const index = waiting.findIndex((job) => job?.data.id === id);
     return index < 0 ? undefined : index + 1;
   }
 
   async counts(): Promise<JobCounts> {
-    const { wait = 0, active = 0 } = await answer(this.bull.getJobCounts("wait", "active"));
-    return { waiting: wait, running: active };
+    const { wait = 0, delayed = 0, active = 0 } = await answer(this.bull.getJobCounts(...WAITING, "active"));
+    return { waiting: wait + delayed, running: active };
   }
 
   async stop(): Promise<void> {
@@ -107,7 +110,7 @@ export class BullJobQueue extends JobQueue {
   /** A running job's worker sees it in the record, and so does one that takes it before it is removed here. */
   protected async withdraw({ id, status }: JobRecord): Promise<void> {
     if (!isFinished(status)) return;
-    const removal = this.bull.getJobs(["wait"]).then(async (waiting) => {
+    const removal = this.bull.getJobs(WAITING).then(async (waiting) => {
       for (const job of waiting) if (job?.data.id === id) await job.remove();
     });
     await answer(removal).catch((error) =>

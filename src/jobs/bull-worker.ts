@@ -1,4 +1,4 @@
-import { type Job, WaitingError, Worker } from "bullmq";
+import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
 import { packError } from "../engine/runtime/carried-error.ts";
 import { AppError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
@@ -22,12 +22,16 @@ export interface BullJobWorkerOptions extends BullOptions, JobRunnerOptions {
   /** A worker that was not heard of for so long is taken for dead, and others go on with its jobs. */
   readonly lockMilliseconds?: number;
   readonly now?: () => Date;
+  /** Of the newest plans that this worker understands. */
+  readonly planVersion?: number;
   readonly atEnd?: AtJobEnd;
 }
 
 const LOCK_MILLISECONDS = 30_000;
 const RETRY_MILLISECONDS = 1_000;
 const FAREWELL_MILLISECONDS = 5_000;
+/** How long a job that needs a newer worker is left to others before this one looks at it again. */
+const OTHERS_FIRST_MILLISECONDS = 2_000;
 
 interface RunningJob {
   readonly run: JobRun;
@@ -44,7 +48,8 @@ export class BullJobWorker {
 
   constructor(private readonly options: BullJobWorkerOptions) {
     const { url, prefix, concurrency = 1, lockMilliseconds = LOCK_MILLISECONDS, logger } = options;
-    this.records = new JobRecords(options.store, options.now ?? (() => new Date()), options.atEnd);
+    const { store, now = () => new Date(), atEnd, planVersion } = options;
+    this.records = new JobRecords(store, now, atEnd, planVersion);
     this.client = bullClient(url);
     this.worker = new Worker(QUEUE_NAME, (job, token) => this.process(job, token), {
       connection: this.client,
@@ -84,6 +89,10 @@ export class BullJobWorker {
 
   private async process(job: Job<JobAddress>, token: string | undefined): Promise<void> {
     const { tenant, id } = job.data;
+    if (await this.isTooNew(tenant, id)) {
+      await job.moveToDelayed(Date.now() + OTHERS_FIRST_MILLISECONDS, token);
+      throw new DelayedError();
+    }
     try {
       // An earlier attempt of this very worker, whose hold on the job was lost.
       this.running.get(id)?.run.stop();
@@ -101,6 +110,16 @@ export class BullJobWorker {
     }
     await job.moveToWait(token);
     throw new WaitingError();
+  }
+
+  /** A job that a newer server has planned is not touched: its record, its losses and its attempts stay. */
+  private async isTooNew(tenant: string, id: string): Promise<boolean> {
+    const job = await this.records.get(tenant, id).catch(codeOf);
+    if (typeof job === "string") return job === "NEWER_RECORD";
+    if (this.records.understands(job) || isFinished(job.status)) return false;
+    const facts = { job: id, planVersion: job.planVersion };
+    this.options.logger.info(facts, "a job waits for a worker of a newer version");
+    return true;
   }
 
   /** Tries until the job is at an end, or this worker is to stop. */
@@ -128,6 +147,9 @@ export class BullJobWorker {
     }
   }
 }
+
+/** Of an expected failure. What cannot be read now is met again, and told, by whatever is done next. */
+const codeOf = (error: unknown): string => (error instanceof AppError ? error.code : "INTERNAL");
 
 /** A job that is handed out while its record says that it runs has lost its worker. */
 function takeOver(job: JobRecord) {

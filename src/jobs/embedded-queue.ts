@@ -27,6 +27,7 @@ export class EmbeddedJobQueue extends JobQueue {
 
   async start(): Promise<void> {
     for (const active of await this.records.active()) {
+      if (!this.records.understands(await this.records.get(active.tenant, active.id))) continue;
       const job = await this.records.change(active.tenant, active.id, afterServerLoss);
       if (job.status === "QUEUED") this.join(job);
     }

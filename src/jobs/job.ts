@@ -15,6 +15,12 @@ export const JOB_STATUSES = [
 
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
+/**
+ * Of what servers plan and workers understand. Raise it when a spec or a checkpoint changes so that an older worker
+ * would not understand it. 1: specs name files by paths. 2: by digests and references.
+ */
+export const PLAN_VERSION = 2;
+
 export interface JobFailure {
   readonly code: ErrorCode;
   readonly message: string;
@@ -30,6 +36,8 @@ export interface JobRecord {
   readonly status: JobStatus;
   /** Plain data that the handler needs; everything in it survives a restart (digests and references, no handles). */
   readonly spec: unknown;
+  /** Version of the plan that the spec is; absent in the first. */
+  readonly planVersion?: number;
   /** 0 to 1. */
   readonly progress: number;
   readonly etaSeconds?: number;
@@ -72,6 +80,11 @@ export type JobEvent = { readonly at: string } & (
     }
   | { readonly kind: "log"; readonly level: "info" | "warning"; readonly text: string }
 );
+
+/** What this version can tell of; a newer one may have written more. */
+const EVENT_KINDS: ReadonlySet<string> = new Set<JobEvent["kind"]>(["status", "step", "checkpoint", "log"]);
+
+export const isKnownEvent = ({ kind }: JobEvent): boolean => EVENT_KINDS.has(kind);
 
 /** Any JobEvent before it is given its time. */
 export type JobReport = JobEvent extends infer E ? (E extends JobEvent ? Omit<E, "at"> : never) : never;

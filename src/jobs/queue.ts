@@ -13,6 +13,8 @@ export interface JobQueueOptions {
   readonly capacity?: number;
   readonly now?: () => Date;
   readonly atEnd?: AtJobEnd;
+  /** Of the plans that are made here, and of the newest that are run here; for tests of two versions. */
+  readonly planVersion?: number;
 }
 
 export type JobCounts = Readonly<Record<"waiting" | "running", number>>;
@@ -29,7 +31,8 @@ export abstract class JobQueue {
   protected readonly records: JobRecords;
 
   constructor(private readonly settings: JobQueueOptions) {
-    this.records = new JobRecords(settings.store, settings.now ?? (() => new Date()), settings.atEnd);
+    const { store, now = () => new Date(), atEnd, planVersion } = settings;
+    this.records = new JobRecords(store, now, atEnd, planVersion);
   }
 
   /** Takes up the jobs that were left unfinished. */

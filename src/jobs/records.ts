@@ -1,7 +1,15 @@
 import { AppError } from "../errors.ts";
 import type { ListOptions, Store, Write } from "../store/store.ts";
 import { nextIdentifier } from "./identifier.ts";
-import type { JobEvent, JobKind, JobRecord, JobReport, JobStatus } from "./job.ts";
+import {
+  isKnownEvent,
+  type JobEvent,
+  type JobKind,
+  type JobRecord,
+  type JobReport,
+  type JobStatus,
+  PLAN_VERSION,
+} from "./job.ts";
 import { assertTransition, isFinished } from "./states.ts";
 
 /** A job that is not finished; `ticket` is its place in the queue. Kept under `jobs/active/<id>`. */
@@ -37,7 +45,13 @@ export class JobRecords {
     private readonly store: Store,
     private readonly now: () => Date,
     private readonly atEnd: AtJobEnd = async () => [],
+    private readonly planVersion = PLAN_VERSION,
   ) {}
+
+  /** Whether this version of the program can run the job; if not, it is left to a newer one. */
+  understands({ planVersion = 1 }: JobRecord): boolean {
+    return planVersion <= this.planVersion;
+  }
 
   /** A new job in state QUEUED. Throws IDEMPOTENCY_CONFLICT when a write `alongside` it was not possible. */
   async create(
@@ -49,7 +63,9 @@ export class JobRecords {
     const now = this.now();
     const id = nextIdentifier(now);
     const createdAt = now.toISOString();
-    const job: JobRecord = { id, tenant, kind, status: "QUEUED", spec, progress: 0, createdAt, attempts: 0 };
+    const { planVersion } = this;
+    const plan = { id, tenant, kind, spec, planVersion, createdAt };
+    const job: JobRecord = { ...plan, status: "QUEUED", progress: 0, attempts: 0 };
     const committed = await this.store.commit([
       { kind: "put", key: recordKey(tenant, id), value: job, expected: 0 },
       this.activate(job),
@@ -151,7 +167,7 @@ export class JobRecords {
         const entries = await this.store.read<JobEvent>(streamName(tenant, id), last, EVENTS_AT_ONCE);
         for (const { seq, value } of entries) {
           if (signal.aborted) return;
-          yield { seq, event: value };
+          if (isKnownEvent(value)) yield { seq, event: value };
           last = seq;
         }
         if (entries.length > 0) continue;

@@ -93,7 +93,7 @@ export class JobRun {
   /** Resolves when the attempt is over, to whether the job is to be tried again at once. */
   async perform(): Promise<boolean> {
     const job = await this.change((current) =>
-      current.status === "QUEUED"
+      current.status === "QUEUED" && this.options.records.understands(current)
         ? { status: "VALIDATING", record: { attempts: current.attempts + 1 } }
         : undefined,
     );

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
-import type { JobEvent, JobKind, JobRecord, JobStatus } from "../jobs/job.ts";
+import { isKnownEvent, type JobEvent, type JobKind, type JobRecord, type JobStatus } from "../jobs/job.ts";
 import type { JobQueue } from "../jobs/queue.ts";
 import type { Store } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
@@ -148,7 +148,9 @@ export class TenantJobs {
   ): Promise<{ seq: number; event: JobEvent }[]> {
     const stream = `tenants/${this.options.tenant}/jobs/${id}/events`;
     const entries = await this.options.store.read<JobEvent>(stream, afterSeq, first);
-    return entries.map(({ seq, value }) => ({ seq, event: value }));
+    return entries
+      .map(({ seq, value }) => ({ seq, event: value }))
+      .filter(({ event }) => isKnownEvent(event));
   }
 
   /** Each job when its status or progress changes, beginning with those that are not finished. */
