@@ -1231,6 +1231,30 @@ export interface PurifyInput {
 /** How triggers are simulated. */
 export type PurifyMode = "PUBLISHED" | "UNIVERSAL";
 
+/** A tenant's limit, and what is used of it. What is not listed has no limit. */
+export interface Quota {
+  readonly limit: number;
+  /** When nothing of it is used again. */
+  readonly resetsAt: string | null;
+  readonly resource: QuotaResource;
+  readonly used: number;
+  /** Absent for what is stored. */
+  readonly window: QuotaWindow | null;
+}
+
+export interface QuotaPayload {
+  /** With its quotas as they are now. */
+  readonly tenant: Tenant | null;
+  /** Empty when it was done. */
+  readonly userErrors: readonly UserError[];
+}
+
+/** What is counted, and can have a limit. */
+export type QuotaResource = "COMPUTE_SECONDS" | "IMAGES" | "REQUESTS" | "STORED_BYTES";
+
+/** A calendar day or month, in UTC. */
+export type QuotaWindow = "DAY" | "MONTH";
+
 /** A share k of n with its Wilson 95 % interval. */
 export interface Rate {
   readonly high95: number;
@@ -1409,6 +1433,7 @@ export interface Tenant {
   /** Opaque, and unique among all types. */
   readonly id: string;
   readonly name: string;
+  readonly quotas: readonly Quota[];
   /** Since then its keys are refused. */
   readonly suspendedAt: string | null;
   /** What its callers are told. */
@@ -1442,6 +1467,21 @@ export interface Timing {
 /** What the operator thinks of a model. It changes nothing in what the model answers. */
 export type Trust = "QUARANTINED" | "SUSPECT" | "TRUSTED";
 
+/** What a tenant used in a calendar day or month, in UTC. */
+export interface UsagePeriod {
+  /** Time for which jobs ran. */
+  readonly computeSeconds: number;
+  readonly from: string;
+  /** Images that classify answered. */
+  readonly images: number;
+  /** GraphQL operations. */
+  readonly requests: number;
+  /** At the end of it. */
+  readonly storedBytes: number;
+  /** Not included. */
+  readonly to: string;
+}
+
 /** Why a mutation did nothing: something that the caller can put right. */
 export interface UserError {
   readonly code: ErrorCode;
@@ -1471,6 +1511,7 @@ export interface Viewer {
   readonly budget: Budget;
   /** The name of the key. */
   readonly key: string;
+  readonly quotas: readonly Quota[];
   readonly scopes: readonly Scope[];
   readonly tenant: string;
 }

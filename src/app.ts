@@ -27,6 +27,10 @@ import { DEMO_TENANT, ensureDemoTenant } from "./services/demo-tenant.ts";
 import { Devices } from "./services/devices.ts";
 import { Estimates } from "./services/estimates.ts";
 import { Housekeeping } from "./services/housekeeping.ts";
+import { mergeDays } from "./services/quotas/daily-use.ts";
+import { meterJobs } from "./services/quotas/job-meter.ts";
+import { Usage } from "./services/quotas/usage.ts";
+import { UsageMeter } from "./services/quotas/usage-meter.ts";
 import { Readiness } from "./services/readiness.ts";
 import { ModelRegistry, type Scan } from "./services/registry.ts";
 import { SampleImages } from "./services/samples.ts";
@@ -88,6 +92,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     depot,
   });
   const supplies = { blobs, depot };
+  const meter = new UsageMeter({ store, logger });
   const queue = openQueue(config, {
     store,
     folder: jobsFolder,
@@ -100,6 +105,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     logger,
     handlersModule: options.handlersModule,
     atEnd: jobEndWrites(store),
+    meter: meterJobs(meter),
   });
   const metrics = new Metrics({ jobs: () => queue.counts(), images: async () => serving.waitingImages() });
   const webhookPost = new WebhookPost(new Set(config.webhookHosts));
@@ -119,6 +125,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     serving,
     samples,
     webhookPost,
+    meter,
     limits,
     attacksAllowed: config.attacksAllowed,
     onImages: (answers) => {
@@ -128,7 +135,16 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const budget = new CostBudget(limits.costPerMinute);
   const readiness = new Readiness(models, serving, store);
   const auditLog = new AuditLog(store);
-  const server = { models, serving, samples, budget, access, auditLog };
+  const server = {
+    models,
+    serving,
+    samples,
+    budget,
+    access,
+    auditLog,
+    meter,
+    usage: new Usage(store, meter),
+  };
 
   const createContext = (
     caller: Caller | undefined,
@@ -183,6 +199,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const housekeeping = new Housekeeping(
     {
       "pruning the audit log": () => auditLog.prune(config.auditRetentionDays),
+      "adding up what was used": () => mergeDays(store, new Date()),
       "pruning the log of webhooks": () => pruneDeliveries(store, new Date()),
     },
     logger,
@@ -196,6 +213,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     logger,
   });
   schedules.start(options.scheduleMilliseconds);
+  meter.start();
 
   return {
     url: `http://${config.host ?? "localhost"}:${port}`,
@@ -214,6 +232,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       await queue.stop();
       await housekeeping.close();
       await deliverer.stop();
+      await meter.stop();
       await serving.close();
       await access.keys.use.settled();
       await store.close();

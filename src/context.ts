@@ -2,6 +2,8 @@ import type { UploadReader } from "./http/uploads.ts";
 import { type AccessService, type Caller, unauthenticated } from "./services/access.ts";
 import type { AuditLog } from "./services/audit-log.ts";
 import type { CostBudget } from "./services/budget.ts";
+import type { Usage } from "./services/quotas/usage.ts";
+import type { UsageMeter } from "./services/quotas/usage-meter.ts";
 import type { ModelRegistry } from "./services/registry.ts";
 import type { SampleImages } from "./services/samples.ts";
 import type { Serving } from "./services/serving.ts";
@@ -16,6 +18,8 @@ export interface ServerServices {
   /** Only for fields that ask for the scope `admin`. */
   readonly access: AccessService;
   readonly auditLog: AuditLog;
+  readonly meter: UsageMeter;
+  readonly usage: Usage;
 }
 
 interface RequestFacts {

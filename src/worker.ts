@@ -4,6 +4,8 @@ import { type Device, resolveDevice } from "./engine/runtime/device.ts";
 import { AppError } from "./errors.ts";
 import { BullJobWorker } from "./jobs/bull-worker.ts";
 import { JobCompletion } from "./services/completion.ts";
+import { meterJobs } from "./services/quotas/job-meter.ts";
+import { UsageMeter } from "./services/quotas/usage-meter.ts";
 import { ModelRegistry } from "./services/registry.ts";
 import { selfTester } from "./services/self-testing.ts";
 import { jobEndWrites } from "./services/webhooks/job-end.ts";
@@ -34,6 +36,7 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
   const { store, blobs, depot, shelf, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
   const tester = selfTester({ device, threads: config.threads });
   const models = new ModelRegistry(store, config.modelsFolder, tester, depot);
+  const meter = new UsageMeter({ store, logger });
   const worker = new BullJobWorker({
     ...redis,
     store,
@@ -47,13 +50,16 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
     complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
     logger,
     atEnd: jobEndWrites(store),
+    meter: meterJobs(meter),
   });
+  meter.start();
   await worker.start();
   return {
     version,
     device,
     close: async () => {
       await worker.stop();
+      await meter.stop();
       await store.close();
     },
   };

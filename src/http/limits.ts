@@ -101,13 +101,20 @@ export function costOf(operation: {
   });
 }
 
-/** Fails with COST_EXCEEDED, or with THROTTLED when the caller's tenant has not so much left. */
+/**
+ * Counts an operation. Fails with COST_EXCEEDED, with THROTTLED when the caller's tenant has not so much left, or with
+ * QUOTA_EXCEEDED when it has had all its requests.
+ */
 export async function charge({ caller, server }: Context, cost: number): Promise<void> {
   if (cost > HIGHEST_COST) {
     const message = `The operation costs ${cost}; at most ${HIGHEST_COST} is allowed. Ask for less.`;
     throw new AppError("COST_EXCEEDED", message, { cost, limit: HIGHEST_COST });
   }
-  if (caller) await server.budget.spend(caller.tenant, cost);
+  if (!caller) return;
+  await server.budget.spend(caller.tenant, cost);
+  // Whoever sets quotas is never shut out by them.
+  const counted = caller.scopes.includes("admin") ? "count" : "charge";
+  await server.meter[counted](caller.tenant, "requests", 1);
 }
 
 /** What every answer tells of its operation, as `extensions.cost`. */

@@ -8,6 +8,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   "OVERLOADED",
   "THROTTLED",
   "DEADLINE_EXCEEDED",
+  "QUOTA_EXCEEDED",
 ]);
 
 /** What the owner of a job is told. Unexpected errors are masked; the log has them. */

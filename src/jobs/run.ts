@@ -5,6 +5,7 @@ import type { Write } from "../store/store.ts";
 import { failureOf, workerLost } from "./failure.ts";
 import { jobFolder } from "./folder.ts";
 import type { JobRecord, JobReport } from "./job.ts";
+import { type JobMeter, JobTimer } from "./job-meter.ts";
 import type { JobOrder } from "./messages.ts";
 import { type JobOutcome, JobProcess } from "./process.ts";
 import type { JobChange, JobRecords } from "./records.ts";
@@ -34,6 +35,12 @@ export interface JobRunnerOptions {
   readonly logger: JobLogger;
   /** How long a process that is told to stop may take before it is killed. */
   readonly graceMilliseconds?: number;
+  /** Counts what jobs take; without one nobody does. */
+  readonly meter?: JobMeter;
+  /** How often a running job is charged. */
+  readonly meterMilliseconds?: number;
+  /** How long a job that may have no more time is waited for to come to a checkpoint. */
+  readonly checkpointMilliseconds?: number;
   /** Module that exports `handlers`, one for each kind of job; the job processes load it. */
   readonly handlersModule?: URL;
 }
@@ -43,14 +50,20 @@ export interface JobRunOptions extends Required<Omit<JobRunnerOptions, "supplies
   readonly records: JobRecords;
 }
 
+const NO_METER: JobMeter = { charge: async () => undefined };
+
 export function runOptions(options: JobRunnerOptions, records: JobRecords): JobRunOptions {
   const {
     handlersModule = entryPoint(import.meta.url, "handlers/index"),
     graceMilliseconds = 10_000,
     shelf = new SharedShelf(),
     supplies,
+    meter = NO_METER,
+    meterMilliseconds = 1_000,
+    checkpointMilliseconds = 60_000,
   } = options;
-  return { ...options, handlersModule, graceMilliseconds, shelf, supplies, records };
+  const defaults = { handlersModule, graceMilliseconds, meter, meterMilliseconds, checkpointMilliseconds };
+  return { ...options, ...defaults, shelf, supplies, records };
 }
 
 /**
@@ -83,6 +96,7 @@ export class JobRun {
   private attempt: number | undefined;
   /** Where the state is that the record names. */
   private kept: string | undefined;
+  private timer: JobTimer | undefined;
 
   constructor(
     private readonly options: JobRunOptions,
@@ -99,7 +113,9 @@ export class JobRun {
     );
     if (job.status !== "VALIDATING") return false;
     this.attempt = job.attempts;
-    const outcome = await this.run(job);
+    const refusal = await this.options.meter.charge(this.tenant, 0);
+    if (refusal) return this.fail(packError(refusal));
+    const outcome = await this.metered(this.run(job));
     await this.writing;
     return this.settle(outcome).catch((error) => {
       if (!(error instanceof Superseded)) throw error;
@@ -177,8 +193,19 @@ export class JobRun {
     });
   }
 
+  /** Charges the job for the time until it ends. */
+  private metered(outcome: Promise<JobOutcome>): Promise<JobOutcome> {
+    const timer = new JobTimer(this.options, this.tenant, {
+      onStop: () => this.process?.stop(this.options.graceMilliseconds),
+      onError: (error) => this.logError(error, "a job's time could not be counted"),
+    });
+    this.timer = timer;
+    return outcome.finally(() => timer.end());
+  }
+
   /** Writes down what the process tells; the first word means that its order was in order. */
   private note(report: JobReport): void {
+    if (report.kind === "checkpoint") this.timer?.checkpoint();
     this.writing = this.writing
       .then(() =>
         this.change((job) => ({
@@ -203,6 +230,7 @@ export class JobRun {
     if (outcome.kind === "done") return this.succeed(outcome.result);
     if (outcome.kind === "failed") return this.fail(outcome.error);
     if (this.stopped) return false;
+    if (this.timer?.spent) return this.fail(packError(this.timer.spent));
     return this.lose(outcome.kind === "lost" ? outcome.reason : "by stopping unasked");
   }
 

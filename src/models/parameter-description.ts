@@ -20,6 +20,9 @@ export class ParameterDescription {
   @Field(() => Float, { nullable: true, description: "Of a number; this one is allowed." })
   maximum?: number;
 
-  @Field(() => [String], { nullable: true, description: "The words that are allowed; none for a number or a free text." })
+  @Field(() => [String], {
+    nullable: true,
+    description: "The words that are allowed; none for a number or a free text.",
+  })
   choices?: string[];
 }

@@ -73,4 +73,22 @@ export class DatasetResolver {
       { rejected: [] },
     );
   }
+
+  @Authorized("datasets:write")
+  @Mutation(() => DatasetPayload, {
+    description:
+      "Deletes a dataset; what it stored is not counted any more. Jobs that were started with it go on.",
+  })
+  deleteDataset(
+    @Arg("datasetId", () => ID) datasetId: string,
+    @Ctx() { tenant }: Context,
+  ): Promise<DatasetPayload> {
+    return payload(
+      async () => {
+        const record = await tenant.datasets.remove(requireId("dataset", datasetId, "datasetId"));
+        return { dataset: viewDataset(record), rejected: [] };
+      },
+      { rejected: [] },
+    );
+  }
 }

@@ -24,6 +24,7 @@ import {
   ScheduleOutcomeResolver,
   ScheduleResolver,
 } from "./schedule-resolver.ts";
+import { TenantQuotasResolver, ViewerQuotasResolver } from "./usage-resolver.ts";
 import { ViewerResolver } from "./viewer-resolver.ts";
 import { WebhookResolver } from "./webhook-resolver.ts";
 
@@ -50,6 +51,8 @@ export function createSchema(): GraphQLSchema {
       PromptSetSchedulesResolver,
       ScheduleOutcomeResolver,
       ScheduleResolver,
+      TenantQuotasResolver,
+      ViewerQuotasResolver,
       ViewerResolver,
       WebhookResolver,
     ],

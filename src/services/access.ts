@@ -99,6 +99,13 @@ export class AccessService {
     return isName(name) ? (await this.store.get<TenantRecord>(TENANTS + name))?.value : undefined;
   }
 
+  /** Fails with NOT_FOUND. */
+  async requireTenant(name: string): Promise<TenantRecord> {
+    const record = await this.tenant(name);
+    if (!record) throw notFound("tenant", name);
+    return record;
+  }
+
   async tenants(): Promise<TenantRecord[]> {
     return (await this.store.list<TenantRecord>(TENANTS)).map(({ value }) => value);
   }

@@ -64,6 +64,8 @@ interface ClassificationOptions {
   readonly features: TextFeatures;
   readonly embeddings: EmbeddingCache;
   readonly mostImages: number;
+  /** Counts a request's images against the tenant's quota; QUOTA_EXCEEDED, with nothing begun, past it. */
+  readonly metered: (images: number, answer: () => Promise<ClassifyAnswer>) => Promise<ClassifyAnswer>;
   readonly onImages: (answers: readonly ImageAnswer[]) => void;
 }
 
@@ -101,6 +103,16 @@ export class Classification {
     // Uploads are received one after the other, so all are read at once, before anything else is waited for.
     const received = request.images.map((source) => this.receive(source));
     await Promise.all(received);
+    return this.options.metered(request.images.length, async () =>
+      this.score(request, await Promise.all(received), signal),
+    );
+  }
+
+  private async score(
+    request: ClassifyRequest,
+    images: readonly (Uint8Array | (ImageAnswer & { kind: "rejected" }))[],
+    signal: AbortSignal,
+  ): Promise<ClassifyAnswer> {
     const through = request.through
       ? await this.options.through.resolve(request.through)
       : await this.options.through.standard();
@@ -111,7 +123,7 @@ export class Classification {
     const main = await this.matrix(model, through, labels);
     const shadowThrough = await this.shadowOf(request.shadow, through, record);
     const shadow = shadowThrough && (await this.matrix(model, shadowThrough, labels));
-    const encoded = await this.encodeAll(model, record, await Promise.all(received), signal);
+    const encoded = await this.encodeAll(model, record, images, signal);
     const scale = model.checkpoint.logitScale;
     const answers = encoded.map(
       (one): ImageAnswer =>

@@ -7,6 +7,7 @@ import { imageProblemOf } from "./image-source.ts";
 import { checkLabel } from "./labels.ts";
 import { checkName, isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
+import { StoredBytes } from "./quotas/stored-bytes.ts";
 import { mediaType } from "./samples.ts";
 
 /** As stored under `tenants/<tenant>/datasets/<name>`. */
@@ -18,6 +19,8 @@ export interface DatasetRecord {
   /** The blob that lists the examples. */
   readonly digest: string;
   readonly createdAt: string;
+  /** Of its images, each counted once; absent in records from before it was counted. */
+  readonly bytes?: number;
 }
 
 /** A stored image and the index of its label. */
@@ -52,6 +55,7 @@ export interface DatasetLimits {
 interface Accepted {
   readonly label: string;
   readonly image: string;
+  readonly bytes: number;
 }
 
 const DECODED_AT_ONCE = 8;
@@ -60,6 +64,7 @@ const MOST_TRIES = 8;
 /** A tenant's labelled images. Every image is decoded once before it is stored, so that a job never meets a broken one. */
 export class Datasets {
   private readonly prefix: string;
+  private readonly stored: StoredBytes;
 
   constructor(
     private readonly store: Store,
@@ -68,6 +73,7 @@ export class Datasets {
     private readonly limits: DatasetLimits,
   ) {
     this.prefix = `tenants/${tenant}/datasets/`;
+    this.stored = new StoredBytes(store, tenant);
   }
 
   async list(limit: number): Promise<DatasetRecord[]> {
@@ -96,8 +102,11 @@ export class Datasets {
     const { accepted, rejected } = await this.accept(examples);
     const empty = { name, labels: [], counts: [], digest: "", createdAt: new Date().toISOString() };
     const record = await this.extend(empty, [], accepted);
-    if (!(await this.commit(record, 0))) throw taken(name);
-    return { record, rejected };
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      if (await this.commit(record, undefined)) return { record, rejected };
+      if (await this.find(name)) throw taken(name);
+    }
+    throw keptChanging(name);
   }
 
   /** An image that the dataset already has under the same label is not added again. */
@@ -108,17 +117,34 @@ export class Datasets {
       const entry = await this.entry(name);
       if (!entry) throw notFound("dataset", name);
       const record = await this.extend(entry.value, await this.examples(entry.value), accepted);
-      if (await this.commit(record, entry.revision)) return { record, rejected };
+      if (await this.commit(record, entry)) return { record, rejected };
     }
-    throw new AppError("OVERLOADED", `Dataset "${name}" kept changing. Try again.`, { retryAfterMs: 1000 });
+    throw keptChanging(name);
+  }
+
+  /** Jobs that were started with it go on: they know its images by their digests. Fails with NOT_FOUND. */
+  async remove(name: string): Promise<DatasetRecord> {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const entry = await this.entry(name);
+      if (!entry) throw notFound("dataset", name);
+      const freed = await this.stored.plan(-(entry.value.bytes ?? 0), { mustFit: false });
+      const removal = { kind: "delete", key: entry.key, expected: entry.revision } as const;
+      if (await this.store.commit([removal, ...freed])) return entry.value;
+    }
+    throw keptChanging(name);
   }
 
   private async entry(name: string): Promise<Entry<DatasetRecord> | undefined> {
     return isName(name) ? this.store.get<DatasetRecord>(this.prefix + name) : undefined;
   }
 
-  private commit(record: DatasetRecord, expected: number): Promise<boolean> {
-    return this.store.commit([{ kind: "put", key: this.prefix + record.name, value: record, expected }]);
+  private async commit(record: DatasetRecord, before: Entry<DatasetRecord> | undefined): Promise<boolean> {
+    const added = (record.bytes ?? 0) - (before?.value.bytes ?? 0);
+    const key = this.prefix + record.name;
+    return this.store.commit([
+      { kind: "put", key, value: record, expected: before?.revision ?? 0 },
+      ...(await this.stored.plan(added, { mustFit: true })),
+    ]);
   }
 
   private async extend(
@@ -139,7 +165,13 @@ export class Datasets {
     }
     const counts = labels.map((_, index) => examples.filter(({ label }) => label === index).length);
     const digest = await this.blobs.put(Buffer.from(JSON.stringify(examples)));
-    return { ...record, labels, counts, digest };
+    const known = new Set(stored.map(({ image }) => image));
+    const fresh = new Map(accepted.map(({ image, bytes }) => [image, bytes]));
+    const bytes = [...fresh].reduce(
+      (sum, [image, size]) => sum + (known.has(image) ? 0 : size),
+      record.bytes ?? 0,
+    );
+    return { ...record, labels, counts, digest, bytes };
   }
 
   private async accept(examples: Examples): Promise<{ accepted: Accepted[]; rejected: Rejection[] }> {
@@ -171,7 +203,7 @@ export class Datasets {
         maxPixels: this.limits.imagePixels,
         minSide: 1,
       });
-      return { label: name, image: await this.blobs.put(bytes) };
+      return { label: name, image: await this.blobs.put(bytes), bytes: bytes.length };
     } catch (error) {
       const concernsOne =
         imageProblemOf(error) || (error instanceof AppError && error.code === "VALIDATION_FAILED");
@@ -199,6 +231,9 @@ function checkArchived({ path, folder, bytes }: ArchiveFile): Uint8Array {
     throw new AppError("VALIDATION_FAILED", "It is not a .png, .jpg, .jpeg or .webp file.");
   return bytes;
 }
+
+const keptChanging = (name: string): AppError =>
+  new AppError("OVERLOADED", `Dataset "${name}" kept changing. Try again.`, { retryAfterMs: 1000 });
 
 const taken = (name: string): AppError =>
   new AppError(

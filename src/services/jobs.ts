@@ -18,6 +18,7 @@ import type { AuditJobSpec, PurifyJobSpec } from "./job-specs.ts";
 import { isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
 import type { Prompts } from "./prompts.ts";
+import type { UsageMeter } from "./quotas/usage-meter.ts";
 
 export interface Started {
   /** Absent in a dry run. */
@@ -36,6 +37,7 @@ interface TenantJobsOptions {
   readonly estimates: Estimates;
   readonly implants: ImplantPlanner;
   readonly defences: DefencePlanner;
+  readonly meter: Pick<UsageMeter, "spent">;
 }
 
 interface IdempotencyRecord {
@@ -128,6 +130,7 @@ export class TenantJobs {
 
   async resume(id: string): Promise<JobRecord> {
     await this.require(id);
+    await this.requireTime();
     return this.options.queue.resume(this.options.tenant, id);
   }
 
@@ -167,6 +170,12 @@ export class TenantJobs {
     }
   }
 
+  /** Fails with QUOTA_EXCEEDED when the tenant's jobs may have no more time. */
+  private async requireTime(): Promise<void> {
+    const refusal = await this.options.meter.spent(this.options.tenant, "computeSeconds");
+    if (refusal) throw refusal;
+  }
+
   private async estimate(kind: "audit" | "purify", spec: AuditJobSpec | PurifyJobSpec): Promise<Started> {
     const estimate = await this.options.estimates.of(kind, spec, spec.request.model.weights);
     return { estimate, replayed: false };
@@ -185,6 +194,7 @@ export class TenantJobs {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const known = await store.get<IdempotencyRecord>(key);
       if (known) return { job: await this.replay(known.value, digest, idempotencyKey), replayed: true };
+      await this.requireTime();
       const spec = await makeSpec();
       const job = await queue
         .enqueue(tenant, kind, spec, ({ id }) => [

@@ -4,6 +4,7 @@ import type { GateResult, GateTerms } from "./gates.ts";
 import type { Manifest } from "./manifest.ts";
 import { checkName, isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
+import { StoredBytes } from "./quotas/stored-bytes.ts";
 import { modern, type StoredVersion } from "./stored-version.ts";
 
 /** As stored under `tenants/<tenant>/prompt-sets/<name>`. */
@@ -62,6 +63,7 @@ export class Prompts {
   private readonly versions: string;
   private readonly numbers: string;
   private readonly members: string;
+  private readonly stored: StoredBytes;
 
   constructor(
     private readonly store: Store,
@@ -71,6 +73,7 @@ export class Prompts {
     this.versions = `tenants/${tenant}/versions/`;
     this.numbers = `tenants/${tenant}/version-numbers/`;
     this.members = `tenants/${tenant}/version-sets/`;
+    this.stored = new StoredBytes(store, tenant);
   }
 
   async listSets(limit: number): Promise<PromptSetRecord[]> {
@@ -135,7 +138,14 @@ export class Prompts {
     const number = set.value.versions + 1;
     const version = chosen(known, made, { promptSet, number });
     const writes: Write[] = [];
-    if (version !== known) writes.push({ kind: "put", key, value: version, expected: entry?.revision ?? 0 });
+    if (version !== known) {
+      const added = version.artifact.bytes - (known?.artifact.bytes ?? 0);
+      writes.push(
+        { kind: "put", key, value: version, expected: entry?.revision ?? 0 },
+        // What was computed is kept in any case; what is brought along has to fit.
+        ...(await this.stored.plan(added, { mustFit: made.importedBy !== undefined })),
+      );
+    }
     if (isNew)
       writes.push(
         { kind: "put", key: set.key, value: { ...set.value, versions: number }, expected: set.revision },

@@ -14,6 +14,8 @@ import { ImplantPlanner } from "./implant-planner.ts";
 import { JobPlanner } from "./job-planner.ts";
 import { TenantJobs } from "./jobs.ts";
 import { Prompts, type VersionRecord } from "./prompts.ts";
+import { meteredImages } from "./quotas/metered-images.ts";
+import type { UsageMeter } from "./quotas/usage-meter.ts";
 import type { ModelRegistry } from "./registry.ts";
 import type { SampleImages } from "./samples.ts";
 import { Schedules } from "./schedules/schedules.ts";
@@ -52,6 +54,7 @@ export interface TenantServices {
   readonly samples: SampleImages;
   readonly limits: DatasetLimits & { readonly classifyImages: number; readonly embeddingCacheBytes: number };
   readonly webhookPost: WebhookPost;
+  readonly meter: UsageMeter;
   /** Whether operators may have poisoned models made. */
   readonly attacksAllowed: boolean;
   readonly onImages: (answers: readonly ImageAnswer[]) => void;
@@ -75,7 +78,7 @@ export class Tenants {
   }
 
   private make(name: string): Tenant {
-    const { store, blobs, queue, models, devices, estimates, serving, samples, limits, onImages } =
+    const { store, blobs, queue, models, devices, estimates, serving, samples, limits, onImages, meter } =
       this.services;
     const { features, embeddings } = this;
     const datasets = new Datasets(store, blobs, name, limits);
@@ -92,7 +95,17 @@ export class Tenants {
       prompts,
       aliases,
       evaluations: new Evaluations(store, name),
-      jobs: new TenantJobs({ tenant: name, store, queue, prompts, planner, implants, defences, estimates }),
+      jobs: new TenantJobs({
+        tenant: name,
+        store,
+        queue,
+        prompts,
+        planner,
+        implants,
+        defences,
+        estimates,
+        meter,
+      }),
       classification: new Classification({
         tenant: name,
         models,
@@ -102,6 +115,7 @@ export class Tenants {
         features,
         embeddings,
         mostImages: limits.classifyImages,
+        metered: (images, answer) => meteredImages(meter, name, images, answer),
         onImages,
       }),
       schedules: new Schedules({ tenant: name, store, datasets, prompts, aliases }),

@@ -265,6 +265,67 @@ export function describeQueue(name: string, start: StartJobServer): void {
       });
     });
 
+    describe("a tenant that may have only so much time", () => {
+      const spent = new AppError("QUOTA_EXCEEDED", "There is no time left.", { quota: "computeSeconds" });
+      /** Counts what is charged, and refuses more once it has reached the budget. */
+      const budgetOf = (seconds: number) => {
+        const budget = { seconds, used: 0 };
+        const charge = async (tenant: string, more: number) => {
+          if (tenant === "acme") budget.used += more;
+          return budget.used >= budget.seconds ? spent : undefined;
+        };
+        return { budget, meter: { charge }, meterMilliseconds: 10 };
+      };
+      const failed = { status: "FAILED", failure: { code: "QUOTA_EXCEEDED", retryable: true } };
+
+      test("has its job stopped at a checkpoint, and resumed to the same result when there is more", async () => {
+        const { budget, ...options } = budgetOf(0.3);
+        await restart(options);
+        const { id } = await enqueue({ steps: 60, every: 10, pause: 20 });
+        const { events } = await follow(server.queue, "acme", id);
+        expect(await server.queue.get("acme", id)).toMatchObject(failed);
+        expect(budget.used).toBeGreaterThan(0.3);
+        const checkpoints = events.filter(({ kind }) => kind === "checkpoint").length;
+        expect(checkpoints).toBeGreaterThan(0);
+        budget.seconds = Number.POSITIVE_INFINITY;
+        await server.queue.resume("acme", id);
+        await follow(server.queue, "acme", id);
+        const { result } = await server.queue.get("acme", id);
+        expect(result).toMatchObject({ hash: chainHash(60), resumedFrom: 10 * checkpoints });
+      });
+
+      test("waits for a checkpoint only so long", async () => {
+        const { budget: _, ...options } = budgetOf(0.05);
+        await restart({ ...options, checkpointMilliseconds: 50 });
+        const { id } = await enqueue({ steps: 10_000, every: 10_000, pause: 5 });
+        await follow(server.queue, "acme", id);
+        expect(await server.queue.get("acme", id)).toMatchObject(failed);
+      });
+
+      test("has a job that waited refused without a process when its turn comes", async () => {
+        const { budget: _, ...options } = budgetOf(0);
+        await restart(options);
+        const { id } = await enqueue({ steps: 1, every: 1 });
+        const { statuses, events } = await follow(server.queue, "acme", id);
+        expect(statuses).toEqual(["QUEUED", "VALIDATING", "FAILED"]);
+        expect(events).toHaveLength(3);
+        expect(JSON.stringify(server.lines)).not.toContain("process started");
+      });
+
+      test("is charged for all of a job's time, and not for others'", async () => {
+        const { budget, ...options } = budgetOf(Number.POSITIVE_INFINITY);
+        await restart({ ...options, meterMilliseconds: 60_000 });
+        await follow(
+          server.queue,
+          "other",
+          (await server.queue.enqueue("other", "audit", { steps: 1, every: 1 })).id,
+        );
+        expect(budget.used).toBe(0);
+        await follow(server.queue, "acme", (await enqueue({ steps: 10, every: 5, pause: 20 })).id);
+        expect(budget.used).toBeGreaterThan(0.2);
+      });
+    });
+
     describe("following", () => {
       test("replays from any sequence number", async () => {
         const { id } = await enqueue({ steps: 20, every: 5 });
