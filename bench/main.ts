@@ -15,7 +15,7 @@ const HELP = `Measures how fast Antidote is on this machine; leave it alone mean
 
   --only    some of: NAMES
   --quick   fewer rounds
-  --write   puts the tables into docs/performance.md
+  --write   puts the tables into docs/performance.md, those of "serve" into docs/serving.md
   --json    one line of JSON in place of the tables
 
 PYTHON names an interpreter with torch and open_clip to be compared with; without it there is no such column.`;
@@ -25,13 +25,17 @@ interface Benchmark {
   /** About how long it takes on two cores, and when it is quick; for the time left. */
   readonly seconds: readonly [whole: number, quick: number];
   readonly quick: readonly string[];
+  /** Where its tables go; docs/performance.md when absent. */
+  readonly document?: string;
 }
 
+const DOCUMENT = "docs/performance.md";
 const BENCHMARKS: readonly Benchmark[] = [
   { name: "gradient", seconds: [240, 60], quick: ["--rounds", "2", "--threads", "1"] },
   { name: "inner-loop", seconds: [60, 35], quick: ["--rounds", "2"] },
   { name: "memory", seconds: [40, 40], quick: [] },
   { name: "open-checkpoint", seconds: [25, 8], quick: ["--rounds", "1"] },
+  { name: "serve", seconds: [700, 250], quick: ["--seconds", "3"], document: "docs/serving.md" },
 ];
 
 const { values } = parseArgs({
@@ -74,7 +78,7 @@ async function main(benchmarks: readonly Benchmark[]): Promise<void> {
     if (!values.json) console.log(`${tables.map(asText).join("\n\n")}\n`);
   }
   if (values.json) console.log(JSON.stringify({ machine: await machine(), outcomes }));
-  if (values.write) await writeDocument(outcomes);
+  if (values.write) await writeDocuments(outcomes);
 }
 
 /** The tables that a benchmark's process tells as JSON; its progress goes where ours does. */
@@ -104,23 +108,21 @@ async function machine(): Promise<string> {
 }
 
 /** Puts each benchmark's tables between its markers, and leaves all else as it is. */
-async function writeDocument(outcomes: readonly Outcome[]): Promise<void> {
-  const path = join(packageRoot, "docs/performance.md");
-  let text = await readFile(path, "utf8");
+async function writeDocuments(outcomes: readonly Outcome[]): Promise<void> {
   const stamp = `${await machine()}; ${new Date().toISOString().slice(0, 10)}`;
   for (const { name, tables } of outcomes) {
+    const document = BENCHMARKS.find((benchmark) => benchmark.name === name)?.document ?? DOCUMENT;
+    const path = join(packageRoot, document);
     const command = `\`npm run bench -- --only ${name}${values.quick ? " --quick" : ""}\``;
     const content = [...tables.map(asMarkdown), `${command} on ${stamp}.`].join("\n\n");
-    text = between(text, name, content);
+    await writeFile(path, between(await readFile(path, "utf8"), name, content, document));
+    say(`written: ${path}`);
   }
-  await writeFile(path, text);
-  say(`written: ${path}`);
 }
 
-function between(text: string, name: string, content: string): string {
+function between(text: string, name: string, content: string, document: string): string {
   const [open, close] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
   const [begin, end] = [text.indexOf(open), text.indexOf(close)];
-  if (begin < 0 || end < begin)
-    throw new Error(`docs/performance.md has no place marked ${open} … ${close}.`);
+  if (begin < 0 || end < begin) throw new Error(`${document} has no place marked ${open} … ${close}.`);
   return `${text.slice(0, begin + open.length)}\n${content}\n${text.slice(end)}`;
 }

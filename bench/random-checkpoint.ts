@@ -29,6 +29,7 @@ export function noise(length: number): Float32Array {
 /** Random matrices that keep the size of what passes; identity normalisations. */
 function weightValues(name: string, shape: Shape, random: Float32Array): Float32Array {
   const size = sizeOf(shape);
+  if (name === "logit_scale") return Float32Array.of(Math.log(100));
   if (shape.length < 2) return new Float32Array(size).fill(/weight|running_var/.test(name) ? 1 : 0);
   const gain = Math.sqrt((3 * shape[0]) / size);
   return new Float32Array(size).map((_, index) => gain * random[index % random.length]);

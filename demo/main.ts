@@ -26,7 +26,7 @@ async function main(options: DemoOptions): Promise<void> {
 async function connect({ url, key, model }: DemoOptions): Promise<RunningServer> {
   if (url && key) return { url, key, stop: () => Promise.resolve() };
   say("Starting a server of its own with an empty store.");
-  return startServer(model && dirname(model.folder));
+  return startServer(model ? { MODELS_DIR: dirname(model.folder) } : {});
 }
 
 async function tell(client: Client, options: DemoOptions): Promise<void> {

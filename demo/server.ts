@@ -13,18 +13,22 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** One that was started here. */
+export interface OwnServer extends RunningServer {
+  readonly pid: number;
+}
+
 const START_LIMIT_MS = 60_000;
 
 /**
  * Starts the real server as a process of its own, on a free port, with an empty store that goes with it. It serves
- * the bundled models, or those of the given folder.
+ * the bundled models, unless the given settings (of its environment) name another folder.
  */
-export async function startServer(modelsFolder?: string): Promise<RunningServer> {
+export async function startServer(settings: Readonly<Record<string, string>> = {}): Promise<OwnServer> {
   const folder = await mkdtemp(join(tmpdir(), "antidote-demo-"));
   const port = await freePort();
   const key = randomBytes(32).toString("base64url");
   const entry = fileURLToPath(new URL("../src/main.js", import.meta.url));
-  const models = modelsFolder ? { MODELS_DIR: modelsFolder } : {};
   const server = spawn(process.execPath, [entry], {
     env: {
       ...process.env,
@@ -32,7 +36,7 @@ export async function startServer(modelsFolder?: string): Promise<RunningServer>
       DATA_DIR: folder,
       ADMIN_KEY: key,
       LOG_LEVEL: "warn",
-      ...models,
+      ...settings,
     },
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -47,7 +51,7 @@ export async function startServer(modelsFolder?: string): Promise<RunningServer>
     await stop();
     throw error;
   }
-  return { url, key, stop };
+  return { url, key, pid: server.pid!, stop };
 }
 
 async function untilReady(url: string, server: ChildProcess): Promise<void> {

@@ -1,6 +1,9 @@
 import type { Server } from "node:http";
 import { ApolloServer, type ApolloServerPlugin } from "@apollo/server";
-import { ApolloServerPluginLandingPageDisabled } from "@apollo/server/plugin/disabled";
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+} from "@apollo/server/plugin/disabled";
 import { ApolloServerPluginDrainHttpServer } from "@apollo/server/plugin/drainHttpServer";
 import type { GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
@@ -37,6 +40,8 @@ export function createApollo({ schema, httpServer, logger, metrics }: ApolloOpti
     },
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
+      // It looks at every field for hints that none has; `no-store` is said below.
+      ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginDrainHttpServer({ httpServer }),
       edge(schema, logger, metrics),
     ],
@@ -71,6 +76,7 @@ function edge(schema: GraphQLSchema, logger: Logger, metrics: Metrics): ApolloSe
           if (typeof wait === "number")
             response.http.headers.set("retry-after", String(Math.ceil(wait / 1000)));
           response.http.headers.set("x-request-id", requestId);
+          response.http.headers.set("cache-control", "no-store");
           const milliseconds = performance.now() - start;
           const outcome = errors.length === 0 ? "ok" : "error";
           metrics.operations.observe({ type: operation?.operation ?? "none", outcome }, milliseconds / 1000);

@@ -95,7 +95,9 @@ function goneSignal(response: Response): AbortSignal {
   const gone = new AbortController();
   // Every image of the call listens for it.
   setMaxListeners(0, gone.signal);
-  response.once("close", () => gone.abort(new AppError("CANCELLED", "The caller has gone.")));
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort(new AppError("CANCELLED", "The caller has gone."));
+  });
   return gone.signal;
 }
 

@@ -5,8 +5,11 @@ import {
   type GraphQLSchema,
   getOperationAST,
   getVariableValues,
+  isInputObjectType,
   Kind,
+  type OperationDefinitionNode,
   type SelectionSetNode,
+  type TypeNode,
   type ValidationRule,
 } from "graphql";
 import {
@@ -17,6 +20,7 @@ import {
 } from "graphql-query-complexity";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
+import { LeastRecent } from "../services/least-recent.ts";
 
 /** A thousand labels written into the query, and a query around them; more belongs in variables. */
 export const MOST_TOKENS = 5000;
@@ -79,17 +83,49 @@ const pageEstimator: ComplexityEstimator = ({ args, childComplexity }) =>
 
 const estimators = [fieldExtensionsEstimator(), pageEstimator, simpleEstimator({ defaultComplexity: 1 })];
 
-/** What an operation costs before it runs; one that is not there, or whose variables do not fit, costs nothing. */
-export function costOf(operation: {
+interface CostedOperation {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
   readonly operationName?: string | null;
   readonly variables?: Record<string, unknown> | null;
-}): number {
+}
+
+const COSTS_KEPT = 64;
+/** Costs that were computed for a parsed document, by what they depend on. */
+const known = new WeakMap<DocumentNode, LeastRecent<number>>();
+
+/**
+ * What an operation costs before it runs; one that is not there, or whose variables do not fit, costs nothing. No
+ * field's cost depends on what is in an input object, so the same document with another object costs the same.
+ */
+export function costOf(operation: CostedOperation): number {
   const { schema, document, operationName, variables } = operation;
   const operationNode = getOperationAST(document, operationName);
   if (!operationNode) return 0;
-  const coerced = getVariableValues(schema, operationNode.variableDefinitions ?? [], variables ?? {});
+  const relevant = (operationNode.variableDefinitions ?? []).filter(({ type }) => !isObject(schema, type));
+  const key = JSON.stringify([
+    operationName,
+    ...relevant.map(({ variable }) => variables?.[variable.name.value]),
+  ]);
+  const costs = known.get(document) ?? new LeastRecent<number>(COSTS_KEPT);
+  known.set(document, costs);
+  const cost = costs.get(key) ?? computeCost(operation, operationNode);
+  // Nothing is what variables cost that do not fit; the next ones may.
+  if (cost > 0) costs.set(key, cost);
+  return cost;
+}
+
+/** Whether a variable of that type holds an input object, or a list of them. */
+function isObject(schema: GraphQLSchema, type: TypeNode): boolean {
+  if (type.kind !== Kind.NAMED_TYPE) return isObject(schema, type.type);
+  return isInputObjectType(schema.getType(type.name.value));
+}
+
+function computeCost(
+  { schema, document, operationName, variables }: CostedOperation,
+  node: OperationDefinitionNode,
+): number {
+  const coerced = getVariableValues(schema, node.variableDefinitions ?? [], variables ?? {});
   // The execution refuses such variables in its own words.
   if (coerced.errors) return 0;
   return getComplexity({

@@ -4,6 +4,9 @@ import { AppError } from "../errors.ts";
 /** An hour; who can wait longer needs no deadline. */
 const LONGEST_MILLISECONDS = 3_600_000;
 
+/** Nobody sees it, so one without a stack is enough. */
+const ENDED = new Error("The request has ended.");
+
 /**
  * What a request's work listens to: aborts when the caller has gone, when the deadline passes (DEADLINE_EXCEEDED),
  * or when the request is at its end for whatever reason, so that nothing of it is done in vain.
@@ -38,7 +41,7 @@ export class Deadline {
   end(): void {
     clearTimeout(this.timer);
     this.gone?.removeEventListener("abort", this.leave);
-    this.controller.abort(new Error("The request has ended."));
+    this.controller.abort(ENDED);
   }
 
   private leave = (): void => this.controller.abort(this.gone?.reason);

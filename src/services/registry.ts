@@ -147,8 +147,9 @@ export class ModelRegistry {
 
   /** The registered model that a version's prompts were made for, preferably of the same name. */
   async matching({ manifest }: VersionRecord): Promise<ModelRecord | undefined> {
-    const models = (await this.list()).filter((model) => isSame(manifest.model, model));
-    return models.find(({ name }) => name === manifest.model.name) ?? models[0];
+    const named = await this.find(manifest.model.name);
+    if (named && isSame(manifest.model, named)) return named;
+    return (await this.list()).find((model) => isSame(manifest.model, model));
   }
 
   /** The same. Fails with INCOMPATIBLE_MODEL when it is gone or changed. */

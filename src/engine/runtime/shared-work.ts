@@ -6,6 +6,8 @@ interface UnderWay<Result> {
   waiting: number;
 }
 
+const ABANDONED = new Error("Nobody waits for it any more.");
+
 /**
  * Work that several ask for at the same time is done once: whoever asks under a key that is under way waits for the
  * same result. It is cancelled when the last of them has gone, and forgotten when it is done.
@@ -51,6 +53,6 @@ export class SharedWork<Result> {
   /** Whoever asks from now on begins anew. Work that is done does not notice. */
   private leave(key: string, work: UnderWay<Result>): void {
     if (this.underWay.get(key) === work) this.underWay.delete(key);
-    work.abandon.abort(new Error("Nobody waits for it any more."));
+    work.abandon.abort(ABANDONED);
   }
 }

@@ -1,0 +1,51 @@
+/**
+ * The server under load, beside a session with nothing around it and beside transformers.js; see docs/serving.md.
+ *
+ *     npm run build && node dist/bench/serve.js [--only bundled,rn50,vit-b-32,overload] [--threads 2] [--seconds 10] [--json]
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type BenchTable, say, tell } from "./report.ts";
+import { bundledTables } from "./serve/bundled.ts";
+import { ARCHITECTURES, type ArchitectureName } from "./serve/models.ts";
+import type { ServeOptions } from "./serve/options.ts";
+import { overloadTables } from "./serve/overload.ts";
+import { isPeerInstalled, PEER_MISSING } from "./serve/peer.ts";
+import { photographTables } from "./serve/photographs.ts";
+
+const SECTIONS = ["bundled", "rn50", "vit-b-32", "overload"];
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string", default: SECTIONS.join() },
+    threads: { type: "string", default: `${availableParallelism()}` },
+    seconds: { type: "string", default: "10" },
+    json: { type: "boolean", default: false },
+  },
+});
+
+async function main(sections: readonly string[]): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "antidote-serve-"));
+  const options: ServeOptions = { threads: Number(values.threads), seconds: Number(values.seconds), folder };
+  const names = (Object.keys(ARCHITECTURES) as ArchitectureName[]).filter((name) => sections.includes(name));
+  const tables: BenchTable[] = [];
+  try {
+    if (sections.includes("bundled")) tables.push(...(await bundledTables(options)));
+    if (names.length > 0 && !isPeerInstalled()) say(PEER_MISSING);
+    if (names.length > 0) tables.push(...(await photographTables(names, options)));
+    if (sections.includes("overload")) tables.push(...(await overloadTables(options)));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  tell(tables, values.json);
+}
+
+const sections = values.only.split(",");
+const unknown = sections.find((section) => !SECTIONS.includes(section));
+if (unknown === undefined) await main(sections);
+else {
+  say(`There is no section "${unknown}"; there are ${SECTIONS.join(", ")}.`);
+  process.exitCode = 2;
+}

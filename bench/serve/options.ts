@@ -1,0 +1,13 @@
+/** What the sections of the bench are told. */
+export interface ServeOptions {
+  readonly threads: number;
+  /** Of each measurement, after a warm-up. */
+  readonly seconds: number;
+  /** A folder for what is made, that goes away afterwards. */
+  readonly folder: string;
+}
+
+export const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`;
+export const times = (one: number, other: number): string => `${(one / other).toFixed(2)} ×`;
+export const ms = (milliseconds: number): string =>
+  Number.isNaN(milliseconds) ? "–" : milliseconds.toFixed(milliseconds < 10 ? 1 : 0);

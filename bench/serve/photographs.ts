@@ -1,0 +1,247 @@
+/** Photographs through CLIP at full size: beside a session with nothing around it, and beside transformers.js. */
+import { execFile } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
+import { fillTemplate, score, zeroShotMatrix } from "../../src/engine/clip/zero-shot.ts";
+import { openSession } from "../../src/engine/runtime/session.ts";
+import { vocabularyWords } from "../../zoo/scenes/vocabulary.ts";
+import { type BenchTable, say } from "../report.ts";
+import { photographs, squares } from "./images.ts";
+import { ARCHITECTURES, type ArchitectureName, writeExport, writeModel } from "./models.ts";
+import { ms, percent, type ServeOptions, times } from "./options.ts";
+import { isPeerInstalled, PEER_MISSING, type PeerOutcome, runPeer } from "./peer.ts";
+import type { RawOutcome } from "./raw-session.ts";
+import { Subject } from "./subject.ts";
+
+/** What an image is to be told apart by. A description is as long as people write them who want to be precise. */
+const LABEL_SETS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["1 label", words(1)],
+  ["20 labels", words(20)],
+  ["100 labels", words(100)],
+  ["100 descriptions of 24 words", descriptions(100, 24)],
+]);
+const USUAL = "20 labels";
+/** So many that none is waiting twice. */
+const IMAGES = 200;
+/** Largest difference of probabilities that counts as the same answer. */
+const TOLERANCE = 1e-3;
+const RAW = fileURLToPath(new URL("./raw-session.js", import.meta.url));
+
+const TEMPLATE = "a photo of a {}.";
+
+function words(count: number): string[] {
+  return vocabularyWords().slice(0, count);
+}
+
+function descriptions(count: number, length: number): string[] {
+  const all = vocabularyWords();
+  return Array.from({ length: count }, (_, index) =>
+    Array.from({ length }, (_, place) => all[(index + place * 7) % all.length]).join(" "),
+  );
+}
+
+const labelsOf = (set: string): readonly string[] => LABEL_SETS.get(set) ?? [];
+const inputOf = (set: string) => ({ through: { templates: [TEMPLATE] }, labels: labelsOf(set) });
+
+interface Measured {
+  readonly raw: RawOutcome;
+  /** Images a second, by the set of labels. */
+  readonly served: ReadonlyMap<string, number>;
+  readonly peer: ReadonlyMap<string, PeerOutcome>;
+  readonly calmMedian: number;
+  readonly loopP99: number;
+  readonly differences: { readonly raw: number; readonly peer?: number };
+}
+
+export async function photographTables(
+  names: readonly ArchitectureName[],
+  options: ServeOptions,
+): Promise<BenchTable[]> {
+  const measured = new Map<ArchitectureName, Measured>();
+  for (const name of names) measured.set(name, await measure(name, options));
+  return [sessionTable(measured, options), labelTable(measured)];
+}
+
+async function measure(
+  name: ArchitectureName,
+  { threads, seconds, folder }: ServeOptions,
+): Promise<Measured> {
+  const { title } = ARCHITECTURES[name];
+  const models = join(folder, name);
+  const source = await writeModel(models, name);
+  const images = await photographs(IMAGES, 1);
+  // Both see the same pixels of an image that needs no resizing; of others, transformers.js sees slightly other ones.
+  const [square] = await squares(1, 224, 2);
+  const files = await writeFiles(join(folder, `${name}-images`), [square, ...images]);
+
+  say(`${title}: a session with nothing around it`);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    RAW,
+    source,
+    `${threads}`,
+    `${seconds}`,
+    ...files.slice(0, 33),
+  ]);
+  const raw = JSON.parse(stdout) as RawOutcome;
+  const capacity = best(raw);
+
+  const peer = new Map<string, PeerOutcome>();
+  if (isPeerInstalled())
+    for (const [set, labels] of LABEL_SETS) {
+      say(`${title}: transformers.js, ${set}`);
+      const path = join(folder, `${name}-export-${peer.size}`);
+      await writeExport(
+        source,
+        path,
+        labels.map((label) => fillTemplate(TEMPLATE, label)),
+      );
+      peer.set(
+        set,
+        await runPeer({ folder: path, labels, template: TEMPLATE, images: files, threads, seconds }),
+      );
+    }
+
+  const subject = await Subject.start({ MODELS_DIR: models, THREADS: `${threads}`, MAX_WAIT_MS: "1000" });
+  try {
+    const differences = await compare(subject, source, square, raw, peer);
+    const served = new Map<string, number>();
+    let loopP99 = Number.NaN;
+    for (const set of LABEL_SETS.keys()) {
+      say(`${title}: the server, ${set}`);
+      const bodies = subject.bodies(images, inputOf(set));
+      const report = await subject.load({ bodies, rate: 1.15 * capacity, seconds });
+      served.set(set, report.perSecond);
+      loopP99 = report.loopP99;
+    }
+    say(`${title}: the server with little to do`);
+    const bodies = subject.bodies(images, inputOf(USUAL));
+    const calm = await subject.load({ bodies, rate: 0.15 * capacity, seconds: 2 * seconds });
+    return { raw, served, peer, calmMedian: calm.median, loopP99, differences };
+  } finally {
+    await subject.stop();
+  }
+}
+
+const best = ({ perSecond }: RawOutcome): number => Math.max(...Object.values(perSecond));
+
+async function writeFiles(folder: string, images: readonly Buffer[]): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
+  return Promise.all(
+    images.map(async (image, index) => {
+      const path = join(folder, `${index}`);
+      await writeFile(path, image);
+      return path;
+    }),
+  );
+}
+
+/** Fails unless the server answers what the session's embedding comes to, and what transformers.js answers. */
+async function compare(
+  { client }: Subject,
+  source: string,
+  image: Buffer,
+  raw: RawOutcome,
+  peer: ReadonlyMap<string, PeerOutcome>,
+): Promise<Measured["differences"]> {
+  const labels = labelsOf(USUAL);
+  const checkpoint = await openCheckpoint(source);
+  const open = (program: Parameters<typeof openSession>[0]) =>
+    openSession(program, { device: "cpu", threads: 1 });
+  const matrix = await zeroShotMatrix(open, checkpoint, labels, [TEMPLATE]);
+  const expected = score(Float32Array.from(raw.embedding), matrix, checkpoint.logitScale).probabilities;
+  const answer = await client.request<{
+    classify: { results: { labels: { label: string; probability: number }[] }[] };
+  }>(
+    `query ($input: ClassifyInput!) { classify(input: $input) { results { ... on Prediction { labels { label probability } } } } }`,
+    {
+      input: { ...inputOf(USUAL), topK: 20, images: [{ base64: image.toString("base64") }] },
+    },
+  );
+  const found = new Map(
+    answer.classify.results[0].labels.map(({ label, probability }) => [label, probability]),
+  );
+  const farthest = (of: (label: string, index: number) => number): number =>
+    Math.max(...labels.map((label, index) => Math.abs((found.get(label) ?? Number.NaN) - of(label, index))));
+  const theirs = peer.get(USUAL)?.probabilities;
+  const differences = {
+    raw: farthest((_, index) => expected[index]),
+    peer: theirs && farthest((label) => theirs[label]),
+  };
+  for (const [who, difference] of Object.entries(differences))
+    if (difference !== undefined && !(difference <= TOLERANCE))
+      throw new Error(
+        `The server's probabilities are ${difference} away from ${who}'s: nothing here is comparable.`,
+      );
+  return differences;
+}
+
+function sessionTable(
+  measured: ReadonlyMap<ArchitectureName, Measured>,
+  { threads }: ServeOptions,
+): BenchTable {
+  return {
+    title: `Photographs through the server, beside a session with nothing around it, ${threads} threads`,
+    columns: [
+      "",
+      "session images/s",
+      "with decoding",
+      "server images/s",
+      "of the session",
+      "of it with decoding",
+      "one photograph ms",
+      "by the server ms",
+      "added ms",
+      "event loop p99 ms",
+    ],
+    rows: [...measured].map(([name, { raw, served, calmMedian, loopP99 }]) => {
+      const answered = served.get(USUAL) ?? Number.NaN;
+      return [
+        ARCHITECTURES[name].title,
+        `${best(raw).toFixed(1)}`,
+        `${raw.decodedPerSecond.toFixed(1)}`,
+        `${answered.toFixed(1)}`,
+        percent(answered, best(raw)),
+        percent(answered, raw.decodedPerSecond),
+        ms(raw.singleMilliseconds),
+        ms(calmMedian),
+        ms(calmMedian - raw.singleMilliseconds),
+        ms(loopP99),
+      ];
+    }),
+    notes: [
+      "JPEG files of 500 × 375 pixels and about 100 kB, all different, one in a call, 20 labels. The session is given pixels, at the best of four sizes of batch; with decoding, it is fed by the server's own decoder on as many threads. Offered is 1.15 times the session's rate, arriving at random; added is the median at 0.15 times, less the median of decoding and running one alone.",
+      ...[...measured].map(
+        ([name, { differences }]) =>
+          `${ARCHITECTURES[name].title}: the server's probabilities differ by at most ${differences.raw.toExponential(0)} from the session's${differences.peer === undefined ? "" : ` and ${differences.peer.toExponential(0)} from transformers.js's`}.`,
+      ),
+    ],
+  };
+}
+
+function labelTable(measured: ReadonlyMap<ArchitectureName, Measured>): BenchTable {
+  const rows = [...measured].flatMap(([name, { served, peer }]) =>
+    [...LABEL_SETS.keys()].map((set) => {
+      const ours = served.get(set) ?? Number.NaN;
+      const theirs = peer.get(set)?.perSecond;
+      return [
+        `${ARCHITECTURES[name].title}, ${set}`,
+        ours.toFixed(1),
+        ...(theirs === undefined ? ["–", "–"] : [theirs.toFixed(2), times(ours, theirs)]),
+      ];
+    }),
+  );
+  const version = [...measured.values()].flatMap(({ peer }) => [...peer.values()])[0]?.version;
+  return {
+    title: "Labels: the server beside transformers.js's zero-shot pipeline",
+    columns: ["", "server images/s", "transformers.js images/s", "times as fast"],
+    rows,
+    notes: [
+      version === undefined
+        ? PEER_MISSING
+        : `transformers.js ${version} on the same network, threads and files; it encodes the labels again for each image, as \`${TEMPLATE}\`, padded to the longest.`,
+    ],
+  };
+}

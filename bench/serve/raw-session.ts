@@ -1,0 +1,87 @@
+/**
+ * Entry of a process with nothing but a session: the image tower of the model folder named by its first argument, on as
+ * many threads as the second says, for as many seconds as the third, on the photographs in the files after them. It
+ * tells how many images a second go through the session alone, how many when they are decoded beside it as the server
+ * decodes them, and how long a single one takes.
+ */
+import { readFile } from "node:fs/promises";
+import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
+import { imageProgram } from "../../src/engine/clip/programs.ts";
+import { entryPoint } from "../../src/engine/runtime/entry-point.ts";
+import { usefulThreads } from "../../src/engine/runtime/useful-threads.ts";
+import { WorkerPool } from "../../src/engine/runtime/worker-pool.ts";
+import { openWorkerSession } from "../../src/engine/runtime/worker-session.ts";
+import { timingOf } from "../report.ts";
+
+export interface RawOutcome {
+  /** Images a second, by the size of the batch. */
+  readonly perSecond: Readonly<Record<number, number>>;
+  /** At the best of those sizes, with the photographs decoded. */
+  readonly decodedPerSecond: number;
+  /** Median milliseconds of one photograph, decoded and then run alone. */
+  readonly singleMilliseconds: number;
+  /** The embedding of the first photograph. */
+  readonly embedding: readonly number[];
+}
+
+const BATCHES = [1, 4, 8, 16];
+const [folder, threadsText, secondsText, ...files] = process.argv.slice(2);
+const threads = Number(threadsText);
+const seconds = Number(secondsText);
+
+const checkpoint = await openCheckpoint(folder);
+const { preprocessing } = checkpoint;
+const { height, width } = checkpoint.architecture.image.imageSize;
+const program = imageProgram(checkpoint, { batch: "dynamic" });
+const session = await openWorkerSession(program, { device: "cpu", threads: usefulThreads(program, threads) });
+const pool = new WorkerPool<typeof import("../../src/engine/clip/image-tasks.ts")>(
+  entryPoint(import.meta.url, "../../src/engine/clip/image-tasks"),
+  { size: threads, capacity: 1000 },
+);
+const photographs = await Promise.all(files.map((file) => readFile(file)));
+const decode = (index: number) =>
+  pool.run("prepareImage", { bytes: photographs[index % photographs.length], preprocessing });
+
+async function run(parts: readonly Float32Array[]): Promise<Float32Array> {
+  const pixels = { type: "float32", shape: [parts.length, 3, height, width], parts } as const;
+  return (await session.run({ pixels }, ["embedding"])).embedding.data as Float32Array;
+}
+
+/** Images a second of a step that does `size` of them, after one that is not counted. */
+async function pace(size: number, step: () => Promise<unknown>): Promise<number> {
+  await step();
+  const begin = performance.now();
+  let images = 0;
+  for (; performance.now() - begin < 1000 * seconds; images += size) await step();
+  return (1000 * images) / (performance.now() - begin);
+}
+
+const ready = await Promise.all(Array.from({ length: Math.max(...BATCHES) }, (_, index) => decode(index)));
+const perSecond: Record<number, number> = {};
+for (const size of BATCHES) perSecond[size] = await pace(size, () => run(ready.slice(0, size)));
+
+const best = BATCHES.reduce((a, b) => (perSecond[b] > perSecond[a] ? b : a));
+let taken = 0;
+const nextBatch = () => Promise.all(Array.from({ length: best }, () => decode(taken++)));
+let next = nextBatch();
+const decodedPerSecond = await pace(best, async () => {
+  const parts = await next;
+  next = nextBatch();
+  await run(parts);
+});
+await next;
+
+const times: number[] = [];
+for (let index = 0; index < 10; index++) {
+  const begin = performance.now();
+  await run([await decode(index)]);
+  times.push(performance.now() - begin);
+}
+const outcome: RawOutcome = {
+  perSecond,
+  decodedPerSecond,
+  singleMilliseconds: timingOf(times).median,
+  embedding: [...(await run([await decode(0)]))],
+};
+process.stdout.write(JSON.stringify(outcome));
+await Promise.all([session.close(), pool.close()]);

@@ -1,0 +1,146 @@
+/** A server under load, and what was seen of it. */
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Client } from "../../demo/client.ts";
+import { type OwnServer, startServer } from "../../demo/server.ts";
+import type { Load, Outcome } from "./load.ts";
+
+export const CLASSIFY = /* GraphQL */ `
+  query Classify($input: ClassifyInput!) {
+    classify(input: $input) {
+      served { digest }
+      results {
+        ... on Prediction { labels { label probability } disagreement }
+        ... on ImageRejected { code message }
+      }
+    }
+  }
+`;
+
+/** How calls fared; times in milliseconds from when each was to be sent. */
+export interface Report {
+  /** Answered, of those that were to be sent in the time that counts. */
+  readonly perSecond: number;
+  readonly median: number;
+  readonly p99: number;
+  readonly shed: number;
+  readonly shedP99: number;
+  readonly calls: number;
+  readonly failed: number;
+  /** Of the server's event loop, in milliseconds. */
+  readonly loopP99: number;
+  /** Processor time of the server for a call, in milliseconds; absent where the system does not tell. */
+  readonly cpuMilliseconds?: number;
+}
+
+export interface Pressure {
+  readonly bodies: readonly string[];
+  /** Calls a second. */
+  readonly rate: number;
+  readonly seconds: number;
+  readonly connections?: number;
+}
+
+const GENERATOR = fileURLToPath(new URL("./generator.js", import.meta.url));
+const WARM_UP_SECONDS = 2;
+
+export class Subject {
+  readonly client: Client;
+
+  private constructor(
+    private readonly server: OwnServer,
+    private readonly folder: string,
+  ) {
+    this.client = new Client(server);
+  }
+
+  /** With nothing kept of embeddings, so that every image is computed. */
+  static async start(settings: Readonly<Record<string, string>>): Promise<Subject> {
+    const server = await startServer({
+      HOST: "127.0.0.1",
+      DEVICE: "cpu",
+      EMBEDDING_CACHE_MB: "0",
+      RATE_LIMIT: "1000000000",
+      ...settings,
+    });
+    return new Subject(server, await mkdtemp(join(tmpdir(), "antidote-load-")));
+  }
+
+  /** Calls as JSON, each with one of the images. */
+  bodies(images: readonly Buffer[], input: object): string[] {
+    return images.map((image) =>
+      JSON.stringify({
+        query: CLASSIFY,
+        variables: { input: { topK: 3, ...input, images: [{ base64: image.toString("base64") }] } },
+      }),
+    );
+  }
+
+  /** Sends the load from a process of its own. */
+  async load({ bodies, rate, seconds, connections = 256 }: Pressure): Promise<Report> {
+    const { hostname, port } = new URL(this.server.url);
+    const load: Load = {
+      host: hostname,
+      port: Number(port),
+      key: this.server.key,
+      bodies,
+      rate,
+      seconds,
+      warmUpSeconds: WARM_UP_SECONDS,
+      connections,
+      seed: 1,
+    };
+    const path = join(this.folder, "load.json");
+    await writeFile(path, JSON.stringify(load));
+    await this.loopDelay();
+    const before = await this.processorTime();
+    const { stdout } = await promisify(execFile)(process.execPath, [GENERATOR, path], { maxBuffer: 2 ** 30 });
+    const after = await this.processorTime();
+    const outcome = JSON.parse(stdout) as Outcome;
+    if (outcome.failed > 0) process.stderr.write(`A call failed: ${outcome.firstFailure}\n`);
+    const counted = seconds / (seconds + WARM_UP_SECONDS);
+    const cpu =
+      before !== undefined && after !== undefined ? (counted * (after - before)) / outcome.calls : undefined;
+    return {
+      perSecond: outcome.answered.length / outcome.seconds,
+      median: quantile(outcome.answered, 0.5),
+      p99: quantile(outcome.answered, 0.99),
+      shed: outcome.shed.length,
+      shedP99: quantile(outcome.shed, 0.99),
+      calls: outcome.calls,
+      failed: outcome.failed,
+      loopP99: await this.loopDelay(),
+      cpuMilliseconds: cpu,
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.server.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** The 99th percentile of the event loop's delay since it was last asked, in milliseconds. */
+  private async loopDelay(): Promise<number> {
+    const page = await (await fetch(`${this.server.url}/metrics`)).text();
+    return (
+      1000 *
+      Number(/antidote_event_loop_delay_seconds\{quantile="0.99"\} (\S+)/.exec(page)?.[1] ?? Number.NaN)
+    );
+  }
+
+  /** Milliseconds that the process computed, of itself and for the system. */
+  private async processorTime(): Promise<number | undefined> {
+    const text = await readFile(`/proc/${this.server.pid}/stat`, "utf8").catch(() => undefined);
+    // The name before it may hold anything but ends with a bracket; ticks are hundredths of a second.
+    const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
+    return fields && 10 * (Number(fields[11]) + Number(fields[12]));
+  }
+}
+
+export function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}
