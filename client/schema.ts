@@ -402,7 +402,13 @@ export interface ClassAudit {
 /** The learned prompt of one class. */
 export interface ClassPrompt {
   readonly label: string;
+  /** The class whose undefended text embedding is the most similar. */
+  readonly nearestLabel: string;
+  /** The words of the model's vocabulary nearest to each context vector, nearest first. Costs 5. */
+  readonly nearestWords: readonly (readonly NearWord[])[];
   readonly position: Position;
+  /** Place of its own undefended text embedding among those of all classes, by similarity to its purified one. 1: it still means its class most of all. */
+  readonly rank: number;
   /** Cosine distance of its text embedding from that of the undefended templates, 0 to 2. */
   readonly shift: number;
   /** Learned context vectors. */
@@ -864,6 +870,13 @@ export interface ModelPayload {
   readonly models: readonly Model[];
   /** Empty when it was done. */
   readonly userErrors: readonly UserError[];
+}
+
+/** A token of the vocabulary near a context vector. */
+export interface NearWord {
+  readonly distance: number;
+  /** A part that a word goes on after ends in a dash. */
+  readonly word: string;
 }
 
 /** Anything with a global id, which `node` finds again. */
@@ -1580,3 +1593,6 @@ export interface WebhookTestPayload {
   /** Empty when it was done. */
   readonly userErrors: readonly UserError[];
 }
+
+/** How near a context vector is to a token's vector. */
+export type WordMetric = "COSINE" | "EUCLIDEAN";

@@ -1,8 +1,13 @@
-import { Field, Float, Int, ObjectType } from "type-graphql";
+import { Field, Int, ObjectType } from "type-graphql";
+import type { VersionRecord } from "../services/prompts.ts";
 import { Position } from "./position.ts";
 
 @ObjectType({ description: "The learned prompt of one class." })
 export class ClassPrompt {
+  readonly version!: VersionRecord;
+  /** Among the version's labels, from 0. */
+  readonly place!: number;
+
   @Field(() => String)
   label!: string;
 
@@ -11,9 +16,4 @@ export class ClassPrompt {
 
   @Field(() => Position)
   position!: Position;
-
-  @Field(() => Float, {
-    description: "Cosine distance of its text embedding from that of the undefended templates, 0 to 2.",
-  })
-  shift!: number;
 }

@@ -5,6 +5,7 @@ import { rate } from "../engine/evaluation/rate.ts";
 import { AppError } from "../errors.ts";
 import { Artifact } from "../models/artifact.ts";
 import { ArtifactFormat } from "../models/artifact-format.ts";
+import { ClassPrompt } from "../models/class-prompt.ts";
 import { ClassPromptConnection } from "../models/class-prompt-connection.ts";
 import { DefenceJob } from "../models/defence-job.ts";
 import { Evaluation } from "../models/evaluation.ts";
@@ -17,7 +18,7 @@ import { PromptVersion } from "../models/prompt-version.ts";
 import { PurificationJob } from "../models/purification-job.ts";
 import { digestOf } from "../services/canonical.ts";
 import { pageSize } from "./page-size.ts";
-import { viewEvaluation, viewJob, viewModel, viewOptionalRate } from "./views.ts";
+import { make, viewEvaluation, viewJob, viewModel, viewOptionalRate } from "./views.ts";
 
 @Resolver(() => PromptVersion)
 export class PromptVersionResolver {
@@ -47,20 +48,19 @@ export class PromptVersionResolver {
     @Root() { record }: PromptVersion,
     @Arg("first", () => Int, { nullable: true, defaultValue: 100 }) first: number,
     @Arg("after", () => String, { nullable: true }) after: string | undefined,
-    @Ctx() { tenant }: Context,
   ): Promise<ClassPromptConnection> {
     const { labels, contextTokens, position } = record.manifest;
     const start = readCursor(after);
     const shown = labels.slice(start, start + pageSize(first));
-    const shifts = await tenant.shifts(record);
     const edges = shown.map((label, index) => ({
       cursor: String(start + index + 1),
-      node: {
+      node: make(ClassPrompt, {
+        version: record,
+        place: start + index,
         label,
         tokens: contextTokens,
         position: position as Position,
-        shift: shifts[start + index],
-      },
+      }),
     }));
     return {
       edges,

@@ -6,6 +6,7 @@ import { AliasMoveResolver, AliasResolver } from "./alias-resolver.ts";
 import { AuditLogResolver } from "./audit-log-resolver.ts";
 import { auditMutations } from "./audit-mutations.ts";
 import { authorise } from "./authorise.ts";
+import { ClassPromptResolver } from "./class-prompt-resolver.ts";
 import { ClassifyResolver } from "./classify-resolver.ts";
 import { DatasetResolver } from "./dataset-resolver.ts";
 import { DefenceResolver } from "./defence-resolver.ts";
@@ -36,6 +37,7 @@ export function createSchema(): GraphQLSchema {
       AliasMoveResolver,
       AliasResolver,
       AuditLogResolver,
+      ClassPromptResolver,
       ClassifyResolver,
       DatasetResolver,
       DefenceResolver,

@@ -1,3 +1,4 @@
+import { type NearWord, nearestWords, type WordMetric } from "../engine/cbpt/nearest-words.ts";
 import { type LearnedPrompts, promptFeatures } from "../engine/cbpt/prompt-features.ts";
 import { type Checkpoint, openCheckpoint } from "../engine/clip/checkpoint.ts";
 import type { ImageLimits } from "../engine/clip/decoding.ts";
@@ -170,6 +171,14 @@ export class ServedModel {
     this.matrices.set(key, made);
     made.catch(() => this.matrices.delete(key));
     return made;
+  }
+
+  /** The words nearest to each of the context vectors [n, d], nearest first. */
+  nearestWords(
+    vectors: Float32Array,
+    options: { readonly metric: WordMetric; readonly count: number },
+  ): Promise<NearWord[][]> {
+    return nearestWords(this.open, this.checkpoint, vectors, options);
   }
 
   /** The text features [C, D] that learned prompts have in this model, normalised. */

@@ -16,6 +16,7 @@ import { TenantJobs } from "./jobs.ts";
 import { Prompts, type VersionRecord } from "./prompts.ts";
 import { meteredImages } from "./quotas/metered-images.ts";
 import type { UsageMeter } from "./quotas/usage-meter.ts";
+import { ReadablePrompts } from "./readable-prompts.ts";
 import type { ModelRegistry } from "./registry.ts";
 import type { SampleImages } from "./samples.ts";
 import { Schedules } from "./schedules/schedules.ts";
@@ -36,8 +37,7 @@ export interface Tenant {
   readonly classification: Classification;
   readonly schedules: Schedules;
   readonly webhooks: Webhooks;
-  /** Cosine distances of a version's text features from those of its undefended templates, class by class. */
-  shifts(version: VersionRecord): Promise<number[]>;
+  readonly readable: ReadablePrompts;
   readonly imports: PromptImports;
   /** The bytes of a version's artifact. */
   artifact(version: VersionRecord, format?: ExportFormat): Promise<Uint8Array>;
@@ -65,10 +65,12 @@ export class Tenants {
   private readonly opened = new Map<string, Tenant>();
   private readonly embeddings: EmbeddingCache;
   private readonly features: TextFeatures;
+  private readonly readable: ReadablePrompts;
 
   constructor(private readonly services: TenantServices) {
     this.embeddings = new EmbeddingCache(services.limits.embeddingCacheBytes);
     this.features = new TextFeatures(services.blobs);
+    this.readable = new ReadablePrompts({ ...services, features: this.features });
   }
 
   open(name: string): Tenant {
@@ -80,7 +82,7 @@ export class Tenants {
   private make(name: string): Tenant {
     const { store, blobs, queue, models, devices, estimates, serving, samples, limits, onImages, meter } =
       this.services;
-    const { features, embeddings } = this;
+    const { features, embeddings, readable } = this;
     const datasets = new Datasets(store, blobs, name, limits);
     const prompts = new Prompts(store, name);
     const aliases = new Aliases(store, name);
@@ -120,26 +122,9 @@ export class Tenants {
       }),
       schedules: new Schedules({ tenant: name, store, datasets, prompts, aliases }),
       webhooks: new Webhooks(store, name, this.services.webhookPost),
-      shifts: async (version) => {
-        const model = await serving.model(await models.ofVersion(version));
-        const before = await model.matrix(version.manifest.labels, version.manifest.templates);
-        return cosineDistances(
-          before,
-          await features.read(version),
-          model.checkpoint.architecture.embeddingWidth,
-        );
-      },
+      readable,
       imports: new PromptImports({ store, blobs, models, serving, prompts }),
       artifact: (version, format = "SAFETENSORS") => exportPrompts(blobs, version, format),
     };
   }
-}
-
-/** 1 − cosine of each pair of normalised rows [C, D]. */
-function cosineDistances(one: Float32Array, other: Float32Array, width: number): number[] {
-  return Array.from({ length: one.length / width }, (_, row) => {
-    let cosine = 0;
-    for (let index = row * width; index < (row + 1) * width; index++) cosine += one[index] * other[index];
-    return 1 - cosine;
-  });
 }

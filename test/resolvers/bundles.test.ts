@@ -244,6 +244,38 @@ describe("a bundle", () => {
   });
 });
 
+describe("what prompts say", () => {
+  const READ = `query ($id: ID!, $count: Int!, $by: WordMetric) { node(id: $id) { ... on PromptVersion { classes { edges { node {
+    label shift rank nearestLabel nearestWords(perToken: $count, by: $by) { word distance }
+  } } } } } }`;
+
+  test.each(["COSINE", "EUCLIDEAN"])("is read in words by %s, and by what it has moved to", async (by) => {
+    const { data, errors } = await server.ask(READ, { id: versionId, count: 2, by });
+    expect(errors).toBeUndefined();
+    const classes = data.node.classes.edges.map(({ node }: { node: object }) => node);
+    expect(classes.map(({ label }: { label: string }) => label)).toEqual(FEW_LABELS);
+    for (const { shift, rank, nearestLabel, nearestWords } of classes) {
+      expect(shift).toBeGreaterThan(0);
+      expect([1, 2, 3]).toContain(rank);
+      expect(FEW_LABELS).toContain(nearestLabel);
+      expect(nearestWords).toHaveLength(4);
+      for (const [first, second] of nearestWords) {
+        expect(first.word).not.toBe(second.word);
+        expect(first.distance).toBeLessThanOrEqual(second.distance);
+      }
+    }
+    const ranks = classes.filter(({ rank }: { rank: number }) => rank === 1);
+    for (const { label, nearestLabel } of ranks) expect(nearestLabel).toBe(label);
+  });
+
+  test("is told in one to ten words", async () => {
+    for (const count of [0, 11]) {
+      const { errors } = await server.ask(READ, { id: versionId, count });
+      expect(errors?.[0].extensions.code).toBe("BAD_USER_INPUT");
+    }
+  });
+});
+
 describe("a checkpoint of CoOp's", () => {
   const shared = readFileSync(join(COOP, "shared.pth.tar"));
 

@@ -2,6 +2,7 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { AppError } from "../../errors.ts";
 import type { TextReading } from "./architecture.ts";
 import { cleanText } from "./text-cleaning.ts";
+import { wordReader } from "./token-words.ts";
 
 /** Some mistakes in a tokenizer show only when it is used. */
 const SAMPLE = "A photo of 2 cats, isn't it?";
@@ -20,6 +21,8 @@ export interface ClipTokenizer {
    * id is where the text tower pools. Special tokens that are written out in the text are dropped from it.
    */
   encode(text: string): number[];
+  /** What each id reads as, but for special tokens; a part that a word goes on after ends in a dash. */
+  words(): ReadonlyMap<number, string>;
 }
 
 /** The same tokenizer, made when it is first used; `make` may throw then. */
@@ -38,6 +41,7 @@ export function lazyTokenizer({ contextLength }: TextReading, make: () => ClipTo
     },
     contextLength,
     encode: (text) => tokenizer().encode(text),
+    words: () => tokenizer().words(),
   };
 }
 
@@ -66,6 +70,13 @@ export function createTokenizer(json: unknown, tower: TextReading, file = "token
       // A word outside a vocabulary without an unknown token has no id.
       const body = ids.filter((id) => id !== undefined && !forbidden.has(id)) as number[];
       return [startToken, ...body.slice(0, tower.contextLength - 2), endToken];
+    },
+    words: () => {
+      const read = wordReader(json);
+      const plain = [...tokenizer.get_vocab(true)].filter(
+        ([token, id]) => !special.has(token) && !forbidden.has(id),
+      );
+      return new Map(plain.map(([token, id]) => [id, read(token)]));
     },
   };
 }
