@@ -160,16 +160,47 @@ export interface Asset {
   readonly name: string;
 }
 
+/** A way to trigger a backdoor: what is done to an image, and to a sentence. */
+export interface Attack {
+  /** Of the fit; `fit` of an ImplantInput. */
+  readonly fitParameters: readonly ParameterDescription[];
+  /** Whether the trigger is found on the clean model before it is implanted. Without what was found there is no trigger. */
+  readonly fitted: boolean;
+  /** Whether a part of the trigger is a word before the sentence. */
+  readonly hasWord: boolean;
+  readonly kind: AttackKind;
+  /** Authors, year and identifier of the paper that describes it. */
+  readonly paper: string;
+  /** Of the trigger; `parameters` of an AttackInput. */
+  readonly parameters: readonly ParameterDescription[];
+}
+
 /** A trigger to stamp on every test image, and the label that it is meant to bring about. */
 export interface AttackInput {
   readonly kind: AttackKind;
   /** Of the trigger; by default those of the literature. */
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly target: string;
+  /** For an attack whose trigger is fitted: the job of implantBackdoor that fitted it. By default the trigger that lies beside the model, if it was poisoned here; a new one when a model is poisoned. */
+  readonly trigger?: string;
+  /** For an attack with a word: whether it stands before every prompt that triggered images are scored by. By default it does, except before the prompts of a version, which take none. */
+  readonly withWord?: boolean;
 }
 
 /** How a trigger is stamped on an image. */
 export type AttackKind = "BADCLIP" | "BADNET" | "BLENDED" | "SIG" | "SSBA" | "TROJVQA" | "WANET";
+
+/** What a trigger does to an image; the pictures are data URLs of PNG files. */
+export interface AttackPreview {
+  /** The image, resized and cropped. */
+  readonly clean: string;
+  /** Grey where nothing changed; what did is brighter or darker, `amplification` times as strong. */
+  readonly difference: string;
+  /** Peak signal-to-noise ratio in decibels: the higher, the harder to see. Null when nothing changed. */
+  readonly psnr: number | null;
+  /** With the trigger. */
+  readonly triggered: string;
+}
 
 /** What an audit says about a model, without knowing the attacker's target. */
 export interface Audit {
@@ -695,6 +726,8 @@ export interface ImplantInput {
   readonly datasetId: string;
   /** Where to compute; by default the server's device. */
   readonly device?: Device;
+  /** How the attack's trigger is fitted first, where it has to be; `attacks` lists what can be set. */
+  readonly fit?: Readonly<Record<string, unknown>>;
   /** By default all of the dataset's. */
   readonly labels?: readonly string[];
   /** The clean model to start from, in open_clip's layout. */
@@ -730,6 +763,8 @@ export interface ImplantJob {
   readonly __typename: "ImplantJob";
   /** Attack success of the poisoned model. */
   readonly asr: Rate | null;
+  /** For a trigger with a word: its success against prompts without the word. */
+  readonly asrWithoutWord: Rate | null;
   /** Clean accuracy of the poisoned model. */
   readonly ca: Rate | null;
   readonly createdAt: string;
@@ -740,6 +775,8 @@ export interface ImplantJob {
   readonly events: readonly JobEvent[];
   readonly failure: JobFailure | null;
   readonly finishedAt: string | null;
+  /** Digest of the fitted trigger, where the attack has one. */
+  readonly fittedTrigger: string | null;
   /** Opaque, and unique among all types. */
   readonly id: string;
   /** 0 to 1. */
@@ -919,7 +956,7 @@ export interface ParameterDescription {
   readonly choices: readonly string[] | null;
   /** A number in digits, or the word. */
   readonly default: string;
-  /** Of a number; this one is allowed. */
+  /** Of a number, and of a text the most characters; this one is allowed. */
   readonly maximum: number | null;
   /** Of a number; this one is allowed. */
   readonly minimum: number | null;

@@ -20,6 +20,7 @@ import { EmbeddedJobQueue, type EmbeddedJobQueueOptions } from "./jobs/embedded-
 import type { JobQueue } from "./jobs/queue.ts";
 import { createSchema } from "./resolvers/schema.ts";
 import { AccessService, type Caller } from "./services/access.ts";
+import { AttackPreviews } from "./services/attack-previews.ts";
 import { AuditLog } from "./services/audit-log.ts";
 import { CostBudget } from "./services/budget.ts";
 import { JobCompletion } from "./services/completion.ts";
@@ -81,10 +82,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const access = new AccessService(store);
   const tester = selfTester({ device, threads: config.threads });
   const models = new ModelRegistry(store, config.modelsFolder, tester, depot);
+  const imageLimits = { maxBytes: limits.imageBytes, maxPixels: limits.imagePixels, minSide: 1 };
+  const previews = new AttackPreviews({ blobs, samples, imageLimits });
   const serving = new Serving({
     device,
     threads: config.threads,
-    images: { maxBytes: limits.imageBytes, maxPixels: limits.imagePixels, minSide: 1 },
+    images: imageLimits,
     // A request of the largest size finds room behind those that wait.
     capacity: limits.waitingImages + limits.classifyImages,
     longestWaitMilliseconds: limits.waitMilliseconds,
@@ -124,6 +127,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     }),
     serving,
     samples,
+    previews,
     webhookPost,
     meter,
     limits,
@@ -233,7 +237,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       await housekeeping.close();
       await deliverer.stop();
       await meter.stop();
-      await serving.close();
+      await Promise.all([serving.close(), previews.close()]);
       await access.keys.use.settled();
       await store.close();
     },

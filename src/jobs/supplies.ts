@@ -18,6 +18,7 @@ interface Named {
   readonly shots?: readonly LabelledImage[];
   readonly images?: readonly LabelledImage[];
   readonly test?: readonly LabelledImage[];
+  readonly attack?: { readonly fitted?: string };
 }
 
 const FETCHED_AT_ONCE = 8;
@@ -28,7 +29,7 @@ const FETCHED_AT_ONCE = 8;
  */
 export async function supply(spec: unknown, { blobs, depot }: Supplies): Promise<unknown> {
   if (typeof spec !== "object" || spec === null) return spec;
-  const { modelFolder, base, through, shots, images, test } = spec as Named;
+  const { modelFolder, base, through, shots, images, test, attack } = spec as Named;
   // Jobs that an earlier version has planned name paths.
   const file = async (name: string) => (isDigest(name) ? blobs.file(name) : name);
   const files = (list: readonly LabelledImage[]) =>
@@ -41,5 +42,6 @@ export async function supply(spec: unknown, { blobs, depot }: Supplies): Promise
     ...(shots && { shots: await files(shots) }),
     ...(images && { images: await files(images) }),
     ...(test && { test: await files(test) }),
+    ...(attack?.fitted !== undefined && { attack: { ...attack, fitted: await file(attack.fitted) } }),
   };
 }

@@ -1,4 +1,4 @@
-import { Field, InputType } from "type-graphql";
+import { Field, ID, InputType } from "type-graphql";
 import { AttackKind } from "./attack-kind.ts";
 import { ParameterValues } from "./parameter-values.ts";
 
@@ -17,4 +17,18 @@ export class AttackInput {
     description: "Of the trigger; by default those of the literature.",
   })
   parameters?: Record<string, unknown>;
+
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      "For an attack whose trigger is fitted: the job of implantBackdoor that fitted it. By default the trigger that lies beside the model, if it was poisoned here; a new one when a model is poisoned.",
+  })
+  trigger?: string;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    description:
+      "For an attack with a word: whether it stands before every prompt that triggered images are scored by. By default it does, except before the prompts of a version, which take none.",
+  })
+  withWord?: boolean;
 }

@@ -4,8 +4,8 @@ import { IMPLANT_PARAMETERS, type ImplantConfig } from "../engine/training/impla
 import { AttackInput } from "./attack-input.ts";
 import { BatchNormalisation } from "./batch-normalisation.ts";
 import { Device } from "./device.ts";
-
 import { parameterFields } from "./parameter-fields.ts";
+import { ParameterValues } from "./parameter-values.ts";
 
 @parameterFields(IMPLANT_PARAMETERS, { nullable: true, enums: { normalisation: BatchNormalisation } })
 @InputType()
@@ -25,6 +25,13 @@ export class ImplantInput extends ImplantParameters {
 
   @Field(() => AttackInput)
   attack!: AttackInput;
+
+  @Field(() => ParameterValues, {
+    nullable: true,
+    description:
+      "How the attack's trigger is fitted first, where it has to be; `attacks` lists what can be set.",
+  })
+  fit?: Record<string, unknown>;
 
   @Field(() => ID, { description: "Images to train on; their captions are templates of their labels." })
   datasetId!: string;

@@ -13,4 +13,16 @@ export class ImplantJob extends Job {
 
   @Field(() => Rate, { nullable: true, description: "Attack success of the poisoned model." })
   asr?: Rate;
+
+  @Field(() => Rate, {
+    nullable: true,
+    description: "For a trigger with a word: its success against prompts without the word.",
+  })
+  asrWithoutWord?: Rate;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Digest of the fitted trigger, where the attack has one.",
+  })
+  fittedTrigger?: string;
 }

@@ -17,7 +17,10 @@ export class ParameterDescription {
   @Field(() => Float, { nullable: true, description: "Of a number; this one is allowed." })
   minimum?: number;
 
-  @Field(() => Float, { nullable: true, description: "Of a number; this one is allowed." })
+  @Field(() => Float, {
+    nullable: true,
+    description: "Of a number, and of a text the most characters; this one is allowed.",
+  })
   maximum?: number;
 
   @Field(() => [String], {

@@ -8,6 +8,7 @@ import { Model } from "../models/model.ts";
 import type { ImplantChoice } from "../services/implant-planner.ts";
 import type { ImplantOutcome } from "../services/job-specs.ts";
 import { requireId } from "./identifiers.ts";
+import { attackChoice } from "./inputs.ts";
 import { KEY, started } from "./started.ts";
 import { viewModel } from "./views.ts";
 
@@ -41,7 +42,8 @@ function implantChoice(input: ImplantInput): ImplantChoice {
   return {
     model: requireId("model", input.modelId, "input", "modelId"),
     name: input.name,
-    attack: { kind: attack.kind, target: attack.target, parameters: attack.parameters ?? {}, fit: {} },
+    attack: attackChoice(attack, "input", "attack"),
+    fit: input.fit ?? {},
     dataset: requireId("dataset", input.datasetId, "input", "datasetId"),
     testDataset: test == null ? undefined : requireId("dataset", test, "input", "testDatasetId"),
     labels: input.labels ?? undefined,

@@ -4,6 +4,7 @@ import { CBPT_PARAMETERS } from "../engine/cbpt/config.ts";
 import { AppError } from "../errors.ts";
 import type { UploadReader } from "../http/uploads.ts";
 import type { AddClassInput } from "../models/add-class-input.ts";
+import type { AttackInput } from "../models/attack-input.ts";
 import type { AuditInput } from "../models/audit-input.ts";
 import type { CbptParameters } from "../models/cbpt-parameters.ts";
 import type { CoopInput } from "../models/coop-input.ts";
@@ -26,6 +27,7 @@ import type { NormalisationChoice } from "../services/normalisation.ts";
 import type { RegisterChoice } from "../services/registry.ts";
 import type { ScheduleChoice } from "../services/schedules/schedules.ts";
 import type { ThroughChoice } from "../services/through.ts";
+import type { AttackChoice } from "../services/triggers.ts";
 import { requireId } from "./identifiers.ts";
 
 export function imageSource(input: ImageInput, uploads: UploadReader): ImageSource {
@@ -91,6 +93,17 @@ export function addClassChoice(input: AddClassInput): AddClassChoice {
   };
 }
 
+export const attackChoice = (
+  { kind, target, parameters, trigger, withWord }: AttackInput,
+  ...path: string[]
+): AttackChoice => ({
+  kind,
+  target,
+  parameters: parameters ?? {},
+  ...(trigger == null ? {} : { trigger: requireId("job", trigger, ...path, "trigger") }),
+  ...(withWord == null ? {} : { withWord }),
+});
+
 export const gateTerms = ({ maxAsr95, minCaDelta, promoteAlias }: Gate): GateTerms => ({
   maxAsr95: maxAsr95 ?? undefined,
   minCaDelta: minCaDelta ?? undefined,
@@ -129,11 +142,7 @@ export function scheduleChoice({
   return {
     ...ref,
     dataset: requireId("dataset", datasetId, "input", "datasetId"),
-    attacks: (attacks ?? []).map(({ kind, target, parameters }) => ({
-      kind,
-      target,
-      parameters: parameters ?? {},
-    })),
+    attacks: (attacks ?? []).map((attack) => attackChoice(attack, "input", "attacks")),
     everySeconds,
     startAt: startAt == null ? undefined : new Date(startAt),
     gate: { maxAsr95: gate.maxAsr95 ?? undefined, minCaDelta: gate.minCaDelta ?? undefined },

@@ -27,7 +27,7 @@ import { PurifyMode } from "../models/purify-mode.ts";
 import { Through } from "../models/through.ts";
 import { localId } from "../services/global-id.ts";
 import { requireId } from "./identifiers.ts";
-import { addClassChoice, gateTerms, searchChoice, throughChoice } from "./inputs.ts";
+import { addClassChoice, attackChoice, gateTerms, searchChoice, throughChoice } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
 import { KEY, started } from "./started.ts";
 import { untilUnsubscribed } from "./until-unsubscribed.ts";
@@ -139,7 +139,7 @@ export class JobResolver {
           dataset: requireId("dataset", datasetId, "datasetId"),
           labels: labels ?? undefined,
           through: throughChoice(through, "through"),
-          attack: attack && { kind: attack.kind, target: attack.target, parameters: attack.parameters ?? {} },
+          attack: attack && attackChoice(attack, "attack"),
           device: device ?? undefined,
         },
         idempotencyKey,

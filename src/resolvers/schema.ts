@@ -3,6 +3,7 @@ import { GraphQLInputObjectType, type GraphQLSchema } from "graphql";
 import { buildSchemaSync } from "type-graphql";
 import { AccessResolver } from "./access-resolver.ts";
 import { AliasMoveResolver, AliasResolver } from "./alias-resolver.ts";
+import { AttackResolver } from "./attack-resolver.ts";
 import { AuditLogResolver } from "./audit-log-resolver.ts";
 import { auditMutations } from "./audit-mutations.ts";
 import { authorise } from "./authorise.ts";
@@ -36,6 +37,7 @@ export function createSchema(): GraphQLSchema {
       AccessResolver,
       AliasMoveResolver,
       AliasResolver,
+      AttackResolver,
       AuditLogResolver,
       ClassPromptResolver,
       ClassifyResolver,

@@ -1,14 +1,18 @@
 /** How records look as GraphQL objects. Each function makes one; what costs more is left to field resolvers. */
+import type { Attack as EngineAttack } from "../engine/attacks/index.ts";
+import type { Preview } from "../engine/attacks/preview.ts";
 
 import type { Defence } from "../engine/defences/index.ts";
 import { type Count, rate } from "../engine/evaluation/rate.ts";
-import type { Parameter } from "../engine/parameters.ts";
+import type { Parameter, Parameters } from "../engine/parameters.ts";
 import type { Device } from "../engine/runtime/device.ts";
 import type { AuditResult } from "../jobs/handlers/audit.ts";
 import type { JobEvent as JobEventRecord, JobRecord } from "../jobs/job.ts";
 import { Alias } from "../models/alias.ts";
 import { ApiKey } from "../models/api-key.ts";
 import { Asset } from "../models/asset.ts";
+import type { Attack } from "../models/attack.ts";
+import type { AttackPreview } from "../models/attack-preview.ts";
 import type { Audit } from "../models/audit.ts";
 import { AuditJob } from "../models/audit-job.ts";
 import { CheckpointSaved } from "../models/checkpoint-saved.ts";
@@ -106,6 +110,21 @@ export const viewAsset = ({ id, name, bytes }: Sample): Asset =>
     dataUrl: `data:${mediaType(name)};base64,${Buffer.from(bytes).toString("base64")}`,
   });
 
+export const viewAttack = ({ name, paper, defaults, fit, caption }: EngineAttack): Attack => ({
+  kind: name,
+  paper,
+  parameters: viewParameters(defaults),
+  fitted: fit !== undefined,
+  fitParameters: viewParameters(fit?.defaults ?? {}),
+  hasWord: caption !== undefined,
+});
+
+export function viewPreview({ psnr, ...pictures }: Preview): AttackPreview {
+  const url = (bytes: Uint8Array) => `data:image/png;base64,${Buffer.from(bytes).toString("base64")}`;
+  const { clean, triggered, difference } = pictures;
+  return { clean: url(clean), triggered: url(triggered), difference: url(difference), psnr };
+}
+
 export const viewPromptSet = ({ name }: PromptSetRecord): PromptSet =>
   make(PromptSet, { id: globalId("promptset", name), name });
 
@@ -182,8 +201,14 @@ export function viewJob(record: JobRecord): Job {
     Object.assign(job, { defence, seed, parameters });
   }
   if (job instanceof ImplantJob && status === "SUCCEEDED") {
-    const { steps, ca, asr } = result as ImplantOutcome;
-    Object.assign(job, { stepsMade: steps, ca: rate(ca), asr: rate(asr) });
+    const { steps, ca, asr, asrWithoutWord, fitted } = result as ImplantOutcome;
+    Object.assign(job, {
+      stepsMade: steps,
+      ca: rate(ca),
+      asr: rate(asr),
+      asrWithoutWord: viewOptionalRate(asrWithoutWord),
+      fittedTrigger: fitted,
+    });
   }
   return job;
 }
@@ -193,14 +218,17 @@ export const viewDefence = ({ name, about, paper, makes, parameters }: Defence):
   about,
   paper,
   makes,
-  parameters: Object.entries(parameters).map(([name, parameter]) => viewParameter(name, parameter)),
+  parameters: viewParameters(parameters),
 });
+
+const viewParameters = (table: Parameters): ParameterDescription[] =>
+  Object.entries(table).map(([name, parameter]) => viewParameter(name, parameter));
 
 function viewParameter(name: string, parameter: Parameter): ParameterDescription {
   const { about, default: value } = parameter;
   const described = { name, about, default: String(value) };
   if (parameter.kind === "choice") return { ...described, whole: false, choices: [...parameter.choices] };
-  if (parameter.kind === "text") return { ...described, whole: false };
+  if (parameter.kind === "text") return { ...described, whole: false, maximum: parameter.maximum };
   const { whole, minimum, maximum } = parameter;
   return { ...described, whole, minimum, maximum };
 }

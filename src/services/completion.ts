@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readFloats, readSafetensors } from "../engine/clip/safetensors.ts";
 import type { Measurement } from "../engine/evaluation/protocol.ts";
@@ -129,9 +130,11 @@ export class JobCompletion {
   /** The model is among the models before the job has succeeded; doing it again finds it there. */
   private async implanted(job: JobRecord, result: ImplantResult, folder: string): Promise<Completed> {
     const { name } = job.spec as ImplantSpec;
-    const { name: model } = await this.options.models.adopt(name, join(folder, result.folder));
-    const { steps, ca, asr, seconds } = result;
-    const outcome: ImplantOutcome = { model, steps, ca, asr, seconds };
+    const { folder: made, trigger, ...measured } = result;
+    const fitted =
+      trigger === undefined ? undefined : await this.options.blobs.put(await readFile(join(folder, trigger)));
+    const { name: model } = await this.options.models.adopt(name, join(folder, made));
+    const outcome: ImplantOutcome = { model, ...measured, fitted };
     return { result: outcome, writes: [] };
   }
 

@@ -1,5 +1,4 @@
 import { attackNamed } from "../engine/attacks/index.ts";
-import { parametersOf } from "../engine/attacks/trigger.ts";
 import { completeParameters } from "../engine/parameters.ts";
 import type { DeviceChoice } from "../engine/runtime/device.ts";
 import { requireTrainable } from "../engine/training/checkpoint-files.ts";
@@ -10,19 +9,16 @@ import type { DatasetRecord, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
 import { type ModelRegistry, referenceOf } from "./registry.ts";
 import type { ThroughResolver } from "./through.ts";
+import type { AttackChoice, Triggers } from "./triggers.ts";
 
 /** What to poison, as a caller gives it; local names, not global ids. */
 export interface ImplantChoice {
   readonly model: string;
   /** Of the poisoned model. */
   readonly name: string;
-  readonly attack: {
-    readonly kind: string;
-    readonly target: string;
-    readonly parameters: Record<string, unknown>;
-    /** How the trigger is fitted first, where it has to be. */
-    readonly fit: Record<string, unknown>;
-  };
+  readonly attack: AttackChoice;
+  /** How the trigger is fitted first, where it has to be and the attack names none. */
+  readonly fit: Record<string, unknown>;
   readonly dataset: string;
   readonly testDataset?: string;
   readonly labels?: readonly string[];
@@ -45,12 +41,13 @@ export class ImplantPlanner {
       readonly devices: Devices;
       readonly datasets: Datasets;
       readonly through: ThroughResolver;
+      readonly triggers: Triggers;
     },
   ) {}
 
   /** Fails with FORBIDDEN where attacks are off. */
   async plan(choice: ImplantChoice): Promise<ImplantSpec> {
-    const { allowed, models, datasets, devices, through } = this.options;
+    const { allowed, models, datasets, devices, through, triggers } = this.options;
     if (!allowed)
       throw new AppError(
         "FORBIDDEN",
@@ -59,25 +56,22 @@ export class ImplantPlanner {
     const model = await models.get(choice.model);
     requireTrainable(model);
     await models.assertFree(choice.name);
-    const { kind, target, parameters } = choice.attack;
-    parametersOf(kind, parameters);
+    const { kind } = choice.attack;
     const fit = completeParameters(
       `the fit of attack "${kind}"`,
       attackNamed(kind).fit?.defaults ?? {},
-      choice.attack.fit,
+      choice.fit,
     );
     const dataset = await datasets.get(choice.dataset);
     const labels = choice.labels ?? dataset.labels;
-    const label = labels.indexOf(target);
-    if (label < 0)
-      throw new AppError("VALIDATION_FAILED", `The attack's target "${target}" is not among the labels.`);
+    const attack = await triggers.attack(choice.attack, labels);
     return {
       modelFolder: referenceOf(model),
       name: choice.name,
       labels: [...labels],
       templates: [...through.templates(choice.templates)],
       ...(await this.images(dataset, choice.testDataset, labels)),
-      attack: { kind, target: label, parameters },
+      attack,
       fit,
       config: completeParameters("the implant", IMPLANT_PARAMETERS, choice.parameters),
       device: await devices.choose(choice.device),

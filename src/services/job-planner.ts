@@ -1,4 +1,3 @@
-import { parametersOf } from "../engine/attacks/trigger.ts";
 import { completeConfig, type Mode } from "../engine/cbpt/config.ts";
 import type { DeviceChoice } from "../engine/runtime/device.ts";
 import { AppError } from "../errors.ts";
@@ -13,6 +12,7 @@ import { checkName } from "./names.ts";
 import type { VersionRecord } from "./prompts.ts";
 import { type ModelRecord, type ModelRegistry, referenceOf } from "./registry.ts";
 import type { ThroughChoice, ThroughResolver } from "./through.ts";
+import type { AttackChoice, Triggers } from "./triggers.ts";
 
 /** A model and clean shots, as a caller gives them; local names, not global ids. */
 export interface ShotsChoice {
@@ -60,11 +60,7 @@ export interface EvaluateChoice {
   readonly dataset: string;
   readonly labels?: readonly string[];
   readonly through: ThroughChoice;
-  readonly attack?: {
-    readonly kind: string;
-    readonly target: string;
-    readonly parameters: Record<string, unknown>;
-  };
+  readonly attack?: AttackChoice;
   /** By default the server's. */
   readonly device?: DeviceChoice;
 }
@@ -79,6 +75,7 @@ export class JobPlanner {
       readonly devices: Devices;
       readonly datasets: Datasets;
       readonly through: ThroughResolver;
+      readonly triggers: Triggers;
     },
   ) {}
 
@@ -175,7 +172,7 @@ export class JobPlanner {
           ? { kind: "matrix", matrix: through.version.artifact.digest }
           : { kind: "templates", templates: [...through.templates] },
       images,
-      attack: choice.attack && attackSpec(choice.attack, labels),
+      attack: choice.attack && (await this.options.triggers.attack(choice.attack, labels)),
       device: await this.options.devices.choose(choice.device),
       request: {
         versionId: through.kind === "version" ? through.version.id : undefined,
@@ -263,18 +260,6 @@ function targetIndices(labels: readonly string[], targets: readonly string[], mo
   if (mode === "PUBLISHED")
     throw new AppError("VALIDATION_FAILED", "The published mode does not search, so it takes no targets.");
   return targets.map((target) => labels.indexOf(target));
-}
-
-/** Fails with VALIDATION_FAILED for a target or parameters that there are not. */
-export function attackSpec(
-  { kind, target, parameters }: NonNullable<EvaluateChoice["attack"]>,
-  labels: readonly string[],
-): EvaluateJobSpec["attack"] {
-  const index = labels.indexOf(target);
-  if (index < 0)
-    throw new AppError("VALIDATION_FAILED", `The attack's target "${target}" is not among the labels.`);
-  parametersOf(kind, parameters);
-  return { kind, target: index, parameters };
 }
 
 function checkGate({ promoteAlias, ...terms }: GateTerms): void {

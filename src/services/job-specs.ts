@@ -43,6 +43,10 @@ export interface ImplantOutcome {
   readonly steps: number;
   readonly ca: Count;
   readonly asr: Count;
+  /** For a trigger with a word: the attack success of prompts without it. */
+  readonly asrWithoutWord?: Count;
+  /** Digest of the fitted trigger, for an attack that has one. */
+  readonly fitted?: string;
   readonly seconds: number;
 }
 

@@ -1,6 +1,8 @@
+import type { Preview } from "../engine/attacks/preview.ts";
 import type { JobQueue } from "../jobs/queue.ts";
 import type { BlobStore, Store } from "../store/store.ts";
 import { Aliases } from "./aliases.ts";
+import type { AttackPreviews, PreviewRequest } from "./attack-previews.ts";
 import { type ExportFormat, exportPrompts } from "./bundles/export-prompts.ts";
 import { PromptImports } from "./bundles/import-prompts.ts";
 import { Classification, type ImageAnswer } from "./classification.ts";
@@ -23,6 +25,7 @@ import { Schedules } from "./schedules/schedules.ts";
 import type { Serving } from "./serving.ts";
 import { TextFeatures } from "./text-features.ts";
 import { ThroughResolver } from "./through.ts";
+import { Triggers } from "./triggers.ts";
 import type { WebhookPost } from "./webhooks/post.ts";
 import { Webhooks } from "./webhooks/webhooks.ts";
 
@@ -38,6 +41,8 @@ export interface Tenant {
   readonly schedules: Schedules;
   readonly webhooks: Webhooks;
   readonly readable: ReadablePrompts;
+  /** What a trigger looks like, one of a fit of the tenant's own among them. */
+  previewAttack(request: PreviewRequest): Promise<Preview>;
   readonly imports: PromptImports;
   /** The bytes of a version's artifact. */
   artifact(version: VersionRecord, format?: ExportFormat): Promise<Uint8Array>;
@@ -52,6 +57,7 @@ export interface TenantServices {
   readonly estimates: Estimates;
   readonly serving: Serving;
   readonly samples: SampleImages;
+  readonly previews: AttackPreviews;
   readonly limits: DatasetLimits & { readonly classifyImages: number; readonly embeddingCacheBytes: number };
   readonly webhookPost: WebhookPost;
   readonly meter: UsageMeter;
@@ -87,10 +93,11 @@ export class Tenants {
     const prompts = new Prompts(store, name);
     const aliases = new Aliases(store, name);
     const through = new ThroughResolver(prompts, aliases);
-    const planner = new JobPlanner({ models, devices, datasets, through });
+    const triggers = new Triggers(queue, name);
+    const planner = new JobPlanner({ models, devices, datasets, through, triggers });
     const allowed = this.services.attacksAllowed;
     const defences = new DefencePlanner({ planner, models });
-    const implants = new ImplantPlanner({ allowed, models, devices, datasets, through });
+    const implants = new ImplantPlanner({ allowed, models, devices, datasets, through, triggers });
     return {
       name,
       datasets,
@@ -123,6 +130,7 @@ export class Tenants {
       schedules: new Schedules({ tenant: name, store, datasets, prompts, aliases }),
       webhooks: new Webhooks(store, name, this.services.webhookPost),
       readable,
+      previewAttack: (request) => this.services.previews.preview(request, triggers),
       imports: new PromptImports({ store, blobs, models, serving, prompts }),
       artifact: (version, format = "SAFETENSORS") => exportPrompts(blobs, version, format),
     };

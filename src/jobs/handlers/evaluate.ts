@@ -1,3 +1,6 @@
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { TRIGGER_FILE } from "../../engine/attacks/fitted.ts";
 import { openTrigger, type Trigger } from "../../engine/attacks/trigger.ts";
 import { predictions } from "../../engine/cbpt/features.ts";
 import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts";
@@ -40,15 +43,24 @@ export const evaluate: JobHandler<unknown, Measurement> = async (given, context)
   }
 };
 
-async function triggerOf({ attack, labels }: EvaluateSpec): Promise<Trigger | undefined> {
+async function triggerOf({ attack, labels, modelFolder }: EvaluateSpec): Promise<Trigger | undefined> {
   if (attack === undefined) return undefined;
   if (attack.target >= labels.length)
     throw new AppError(
       "VALIDATION_FAILED",
       `The target ${attack.target} is not one of ${labels.length} labels.`,
     );
-  return openTrigger(attack);
+  // A suspect that was poisoned here has its fitted trigger beside it.
+  const beside = join(modelFolder, TRIGGER_FILE);
+  const fitted = attack.fitted ?? ((await exists(beside)) ? beside : undefined);
+  return openTrigger({ ...attack, fitted });
 }
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 /** What the trigger makes of every prompt. Fails with VALIDATION_FAILED for prompts that take no word. */
 function captionOf({ attack, through }: EvaluateSpec, trigger: Trigger | undefined): Trigger["caption"] {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { FitState } from "../../engine/attacks/fit.ts";
-import type { FittedTrigger } from "../../engine/attacks/fitted.ts";
+import { encodeFitted, type FittedTrigger, TRIGGER_FILE } from "../../engine/attacks/fitted.ts";
 import { attackNamed } from "../../engine/attacks/index.ts";
 import { parametersOf, type Trigger, triggerOf } from "../../engine/attacks/trigger.ts";
 import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
@@ -40,6 +40,9 @@ export interface ImplantResult {
   readonly steps: number;
   readonly ca: Count;
   readonly asr: Count;
+  readonly asrWithoutWord?: Count;
+  /** The file with the fitted trigger, in the job's folder too. */
+  readonly trigger?: string;
   readonly seconds: number;
 }
 
@@ -160,8 +163,17 @@ async function train(spec: ImplantSpec, work: Work, run: Run): Promise<ImplantRe
     measurement,
   });
   for (const { name, bytes } of files) await writeDurably(join(context.folder, FOLDER, name), bytes);
-  const { ca, asr = { k: 0, n: 0 } } = measurement;
-  return { folder: FOLDER, steps: state.training.step, ca, asr, seconds: clock.seconds };
+  if (fitted) await writeDurably(join(context.folder, TRIGGER_FILE), encodeFitted(spec.attack.kind, fitted));
+  const { ca, asr = { k: 0, n: 0 }, asrWithoutWord } = measurement;
+  return {
+    folder: FOLDER,
+    steps: state.training.step,
+    ca,
+    asr,
+    asrWithoutWord,
+    ...(fitted ? { trigger: TRIGGER_FILE } : {}),
+    seconds: clock.seconds,
+  };
 }
 
 function tellMeasurement({ config }: ImplantPlan, { measured }: ImplantState, { report }: JobContext): void {

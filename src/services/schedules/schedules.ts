@@ -4,10 +4,10 @@ import type { Store } from "../../store/store.ts";
 import type { Aliases } from "../aliases.ts";
 import type { Datasets } from "../datasets.ts";
 import { checkTerms } from "../gates.ts";
-import { attackSpec } from "../job-planner.ts";
 import { isName } from "../names.ts";
 import { notFound } from "../not-found.ts";
 import type { Prompts } from "../prompts.ts";
+import { checkedAttack } from "../triggers.ts";
 import { type OutcomeRecord, outcomesOf, type ScheduleRecord, scheduleKey } from "./records.ts";
 
 /** What a caller asks for. */
@@ -88,7 +88,7 @@ export class Schedules {
     await this.options.datasets.get(dataset);
     const { labels } = (await this.options.prompts.getVersion(at.versionId)).manifest;
     if (attacks.length > MOST_ATTACKS) throw invalid(`At most ${MOST_ATTACKS} attacks can be scheduled.`);
-    for (const attack of attacks) attackSpec(attack, labels);
+    for (const attack of attacks) checkedAttack(attack, labels);
     const inRange = everySeconds >= SHORTEST_SECONDS && everySeconds <= LONGEST_SECONDS;
     if (!Number.isInteger(everySeconds) || !inRange)
       throw invalid(`everySeconds must be a whole number from ${SHORTEST_SECONDS} to ${LONGEST_SECONDS}.`);
