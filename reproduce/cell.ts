@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import type { DefenceName } from "../src/engine/defences/index.ts";
 import { type Measurement, PROTOCOL } from "../src/engine/evaluation/protocol.ts";
 import type { Count } from "../src/engine/evaluation/rate.ts";
+import type { Auroc } from "../src/engine/evaluation/separation.ts";
+import type { ShiftName } from "../src/engine/evaluation/shifts.ts";
 import type { ImplantConfig } from "../src/engine/training/implant.ts";
 
 /** What the attacker did, as a manifest tells it: only implanting and measuring know it, never a defence. */
@@ -40,7 +42,12 @@ export interface CellKinds {
    * if the trigger was fitted here; else `fitted` is the digest of its file.
    */
   encode: {
-    input: OfModel & { readonly trigger?: Trigger; readonly fitted?: string };
+    input: OfModel & {
+      readonly trigger?: Trigger;
+      readonly fitted?: string;
+      /** What happens to the images first; the trigger comes after it. */
+      readonly shift?: ShiftName;
+    };
     result: { readonly images: number };
   };
   /** What a defence makes of a model and shots. Needs `shots`, and `model` if made here. It is not told the secret. */
@@ -56,6 +63,51 @@ export interface CellKinds {
   };
   /** Needs `encoded`, `defended`, and the `test` images and `shots` that they were made from. */
   measure: { input: { readonly target?: string; readonly perClass: number }; result: Measurement };
+  /**
+   * How well the divergence between undefended and purified answers tells triggered images. Needs `encoded`, `test`,
+   * `undefended` and `purified` prompts, and the `shots` with their embeddings `seen`.
+   */
+  tripwire: { input: OfModel & { readonly target: string }; result: TripwireResult };
+  /**
+   * Embeddings as points on a map. Needs `images` with their embeddings `encoded`, and the `purified` prompts, whose
+   * recovered trigger makes inverted images.
+   */
+  map: {
+    input: OfModel & { readonly target: string; readonly clean: number; readonly attacked: number };
+    result: { readonly points: readonly MapPoint[] };
+  };
+  /** Where single images are seen as a class, by Grad-CAM. Needs `images` and `defended`. */
+  explain: {
+    input: OfModel & {
+      readonly trigger: Trigger;
+      readonly fitted?: string;
+      readonly stage: number;
+      readonly images: readonly number[];
+    };
+    result: { readonly side: number; readonly heats: readonly Heat[] };
+  };
+}
+
+/** An image's heat map, row by row, for the class that the model gives it. */
+export interface Heat {
+  readonly image: number;
+  readonly triggered: boolean;
+  readonly answer: string;
+  readonly values: readonly number[];
+}
+
+export interface MapPoint {
+  readonly x: number;
+  readonly y: number;
+  readonly kind: "clean" | "target" | "triggered" | "inverted";
+}
+
+export interface TripwireResult {
+  readonly auroc: Auroc;
+  /** Of triggered images of other classes, with the threshold that 1 % of the clean test images lie above. */
+  readonly atOnePercent: Count;
+  /** With the threshold that 1 % of the shots lie above: what a defender can set. */
+  readonly calibrated: { readonly detected: Count; readonly falseAlarms: Count };
 }
 
 export interface DefenceResult {

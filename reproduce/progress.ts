@@ -10,6 +10,9 @@ const EXPECTED: Record<CellKind, number> = {
   encode: 20,
   defend: 45,
   measure: 1,
+  tripwire: 1,
+  map: 10,
+  explain: 5,
 };
 
 const expected = (cell: Cell): number => EXPECTED[cell.kind];

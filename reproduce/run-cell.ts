@@ -1,15 +1,7 @@
 /** Entry of a cell's process: performs one cell, writes its file, and ends. All its memory is then given back. */
-import { cpus } from "node:os";
 import { Archive } from "./archive.ts";
-import type { Cell, CellKind } from "./cell.ts";
-import { engineDigest } from "./engine-digest.ts";
-import type { Context, Performer } from "./perform/context.ts";
-import { defend } from "./perform/defend.ts";
-import { encode } from "./perform/encode.ts";
-import { fit } from "./perform/fit.ts";
-import { implant } from "./perform/implant.ts";
-import { measure } from "./perform/measure.ts";
-import { render } from "./perform/render.ts";
+import type { Cell } from "./cell.ts";
+import { performCell } from "./perform/index.ts";
 
 /** What the parent asks for. */
 export interface CellOrder {
@@ -24,15 +16,6 @@ export type CellMessage =
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly reason: string };
 
-const PERFORMERS: { readonly [Kind in CellKind]: Performer<Kind> } = {
-  render,
-  fit,
-  implant,
-  encode,
-  defend,
-  measure,
-};
-
 const REPORT_MILLISECONDS = 250;
 
 // The channel closes when the parent is gone: no cell outlives it.
@@ -40,30 +23,20 @@ process.on("disconnect", () => process.exit(1));
 // Ctrl-C reaches the whole group; the parent decides.
 process.on("SIGINT", () => {});
 process.on("message", (order: CellOrder) => {
-  perform(order).then(
+  obey(order).then(
     () => tell({ kind: "done" }),
     (error: unknown) => tell({ kind: "failed", reason: reasonOf(error) }),
   );
 });
 
-async function perform({ cell, root, scenes, threads }: CellOrder): Promise<void> {
-  const archive = new Archive(root);
-  const folder = await archive.begin(cell);
-  const began = performance.now();
+function obey({ cell, root, scenes, threads }: CellOrder): Promise<void> {
   let told = 0;
-  const report = (share: number) => {
+  const report = (share: number): void => {
     if (performance.now() - told < REPORT_MILLISECONDS) return;
     told = performance.now();
     tell({ kind: "share", share });
   };
-  const context: Context = { archive, folder, scenes, threads, report };
-  const result = await (PERFORMERS[cell.kind] as Performer<CellKind>)(cell, context);
-  await archive.finish(cell, result, {
-    engine: await engineDigest(),
-    machine: `${cpus()[0].model.trim()}, ${threads} threads`,
-    seconds: Math.round(performance.now() - began) / 1000,
-    finished: new Date().toISOString(),
-  });
+  return performCell(cell, new Archive(root), { scenes, threads, report });
 }
 
 function reasonOf(error: unknown): string {

@@ -1,3 +1,5 @@
+import type { DefenceName } from "../src/engine/defences/index.ts";
+
 /** How large a reproduction is: what the full one and the quick one differ in. */
 export interface Size {
   readonly name: "full" | "quick";
@@ -9,9 +11,19 @@ export interface Size {
   readonly implants: { readonly scenes: number; readonly config: object };
   /** Whether every attack is implanted, or one of them. */
   readonly attacks: "all" | "one";
+  /** Whether the published mode, which is slow, is run on every suspect or on the bundled one. */
+  readonly published: "all" | "bundled";
+  /** Shots of each class and context lengths to try; none leaves the ablations out. */
+  readonly ablations?: { readonly shots: readonly number[]; readonly lengths: readonly number[] };
+  /** On how many suspects defences are compared, and at which learning rates those that change weights. */
+  readonly comparison: { readonly suspects: number; readonly learningRates: readonly number[] };
+  /** Whether other domains are tested. */
+  readonly shifts: boolean;
   /** Hyper-parameters other than the defaults, by defence. */
-  readonly parameters: Readonly<Record<string, object>>;
+  readonly parameters: Readonly<Partial<Record<DefenceName, object>>>;
 }
+
+const POWERS = [1, 2, 4, 8, 16];
 
 export const FULL: Size = {
   name: "full",
@@ -19,6 +31,11 @@ export const FULL: Size = {
   shots: { perClass: 16, seed: 3 },
   implants: { scenes: 24_000, config: {} },
   attacks: "all",
+  published: "all",
+  ablations: { shots: POWERS, lengths: POWERS },
+  // What the literature uses, from the lowest to the highest.
+  comparison: { suspects: 3, learningRates: [4.5e-6, 2e-5, 1e-4, 5e-4] },
+  shifts: true,
   parameters: {},
 };
 
@@ -29,5 +46,8 @@ export const QUICK: Size = {
   shots: { perClass: 16, seed: 3 },
   implants: { scenes: 4_000, config: { steps: 300 } },
   attacks: "one",
+  published: "bundled",
+  comparison: { suspects: 1, learningRates: [1e-4] },
+  shifts: false,
   parameters: {},
 };

@@ -1,6 +1,6 @@
 import type { Count } from "../../src/engine/evaluation/rate.ts";
+import { type DefenceChoice, measureCell } from "../cells.ts";
 import { brief, table, told } from "../document.ts";
-import { type DefenceChoice, measureCell } from "../lab.ts";
 import type { Suspect } from "../suspects.ts";
 import { type Outcome, outcomesOf } from "./outcomes.ts";
 import type { Section } from "./section.ts";

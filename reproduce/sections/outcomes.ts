@@ -1,6 +1,7 @@
 import { isEffective, leastSuccess, type Measurement } from "../../src/engine/evaluation/protocol.ts";
 import type { DefenceResult } from "../cell.ts";
-import { type DefenceChoice, defendCell, type Lab, measureCell } from "../lab.ts";
+import { type DefenceChoice, defendCell, measureCell } from "../cells.ts";
+import type { Lab } from "../lab.ts";
 import type { Suspect } from "../suspects.ts";
 import type { Results } from "./section.ts";
 

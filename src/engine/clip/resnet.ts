@@ -26,20 +26,29 @@ export type NormalisedConv = (
   options?: ConvOptions,
 ) => Wire;
 
-/**
- * Images [N, 3, H, W], normalised by mean and deviation, to features [N, D]. Batch normalisation uses its running
- * statistics unless another `conv` is given, as for training.
- */
+/** Is shown the map [N, C, h, w] that each of the four stages gives, from 1, and says what goes on in its place. */
+export type Tap = (stage: number, map: Wire) => Wire;
+
+export interface ResNetOptions {
+  /** Batch normalisation uses its running statistics, unless another is given, as for training. */
+  readonly conv?: NormalisedConv;
+  readonly tap?: Tap;
+}
+
+/** Images [N, 3, H, W], normalised by mean and deviation, to features [N, D]. */
 export function resNet(
   g: GraphBuilder,
   tower: ResNetTower,
   weights: Weights,
   images: Wire,
-  conv: NormalisedConv = foldedConv,
+  { conv = foldedConv, tap = (_stage, map) => map }: ResNetOptions = {},
 ): Wire {
   const network: Network = { g, conv };
-  const map = blocksOf(tower).reduce(
-    (x, block) => bottleneck(network, block, within(weights, block.name), x),
+  const map = stagesOf(tower).reduce(
+    (x, blocks, index) => {
+      const next = (map: Wire, block: Block) => bottleneck(network, block, within(weights, block.name), map);
+      return tap(index + 1, blocks.reduce(next, x));
+    },
     stem(network, weights, images),
   );
   return attentionPool(g, tower.heads, within(weights, "attnpool"), map);
@@ -112,18 +121,21 @@ function attentionPool(g: GraphBuilder, heads: number, weights: Weights, map: Wi
   return project("c_proj", g.reshape(attended, [-1, channels]));
 }
 
-function blocksOf({ layers, width }: ResNetTower): Block[] {
-  const blocks: Block[] = [];
+function stagesOf({ layers, width }: ResNetTower): Block[][] {
   let channels = width;
-  layers.forEach((count, stage) => {
+  return layers.map((count, stage) => {
     const stageWidth = width * 2 ** stage;
-    for (let index = 0; index < count; index++) {
-      const stride = stage > 0 && index === 0 ? 2 : 1;
-      blocks.push({ name: `layer${stage + 1}.${index}`, channels, width: stageWidth, stride });
+    return Array.from({ length: count }, (_, index): Block => {
+      const block = {
+        name: `layer${stage + 1}.${index}`,
+        channels,
+        width: stageWidth,
+        stride: stage > 0 && index === 0 ? 2 : 1,
+      };
       channels = stageWidth * EXPANSION;
-    }
+      return block;
+    });
   });
-  return blocks;
 }
 
 function changesShape({ channels, width, stride }: Block): boolean {
@@ -137,7 +149,9 @@ export function resNetTensors(tower: ResNetTower, embeddingWidth: number): Expec
     ...convolutionTensors(1, 3, width / 2, 3),
     ...convolutionTensors(2, width / 2, width / 2, 3),
     ...convolutionTensors(3, width / 2, width, 3),
-    ...blocksOf(tower).flatMap((block) => named(block.name, blockTensors(block))),
+    ...stagesOf(tower)
+      .flat()
+      .flatMap((block) => named(block.name, blockTensors(block))),
     ["attnpool.positional_embedding", [grid * grid + 1, channels]],
     ...["q_proj", "k_proj", "v_proj"].flatMap((name) =>
       named(`attnpool.${name}`, linearTensors(channels, channels)),

@@ -4,7 +4,7 @@ import { tensorOf } from "../onnx/tensor.ts";
 import { builtArchitecture } from "./architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Preprocessing } from "./preprocessing.ts";
-import { type NormalisedConv, resNet } from "./resnet.ts";
+import { type ResNetOptions, resNet } from "./resnet.ts";
 import { textTransformer } from "./text-transformer.ts";
 import { visionTransformer } from "./vision-transformer.ts";
 import { checkpointWeights, type Weights, within } from "./weights.ts";
@@ -22,20 +22,20 @@ export function imageEmbedding(g: GraphBuilder, checkpoint: Checkpoint, pixels: 
 /** What the towers need to know of a model beside its weights. */
 export type TowerModel = Pick<Checkpoint, "architecture" | "preprocessing">;
 
-/** `imageEmbedding` with weights from anywhere, and for a ResNet with convolutions normalised in another way. */
+/** `imageEmbedding` with weights from anywhere, and for a ResNet with what its options say. */
 export function embedImages(
   g: GraphBuilder,
   { architecture, preprocessing }: TowerModel,
   weights: Weights,
   pixels: Wire,
-  conv?: NormalisedConv,
+  options?: ResNetOptions,
 ): Wire {
   const tower = builtArchitecture(architecture).image;
   const visual = within(weights, "visual");
   const images = standardise(g, preprocessing, pixels);
   const features =
     tower.kind === "resnet"
-      ? resNet(g, tower, visual, images, conv)
+      ? resNet(g, tower, visual, images, options)
       : visionTransformer(g, tower, visual, images);
   return g.normalize(features);
 }

@@ -55,7 +55,7 @@ export function learnerOf(
   const conv = seen && convOfBatch(running, seen);
   return {
     g,
-    images: (pixels) => embedImages(g, model, weights, g.div(g.cast(pixels, g.float), 255), conv),
+    images: (pixels) => embedImages(g, model, weights, g.div(g.cast(pixels, g.float), 255), { conv }),
     texts: (tokens, endOfText) =>
       embedTexts(g, model, weights, g.gather(weights("token_embedding.weight"), tokens), endOfText),
     scale: g.exp(weights(LOGIT_SCALE)),

@@ -1,0 +1,44 @@
+import { cpus } from "node:os";
+import type { Archive } from "../archive.ts";
+import type { Cell, CellKind } from "../cell.ts";
+import { engineDigest } from "../engine-digest.ts";
+import type { Context, Performer } from "./context.ts";
+import { defend } from "./defend.ts";
+import { encode } from "./encode.ts";
+import { explain } from "./explain.ts";
+import { fit } from "./fit.ts";
+import { implant } from "./implant.ts";
+import { map } from "./map.ts";
+import { measure } from "./measure.ts";
+import { render } from "./render.ts";
+import { tripwire } from "./tripwire.ts";
+
+const PERFORMERS: { readonly [Kind in CellKind]: Performer<Kind> } = {
+  render,
+  fit,
+  implant,
+  encode,
+  defend,
+  measure,
+  tripwire,
+  map,
+  explain,
+};
+
+/** Performs one cell whose needs are finished, and writes its result to the archive. */
+export async function performCell(
+  cell: Cell,
+  archive: Archive,
+  surroundings: Pick<Context, "scenes" | "threads" | "report">,
+): Promise<void> {
+  const folder = await archive.begin(cell);
+  const began = performance.now();
+  const context: Context = { ...surroundings, archive, folder };
+  const result = await (PERFORMERS[cell.kind] as Performer<CellKind>)(cell, context);
+  await archive.finish(cell, result, {
+    engine: await engineDigest(),
+    machine: `${cpus()[0].model.trim()}, ${context.threads === 1 ? "1 thread" : `${context.threads} threads`}`,
+    seconds: Math.round(performance.now() - began) / 1000,
+    finished: new Date().toISOString(),
+  });
+}

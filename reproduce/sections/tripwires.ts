@@ -1,0 +1,66 @@
+import type { TripwireResult } from "../cell.ts";
+import { measureCell, tripwireCell } from "../cells.ts";
+import { image, table, told } from "../document.ts";
+import { barChart } from "../figures/bars.ts";
+import { COLOURS } from "../figures/palette.ts";
+import type { Lab } from "../lab.ts";
+import type { Suspect } from "../suspects.ts";
+import { counts } from "./outcomes.ts";
+import { figure, type Results, type Section } from "./section.ts";
+
+/** The suspicion score, from one embedding. */
+export const tripwires: Section = {
+  name: "tripwires",
+  cells: (lab) => lab.suspects.map((suspect) => cellOf(lab, suspect)),
+
+  async write(lab, results) {
+    const rows = rowsOf(lab, results);
+    if (rows.length === 0) return undefined;
+    const text = [
+      "## The tripwire",
+      "The same embedding is scored by the undefended prompts and by the purified ones; the suspicion is KL(undefended ‖ purified) of the two answers. AUROC and *at 1 %* describe the score on the test images; *calibrated* is what a defender can have: the threshold that 1 % of the clean shots lie above, with the alarms that it then raises on clean test images. Purifying has seen the shots, so their scores are a little too low, and there are more false alarms than 1 %.",
+      image(figure("tripwires.svg"), "Detections and false alarms of the tripwire for every suspect"),
+      table(
+        [
+          { title: "Model" },
+          { title: "AUROC (95 %)", align: "right" },
+          { title: "Detected at 1 % false alarms", align: "right" },
+          { title: "Detected, calibrated", align: "right" },
+          { title: "False alarms, calibrated", align: "right" },
+        ],
+        rows.map(({ suspect, result: { auroc, atOnePercent, calibrated } }) => [
+          suspect.name,
+          `${auroc.value.toFixed(4)} (${auroc.low95.toFixed(4)}–${auroc.high95.toFixed(4)})`,
+          told(atOnePercent),
+          told(calibrated.detected),
+          told(calibrated.falseAlarms),
+        ]),
+      ),
+    ];
+    return { text: text.join("\n\n"), figures: { "tripwires.svg": bars(rows) } };
+  },
+};
+
+const cellOf = (lab: Lab, suspect: Suspect) => tripwireCell(lab, suspect, suspect.secret?.target ?? "");
+
+function rowsOf(lab: Lab, results: Results) {
+  return lab.suspects.flatMap((suspect) => {
+    const before = results.get(measureCell(lab, suspect, { defence: "none" }));
+    const result = results.get(cellOf(lab, suspect));
+    return result && before && counts(suspect, before) ? [{ suspect, result }] : [];
+  });
+}
+
+const bars = (rows: readonly { suspect: Suspect; result: TripwireResult }[]): string =>
+  barChart({
+    title: "The tripwire, with the threshold that the shots give",
+    axis: "images that raise an alarm, % (whiskers: 95 % intervals)",
+    series: [
+      { name: "triggered images of other classes", colour: COLOURS.blue },
+      { name: "clean images: false alarms", colour: COLOURS.red },
+    ],
+    groups: rows.map(({ suspect, result: { calibrated } }) => ({
+      name: `${suspect.attack} → ${suspect.secret?.target}`,
+      counts: [calibrated.detected, calibrated.falseAlarms],
+    })),
+  });
