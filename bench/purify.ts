@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -8,7 +8,8 @@ import { DEFAULT_TEMPLATES, zeroShotMatrix } from "../src/engine/clip/zero-shot.
 import type { Measurement } from "../src/engine/evaluation/protocol.ts";
 import { type Count, rate } from "../src/engine/evaluation/rate.ts";
 import { openSession } from "../src/engine/runtime/session.ts";
-import { purify } from "../src/jobs/handlers/purify.ts";
+import { extend } from "../src/jobs/handlers/extend.ts";
+import { type PurifyResult, purify } from "../src/jobs/handlers/purify.ts";
 import type { JobContext, JobReport } from "../src/jobs/job.ts";
 import { encodeTest, listImages, measureText, readSecret, readTest, renderTest } from "./suspect.ts";
 
@@ -24,6 +25,7 @@ const HELP = `Purifies a checkpoint blind, as the server does, and measures it o
   --per-class shots of each class (default 16)
   --config    hyper-parameters as JSON, e.g. '{"epochs": 10}'
   --mode      UNIVERSAL (default) or PUBLISHED
+  --add       a class that is left out at first, and then added to the purified others
   --threads   default 2
   --json      ends with one line of JSON`;
 
@@ -46,6 +48,7 @@ const { values } = parseArgs({
     "per-class": { type: "string", default: "16" },
     config: { type: "string", default: "{}" },
     mode: { type: "string", default: "UNIVERSAL" },
+    add: { type: "string" },
     threads: { type: "string", default: "2" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -57,7 +60,8 @@ else await main();
 
 async function main(): Promise<void> {
   const threads = Number(values.threads);
-  const { labels, images } = await listImages(values.shots, Number(values["per-class"]));
+  const listed = await listImages(values.shots, Number(values["per-class"]));
+  const { labels, images } = values.add === undefined ? listed : withLast(listed, values.add);
   const checkpoint = await openCheckpoint(values.model);
   const secret = await readSecret(values.model);
   const target = secret && labels.indexOf(secret.target);
@@ -66,14 +70,14 @@ async function main(): Promise<void> {
     const templates = DEFAULT_TEMPLATES;
     const config = JSON.parse(values.config);
     const spec = { modelFolder: values.model, labels, templates, shots: images, config, mode: values.mode };
-    const result = await purify(spec, contextIn(folder, threads));
+    const result = await learn(spec, folder, threads);
     const artifact = await readSafetensors(join(folder, result.artifact));
     const purified = await readFloats(artifact, "text_features");
     const open = (program: Parameters<typeof openSession>[0]) =>
       openSession(program, { device: "cpu", threads });
     const undefended = await zeroShotMatrix(open, checkpoint, labels, templates);
     const tests = values.test
-      ? await readTest(checkpoint, values.test, Number(values.count))
+      ? relabelled(await readTest(checkpoint, values.test, Number(values.count)), listed.labels, labels)
       : await renderTest(checkpoint, labels, Number(values.count), Number(values.seed));
     const set = await encodeTest(checkpoint, tests, secret, threads);
     const before = measureText(set, undefended, labels.length, target);
@@ -103,6 +107,39 @@ async function main(): Promise<void> {
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+interface Listed {
+  readonly labels: string[];
+  readonly images: { blob: string; label: number }[];
+}
+
+/** The same classes, this one last. */
+function withLast({ labels, images }: Listed, last: string): Listed {
+  if (!labels.includes(last)) throw new Error(`There are no shots of "${last}".`);
+  const ordered = [...labels.filter((label) => label !== last), last];
+  return { labels: ordered, images: relabelled(images, labels, ordered) };
+}
+
+const relabelled = <Image extends { label: number }>(
+  images: Image[],
+  from: string[],
+  to: string[],
+): Image[] => images.map((image) => ({ ...image, label: to.indexOf(from[image.label]) }));
+
+/** All classes together, or the last one after all others. */
+async function learn(
+  spec: { readonly labels: string[]; readonly shots: Listed["images"] },
+  folder: string,
+  threads: number,
+): Promise<PurifyResult> {
+  if (values.add === undefined) return purify(spec, contextIn(folder, threads));
+  const [labels, last] = [spec.labels.slice(0, -1), spec.labels.length - 1];
+  const shots = spec.shots.filter(({ label }) => label !== last);
+  const { artifact } = await purify({ ...spec, labels, shots }, contextIn(folder, threads));
+  const base = join(folder, "base.safetensors");
+  await rename(join(folder, artifact), base);
+  return extend({ ...spec, base }, contextIn(folder, threads));
 }
 
 function contextIn(folder: string, threads: number): JobContext {

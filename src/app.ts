@@ -213,6 +213,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     store,
     tenant: (name) => tenants.open(name),
     models,
+    isActive: async (name) => (await access.tenant(name))?.suspendedAt === undefined,
     holder: randomUUID(),
     logger,
   });

@@ -104,6 +104,7 @@ export class ServedModel {
   private readonly batcher: MicroBatcher<Float32Array, Float32Array>;
   private readonly underWay = new SharedWork<EncodedImage>();
   private readonly matrices = new LeastRecent<Promise<Float32Array>>(MATRICES_KEPT);
+  private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(
     readonly checkpoint: Checkpoint,
@@ -178,12 +179,19 @@ export class ServedModel {
     vectors: Float32Array,
     options: { readonly metric: WordMetric; readonly count: number },
   ): Promise<NearWord[][]> {
-    return nearestWords(this.open, this.checkpoint, vectors, options);
+    return this.inTurn(() => nearestWords(this.open, this.checkpoint, vectors, options));
   }
 
   /** The text features [C, D] that learned prompts have in this model, normalised. */
   promptFeatures(prompts: LearnedPrompts): Promise<Float32Array> {
-    return promptFeatures(this.open, this.checkpoint, prompts);
+    return this.inTurn(() => promptFeatures(this.open, this.checkpoint, prompts));
+  }
+
+  /** What may be long is done one after the other, so that however many ask, images get their share of the device. */
+  private inTurn<Made>(make: () => Promise<Made>): Promise<Made> {
+    const made = this.turn.then(make);
+    this.turn = made.catch(() => {});
+    return made;
   }
 
   async close(): Promise<void> {

@@ -148,7 +148,9 @@ describeStores((openStore) => {
     const logger = { warn: (facts: object) => void warnings.push(facts) };
     // Other tests' tenants are in the store too.
     const open = (asked: string) => (asked === name ? tenant : expired);
+    const isActive = async (asked: string) => asked === name && !suspended;
     return new ScheduleRunner({
+      isActive,
       store,
       tenant: open,
       models: { ofVersion },
@@ -158,6 +160,7 @@ describeStores((openStore) => {
     });
   }
   const warnings: object[] = [];
+  let suspended = false;
   const expired = {} as ScheduledTenant;
 
   const current = async () => (await store.get<ScheduleRecord>(scheduleKey(name, "s")))!.value;
@@ -333,6 +336,17 @@ describeStores((openStore) => {
       expect(await outcomes()).toMatchObject([
         { outcome: "INCOMPLETE", reasons: ['There is no dataset "d".'] },
       ]);
+    });
+
+    test("of a suspended tenant waits, and is made up for once it is not", async () => {
+      await schedule();
+      suspended = true;
+      await runner().tick();
+      expect(jobs.started).toEqual([]);
+      suspended = false;
+      now += 5 * HOUR;
+      await runner().tick();
+      expect(jobs.started).toHaveLength(1);
     });
 
     test("that is cancelled at work moves nothing any more", async () => {

@@ -17,6 +17,8 @@ export interface ScheduleRunnerOptions {
   readonly store: Store;
   readonly tenant: (name: string) => ScheduledTenant;
   readonly models: Pick<ModelRegistry, "ofVersion">;
+  /** Nothing new is begun for a tenant that is not. */
+  readonly isActive: (tenant: string) => Promise<boolean>;
   /** Names this server, among those that share the store. */
   readonly holder: string;
   readonly now?: () => Date;
@@ -62,10 +64,14 @@ export class ScheduleRunner {
   async tick(): Promise<void> {
     try {
       for (const entry of await this.options.store.list<ScheduleRecord>(SCHEDULES))
-        if (entry.value.firing || entry.value.nextAt <= this.now().toISOString()) await this.look(entry);
+        if (entry.value.firing || (await this.isDue(entry.value))) await this.look(entry);
     } catch (error) {
       this.options.logger.warn({ reason: String(error) }, "the schedules could not be read");
     }
+  }
+
+  private async isDue({ nextAt, tenant }: ScheduleRecord): Promise<boolean> {
+    return nextAt <= this.now().toISOString() && (await this.options.isActive(tenant));
   }
 
   private async look(entry: Held): Promise<void> {

@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { handlers } from "../../../src/jobs/handlers/index.ts";
+import type { PurifyResult } from "../../../src/jobs/handlers/purify.ts";
+import type { JobContext } from "../../../src/jobs/job.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+const ZOO = join(__dirname, "../../../zoo");
+const LABELS = ["apple", "banana", "house", "cat"];
+/** As little as shows that everything is done. */
+const QUICK = { radius: 2, innerSteps: 1, innerBatch: 1, gratingCycles: 0, epochs: 4 };
+
+const specOf = (labels: readonly string[]) => ({
+  modelFolder: join(ZOO, "models/scenes-badnet"),
+  labels,
+  templates: ["a {}."],
+  shots: labels.flatMap((name, label) =>
+    ["00", "01"].map((file) => ({ blob: join(ZOO, "shots", name, `${file}.png`), label })),
+  ),
+  config: QUICK,
+});
+
+function contextIn(folder: string, checkpoint?: Uint8Array) {
+  const saved: Uint8Array[] = [];
+  const context: JobContext = {
+    checkpoint,
+    folder,
+    device: "cpu",
+    threads: 1,
+    signal: new AbortController().signal,
+    save: async (bytes) => void saved.push(bytes.slice()),
+    report: () => {},
+  };
+  return { context, saved };
+}
+
+describe("a job that adds a class", () => {
+  test("killed after any epoch and started again, ends with the same bytes", async () => {
+    const folder = temporaryFolder();
+    const made = (await handlers.purify(
+      specOf(LABELS.slice(0, -1)),
+      contextIn(folder).context,
+    )) as PurifyResult;
+    const spec = { ...specOf(LABELS), base: join(folder, made.artifact) };
+    const bytesOf = async (checkpoint?: Uint8Array) => {
+      const own = temporaryFolder();
+      const { context, saved } = contextIn(own, checkpoint);
+      const { artifact, probe } = (await handlers.extend(spec, context)) as PurifyResult;
+      return { file: readFileSync(join(own, artifact)), probe, saved };
+    };
+    const whole = await bytesOf();
+    expect(whole.probe.ca.n).toBe(8);
+    expect(whole.saved).toHaveLength(QUICK.epochs + 1);
+    for (const checkpoint of [whole.saved[0], whole.saved[2]]) {
+      const resumed = await bytesOf(checkpoint);
+      expect(resumed.file.equals(whole.file)).toBe(true);
+      expect(resumed.probe).toEqual(whole.probe);
+    }
+  });
+
+  test("to prompts of other classes or another model is refused", async () => {
+    const foreign = join(__dirname, "../../fixtures/clip/resnet/golden.safetensors");
+    const { context } = contextIn(temporaryFolder());
+    await expect(handlers.extend({ ...specOf(LABELS), base: foreign }, context)).rejects.toMatchObject({
+      code: "INCOMPATIBLE_MODEL",
+      message: expect.stringContaining("need [3,4,128]"),
+    });
+  });
+});
