@@ -1,6 +1,7 @@
 import sharp from "sharp";
 import { AppError, type ErrorCode } from "../../errors.ts";
 import { jpegComponents } from "./jpeg-header.ts";
+import { decodePlainPng } from "./plain-png.ts";
 
 /** A decoded image: interleaved red, green and blue bytes, row by row from the top. */
 export interface RgbImage {
@@ -42,6 +43,8 @@ type Format = "jpeg" | "png" | "webp";
 
 /** Seconds; a small file can be made to keep a decoder busy for long. */
 const LONGEST_DECODING = 30;
+/** Of larger images the decoder's own work is most of the time, and the library is faster at it. */
+const SMALL_PIXELS = 256 * 256;
 const OPTIONS = { ignoreIcc: true, failOn: "error", pages: 1 } as const;
 
 /**
@@ -60,6 +63,12 @@ export async function decodeImage(
   }
   const format = recogniseFormat(bytes);
   if (!format) throw new ImageError("UNSUPPORTED_TYPE", "The image is not a JPEG, PNG or WebP.");
+  const plain =
+    format === "png" ? decodePlainPng(bytes, Math.min(limits.maxPixels, SMALL_PIXELS)) : undefined;
+  if (plain) {
+    checkSize(plain, limits);
+    return plain;
+  }
   if (format === "jpeg" && jpegComponents(bytes) !== 3 && jpegComponents(bytes) !== 1)
     await explain(bytes, format, limits);
   const { data, info } = await sharp(bytes, { ...OPTIONS, limitInputPixels: limits.maxPixels })
