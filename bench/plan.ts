@@ -16,6 +16,7 @@ import { parseArgs } from "node:util";
 import { DEFAULT_TEMPLATES } from "../src/engine/clip/zero-shot.ts";
 import { entryPoint } from "../src/engine/runtime/entry-point.ts";
 import type { JobReport } from "../src/jobs/job.ts";
+import { DEFAULT_NICENESS } from "../src/jobs/messages.ts";
 import { JobProcess } from "../src/jobs/process.ts";
 import { type Estimate, Estimates } from "../src/services/estimates.ts";
 import { listImages } from "./suspect.ts";
@@ -99,6 +100,7 @@ async function perform(): Promise<Actual> {
       folder,
       device: "cpu",
       threads,
+      niceness: DEFAULT_NICENESS,
       handlersModule: entryPoint(import.meta.url, "../src/jobs/handlers/index").href,
     } as const;
     const job = new JobProcess(order, { onReport, onOutput: (line) => console.error(line) });

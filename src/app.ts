@@ -102,6 +102,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     shelf,
     supplies,
     concurrency: config.jobConcurrency,
+    niceness: config.jobNiceness,
     device,
     threads: config.threads,
     complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,

@@ -112,6 +112,7 @@ export const environment = z.object({
   THREADS: whole(1, 1024, availableParallelism()),
   ALLOW_ATTACKS: oneOf(["0", "1"], "0"),
   JOB_CONCURRENCY: whole(1, 64, 1),
+  JOB_NICENESS: whole(0, 19, 10),
   TRUSTED_DOCUMENTS: z
     .string()
     .trim()
@@ -201,6 +202,8 @@ export interface Config {
   readonly device: "auto" | "cpu" | "cuda" | "webgpu";
   readonly threads: number;
   readonly jobConcurrency: number;
+  /** How far a job's process gives way to others, as nice counts. */
+  readonly jobNiceness: number;
   /** Whether operators may have poisoned models made. */
   readonly attacksAllowed: boolean;
   /** How long the log of mutations is kept. */
@@ -235,6 +238,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     threads: values.THREADS,
     attacksAllowed: values.ALLOW_ATTACKS === "1",
     jobConcurrency: values.JOB_CONCURRENCY,
+    jobNiceness: values.JOB_NICENESS,
     auditRetentionDays: values.AUDIT_RETENTION_DAYS,
     trustedDocuments:
       values.TRUSTED_DOCUMENTS === undefined

@@ -44,6 +44,7 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
     shelf,
     supplies: { blobs, depot },
     concurrency: config.jobConcurrency,
+    niceness: config.jobNiceness,
     device,
     threads: config.threads,
     lockMilliseconds: config.jobLockSeconds * 1000,

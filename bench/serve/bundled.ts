@@ -153,7 +153,7 @@ function throughputTable(
       ],
     ],
     notes: [
-      `One JPEG file of 64 × 64 pixels in a call, ${IMAGES} different ones in turns, nothing cached, 20 labels; a purified answer is scored by both prompts. In turns: medians of ${ROUNDS} rounds with 1.2 times as many calls offered as the most that were answered; the event loop's p99 delay is then at most ${ms(loop)} ms.`,
+      `One PNG file of 64 × 64 pixels in a call, ${IMAGES} different ones in turns, nothing cached, 20 labels; a purified answer is scored by both prompts. In turns: medians of ${ROUNDS} rounds with 1.2 times as many calls offered as the most that were answered; the event loop's p99 delay is then at most ${ms(loop)} ms.`,
     ],
   };
 }

@@ -24,9 +24,9 @@ async function made(
   return files;
 }
 
-/** Scenes of the bundled world, 64 × 64 pixels, as JPEG files. */
+/** Scenes of the bundled world, 64 × 64 pixels, as PNG files like those that come with it. */
 export const scenes = (count: number, seed: number): Promise<Buffer[]> =>
-  made(count, seed, async (random) => (await scene(random)).jpeg({ quality: 90 }).toBuffer());
+  made(count, seed, async (random) => (await scene(random)).png().toBuffer());
 
 /** JPEG files that cost what photographs cost: enlarged scenes with grain. */
 export const photographs = (count: number, seed: number): Promise<Buffer[]> =>

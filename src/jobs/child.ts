@@ -1,5 +1,5 @@
 /** Entry of a job's process: takes one order, runs its handler, tells the result, and waits to be let go. */
-import { constants, setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import { packError, unpackError } from "../engine/runtime/carried-error.ts";
 import { AppError } from "../errors.ts";
 import { writeDurably } from "../store/durable-file.ts";
@@ -26,10 +26,13 @@ process.on("message", (message: MessageToChild) => {
   else void obey(message.order).then(send);
 });
 
-/** Gives way to the process that serves. */
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+/** Gives way to the process that serves. Who gives way already may not be allowed to give way less. */
+function giveWay(niceness: number): void {
+  if (getPriority() < niceness) setPriority(niceness);
+}
 
 async function obey(order: JobOrder): Promise<FinalMessage> {
+  giveWay(order.niceness);
   const pacer = new StepPacer((report) => send({ kind: "report", report }), STEP_INTERVAL_MILLISECONDS);
   try {
     const result = await perform(order, pacer);

@@ -2,6 +2,9 @@ import type { CarriedError } from "../engine/runtime/carried-error.ts";
 import type { Device } from "../engine/runtime/device.ts";
 import type { JobKind, JobReport } from "./job.ts";
 
+/** Serving goes first, and jobs go on. */
+export const DEFAULT_NICENESS = 10;
+
 /** What a job's process is given at its start. */
 export interface JobOrder {
   readonly jobId: string;
@@ -11,6 +14,8 @@ export interface JobOrder {
   readonly folder: string;
   readonly device: Device;
   readonly threads: number;
+  /** How far the process gives way to others, 0 to 19 as nice counts. */
+  readonly niceness: number;
   /** URL of the module with `handlers`. */
   readonly handlersModule: string;
 }

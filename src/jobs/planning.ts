@@ -6,6 +6,7 @@ import type { Device } from "../engine/runtime/device.ts";
 import { entryPoint } from "../engine/runtime/entry-point.ts";
 import { AppError } from "../errors.ts";
 import type { PlanResult } from "./handlers/plan.ts";
+import { DEFAULT_NICENESS } from "./messages.ts";
 import { JobProcess } from "./process.ts";
 
 export interface PlanningOptions {
@@ -24,7 +25,8 @@ export async function planJob(
   const folder = await mkdtemp(join(tmpdir(), "antidote-plan-"));
   const handlersModule = entryPoint(import.meta.url, "handlers/plan").href;
   try {
-    const order = { jobId: "plan", kind, spec, folder, device, threads, handlersModule };
+    const niceness = DEFAULT_NICENESS;
+    const order = { jobId: "plan", kind, spec, folder, device, threads, niceness, handlersModule };
     const outcome = await new JobProcess(order, { onReport: () => {}, onOutput }).outcome;
     if (outcome.kind === "done") return outcome.result as PlanResult;
     if (outcome.kind === "failed") throw unpackError(outcome.error);

@@ -6,7 +6,7 @@ import { failureOf, workerLost } from "./failure.ts";
 import { jobFolder } from "./folder.ts";
 import type { JobRecord, JobReport } from "./job.ts";
 import { type JobMeter, JobTimer } from "./job-meter.ts";
-import type { JobOrder } from "./messages.ts";
+import { DEFAULT_NICENESS, type JobOrder } from "./messages.ts";
 import { type JobOutcome, JobProcess } from "./process.ts";
 import type { JobChange, JobRecords } from "./records.ts";
 import { SharedShelf, type Shelf } from "./shelf.ts";
@@ -31,6 +31,8 @@ export interface JobRunnerOptions {
   readonly device: Device;
   /** Threads that each job may compute with. */
   readonly threads: number;
+  /** How far a job gives way to other processes, 0 to 19; 10 when absent. */
+  readonly niceness?: number;
   readonly complete: CompleteJob;
   readonly logger: JobLogger;
   /** How long a process that is told to stop may take before it is killed. */
@@ -61,9 +63,10 @@ export function runOptions(options: JobRunnerOptions, records: JobRecords): JobR
     meter = NO_METER,
     meterMilliseconds = 1_000,
     checkpointMilliseconds = 60_000,
+    niceness = DEFAULT_NICENESS,
   } = options;
   const defaults = { handlersModule, graceMilliseconds, meter, meterMilliseconds, checkpointMilliseconds };
-  return { ...options, ...defaults, shelf, supplies, records };
+  return { ...options, ...defaults, shelf, supplies, niceness, records };
 }
 
 /**
@@ -146,7 +149,7 @@ export class JobRun {
 
   /** Has everything on this machine that the process will read. */
   private async prepare(job: JobRecord): Promise<JobOrder> {
-    const { folder, device, threads, handlersModule, shelf, supplies } = this.options;
+    const { folder, device, threads, niceness, handlersModule, shelf, supplies } = this.options;
     const own = jobFolder(folder, job.id);
     await shelf.restore(job.id, own, job.kept);
     this.kept = job.kept;
@@ -158,6 +161,7 @@ export class JobRun {
       folder: own,
       device,
       threads,
+      niceness,
       handlersModule: handlersModule.href,
     };
   }

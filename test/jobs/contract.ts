@@ -40,7 +40,13 @@ export function describeQueue(name: string, start: StartJobServer): void {
         });
         const job = await server.queue.get("acme", id);
         expect(job).toMatchObject({ status: "SUCCEEDED", progress: 1, attempts: 1 });
-        expect(job.result).toEqual({ hash: chainHash(30), resumedFrom: 0, threads: 1, device: "cpu" });
+        expect(job.result).toEqual({
+          hash: chainHash(30),
+          resumedFrom: 0,
+          threads: 1,
+          device: "cpu",
+          niceness: 12,
+        });
         expect((await server.store.get(`results/${id}`))?.value).toEqual(job.result);
         expect(
           job.finishedAt &&

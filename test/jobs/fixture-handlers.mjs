@@ -2,6 +2,7 @@
 // the job's process loads it directly.
 import { createHash } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
+import { getPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -25,7 +26,7 @@ async function chain(spec, context) {
     if (spec.end) await end(spec.end, state, context);
     await sleep(spec.pause ?? 0);
   }
-  return { hash: state.hash, resumedFrom, threads: context.threads, device: context.device };
+  return { hash: state.hash, resumedFrom, threads: context.threads, device: context.device, niceness: getPriority() };
 }
 
 function stepReport({ step, hash }, { steps, every }) {

@@ -69,6 +69,7 @@ export function optionsOf(folder: string, store: Store, logger: Log): EmbeddedJo
     folder: join(folder, "jobs"),
     device: "cpu",
     threads: 1,
+    niceness: 12,
     handlersModule: pathToFileURL(join(__dirname, "fixture-handlers.mjs")),
     complete: async (job, result) => ({
       result,
