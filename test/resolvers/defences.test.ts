@@ -1,7 +1,7 @@
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { FEW_LABELS, startTestServer, type TestServer, ZOO } from "../app/server.ts";
+import { FEW_LABELS, PURIFY, QUICK, startTestServer, type TestServer, ZOO } from "../app/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const DEFEND = `mutation ($input: DefendInput!, $key: String!) {
@@ -107,6 +107,24 @@ describe("defend", () => {
     );
     expect(data.promptSet.aliases).toEqual([]);
     expect(FEW_LABELS).toContain(data.classify.results[0].labels[0].label);
+  });
+
+  test("makes with universal CBPT the very version that a purification makes", async () => {
+    const { labels: _, shots: __, ...quick } = QUICK;
+    const parameters = { ...quick, gratingCycles: 0 };
+    const { job } = await defended({ defence: "CBPT_UNIVERSAL", promptSet: "searched", parameters }, "cbpt");
+    expect(job).toMatchObject({ status: "SUCCEEDED", audit: { verdict: expect.any(String) } });
+    const { data } = await server.ask(PURIFY, {
+      input: { ...input, ...parameters, promptSet: "searched" },
+      key: "purify",
+    });
+    const { id } = data.purify.job;
+    await server.follow("subscription ($id: ID!) { jobEvents(jobId: $id) { seq } }", { id });
+    const purified = await server.ask(
+      "query ($id: ID!) { job(id: $id) { ... on PurificationJob { result { id } } } }",
+      { id },
+    );
+    expect(purified.data.job.result.id).toBe(job.result.id);
   });
 
   test("makes a model with CleanCLIP, for operators only", async () => {

@@ -17,7 +17,7 @@ export const FINE_TUNING_PARAMETERS = {
   epochs: whole(20, [1, 1000], "Passes over the shots"),
   batchSize: whole(64, [2, 4096], "Pairs in a step; all shots where they are fewer"),
   learningRate: real(
-    1e-4,
+    5e-4,
     [1e-8, 1e-1],
     "The highest; falls along a cosine. In the literature from 4.5e-6 to 5e-4, so sweep it",
   ),
