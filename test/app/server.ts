@@ -63,7 +63,7 @@ afterAll(async () => {
 
 export async function startTestServer(
   variables: Record<string, string> = {},
-  options: Pick<AppOptions, "scheduleMilliseconds"> = {},
+  options: Pick<AppOptions, "scheduleMilliseconds" | "handlersModule"> = {},
 ): Promise<TestServer> {
   const config = {
     ...readConfig({ DATA_DIR: temporaryFolder(), DEVICE: "cpu", THREADS: "1", ADMIN_KEY, ...variables }),

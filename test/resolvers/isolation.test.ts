@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { PURIFY, purifyQuickly, quickPurification, startTestServer, type TestServer } from "../app/server.ts";
+import { purifyQuickly, startTestServer, type TestServer } from "../app/server.ts";
 
 const ALL_BUT_ADMIN = ["CLASSIFY", "DATASETS_WRITE", "PROMPTS_WRITE"];
 
@@ -18,6 +18,7 @@ beforeAll(async () => {
 
 const asStranger = async (query: string, variables = {}) => server.ask(query, variables, { key: stranger });
 
+/** Every argument of every field is tried in foreign-ids.test.ts. */
 describe("what belongs to another tenant is not there", () => {
   test("by its global id, just as an id that nobody has", async () => {
     const ids = ["dataset_scenes-shots", "promptset_mine", version, job, "tenant_demo", "key_first"];
@@ -50,53 +51,6 @@ describe("what belongs to another tenant is not there", () => {
     expect(data.models).toHaveLength(2);
     expect(data.assets.length).toBeGreaterThan(0);
     expect(data.viewer).toEqual({ tenant: "stranger", scopes: ALL_BUT_ADMIN });
-  });
-
-  const image = `images: [{ assetId: "asset_cat" }]`;
-  const mutations: [string, string][] = [
-    ["purify", PURIFY],
-    [
-      "audit",
-      `mutation { audit(input: { modelId: "model_scenes-badnet", datasetId: "dataset_scenes-shots" }, idempotencyKey: "x") { userErrors { code message } } }`,
-    ],
-    [
-      "evaluate a data set",
-      `mutation { evaluate(modelId: "model_scenes-badnet", datasetId: "dataset_scenes-shots", through: { templates: [] }, idempotencyKey: "x") { userErrors { code message } } }`,
-    ],
-    ["cancelJob", `mutation ($job: ID!) { cancelJob(id: $job) { userErrors { code message } } }`],
-    ["resumeJob", `mutation ($job: ID!) { resumeJob(id: $job) { userErrors { code message } } }`],
-    [
-      "moveAlias",
-      `mutation ($version: ID!) { moveAlias(ref: { promptSet: "mine" }, to: $version) { userErrors { code message } } }`,
-    ],
-    [
-      "addExamples",
-      `mutation { addExamples(datasetId: "dataset_scenes-shots", examples: { list: [{ label: "x", image: { assetId: "asset_cat" } }] }) { userErrors { code message } } }`,
-    ],
-  ];
-
-  test.each(mutations)("to %s", async (_what, mutation) => {
-    const { data } = await asStranger(mutation, {
-      job,
-      version,
-      input: quickPurification("theirs"),
-      key: "k",
-    });
-    const [{ userErrors }] = Object.values(data) as { userErrors: { code: string }[] }[];
-    expect(userErrors.map(({ code }) => code)).toEqual(["NOT_FOUND"]);
-  });
-
-  test("to classify through", async () => {
-    for (const through of [`{ versionId: "${version}" }`, `{ alias: { promptSet: "mine" } }`]) {
-      const { errors } = await asStranger(
-        `{ classify(input: { ${image}, through: ${through} }) { served { id } } }`,
-      );
-      expect(errors?.[0].extensions.code).toBe("NOT_FOUND");
-      const shadow = await asStranger(
-        `{ classify(input: { ${image}, modelId: "model_scenes-badnet", labels: ["cat"], through: { templates: [] }, shadow: ${through} }) { served { id } } }`,
-      );
-      expect(shadow.errors?.[0].extensions.code).toBe("NOT_FOUND");
-    }
   });
 
   test("to follow or to download", async () => {
