@@ -11,6 +11,7 @@ import { type Device, resolveDevice } from "./engine/runtime/device.ts";
 import { AppError } from "./errors.ts";
 import { createApollo } from "./http/apollo.ts";
 import { configureEdge, GRAPHQL_PATH } from "./http/edge.ts";
+import { JobMetrics } from "./http/job-metrics.ts";
 import { Metrics } from "./http/metrics.ts";
 import { TrustedDocuments } from "./http/trusted-documents.ts";
 import { UploadReader } from "./http/uploads.ts";
@@ -94,6 +95,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onBatch: (images) => metrics.batches.observe(images),
     depot,
   });
+  const metrics = new Metrics({
+    jobs: () => queue.counts(),
+    images: async () => serving.waitingImages(),
+    eventStreams: async () => ({ jobs: queue.followers }),
+  });
   const supplies = { blobs, depot };
   const meter = new UsageMeter({ store, logger });
   const queue = openQueue(config, {
@@ -108,10 +114,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
     logger,
     handlersModule: options.handlersModule,
+    observer: new JobMetrics(metrics.registry),
     atEnd: jobEndWrites(store),
     meter: meterJobs(meter),
   });
-  const metrics = new Metrics({ jobs: () => queue.counts(), images: async () => serving.waitingImages() });
   const webhookPost = new WebhookPost(new Set(config.webhookHosts));
   const deliverer = new WebhookDeliverer({ store, post: webhookPost, logger });
   const tenants = new Tenants({
@@ -133,9 +139,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     meter,
     limits,
     attacksAllowed: config.attacksAllowed,
-    onImages: (answers) => {
-      for (const { kind } of answers) metrics.images.inc({ outcome: kind });
-    },
+    onImages: (answers) => metrics.countImages(answers),
   });
   const budget = new CostBudget(limits.costPerMinute);
   const readiness = new Readiness(models, serving, store);

@@ -107,6 +107,11 @@ export const environment = z.object({
     .regex(/^[\w.-]{1,64}$/, "must have 1 to 64 letters, digits and _ . -")
     .default("antidote"),
   JOB_LOCK_SECONDS: whole(1, 3600, 30),
+  METRICS_PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, "must be a port, e.g. 9464")
+    .transform(Number)
+    .optional(),
   DRAIN_SECONDS: whole(0, 3600, 0),
   DEVICE: oneOf(["auto", "cpu", "cuda", "webgpu"], "auto"),
   THREADS: whole(1, 1024, availableParallelism()),
@@ -197,6 +202,8 @@ export interface Config {
   readonly s3: S3Config | undefined;
   /** A worker that was not heard of for so long is taken for dead. */
   readonly jobLockSeconds: number;
+  /** Where a worker shows that it is alive, and its metrics; nowhere when absent. */
+  readonly metricsPort: number | undefined;
   /** How long a server that is to stop answers requests while it says that it is not ready. */
   readonly drainSeconds: number;
   readonly device: "auto" | "cpu" | "cuda" | "webgpu";
@@ -233,6 +240,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
       values.REDIS_URL === undefined ? undefined : { url: values.REDIS_URL, prefix: values.REDIS_PREFIX },
     s3: s3Of(values, variables),
     jobLockSeconds: values.JOB_LOCK_SECONDS,
+    metricsPort: values.METRICS_PORT,
     drainSeconds: values.DRAIN_SECONDS,
     device: values.DEVICE,
     threads: values.THREADS,

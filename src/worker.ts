@@ -1,7 +1,10 @@
 import pino from "pino";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Config, packageVersion } from "./config.ts";
 import { type Device, resolveDevice } from "./engine/runtime/device.ts";
 import { AppError } from "./errors.ts";
+import { JobMetrics } from "./http/job-metrics.ts";
+import { openWorkerPort } from "./http/worker-port.ts";
 import { BullJobWorker } from "./jobs/bull-worker.ts";
 import { JobCompletion } from "./services/completion.ts";
 import { meterJobs } from "./services/quotas/job-meter.ts";
@@ -37,6 +40,8 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
   const tester = selfTester({ device, threads: config.threads });
   const models = new ModelRegistry(store, config.modelsFolder, tester, depot);
   const meter = new UsageMeter({ store, logger });
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
   const worker = new BullJobWorker({
     ...redis,
     store,
@@ -51,15 +56,20 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
     complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
     logger,
     atEnd: jobEndWrites(store),
+    observer: new JobMetrics(registry),
     meter: meterJobs(meter),
   });
   meter.start();
+  const { metricsPort: port, host } = config;
+  const shown = { host, registry, assertReady: () => store.check() };
+  const closePort = port === undefined ? undefined : await openWorkerPort({ ...shown, port });
   await worker.start();
   return {
     version,
     device,
     close: async () => {
       await worker.stop();
+      await closePort?.();
       await meter.stop();
       await store.close();
     },

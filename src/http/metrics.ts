@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { ImageAnswer } from "../services/classification.ts";
 import { registerEventLoopDelay } from "./event-loop-delay.ts";
 
 /** What is counted where it lies, asked at every reading. */
@@ -7,6 +8,8 @@ export interface Counts {
   jobs(): Promise<Readonly<Record<string, number>>>;
   /** Images that wait, by what for. */
   images(): Promise<Readonly<Record<string, number>>>;
+  /** Whoever follows events at this moment, by what of. */
+  eventStreams(): Promise<Readonly<Record<string, number>>>;
 }
 
 /** What Prometheus reads. No label names a tenant. */
@@ -25,6 +28,13 @@ export class Metrics {
     name: "antidote_images_total",
     help: "Images classified, by outcome.",
     labelNames: ["outcome"] as const,
+    registers: [this.registry],
+  });
+
+  readonly embeddings = new Counter({
+    name: "antidote_embeddings_total",
+    help: "Embeddings that classified images were scored by: computed by a model, or known from the cache.",
+    labelNames: ["source"] as const,
     registers: [this.registry],
   });
 
@@ -49,7 +59,21 @@ export class Metrics {
       // A queue that cannot be asked has no number; everything else is still told.
       counts.jobs().catch(() => ({})),
     );
+    this.countAtReading(
+      "antidote_event_streams",
+      "Streams of events that are open.",
+      "of",
+      counts.eventStreams,
+    );
     this.countAtReading("antidote_waiting_images", "Images that wait, by stage.", "stage", counts.images);
+  }
+
+  /** Counts what became of classified images. */
+  countImages(answers: readonly ImageAnswer[]): void {
+    for (const answer of answers) {
+      this.images.inc({ outcome: answer.kind });
+      if (answer.kind === "predicted") this.embeddings.inc({ source: answer.cached ? "cache" : "model" });
+    }
   }
 
   private countAtReading<Label extends string>(

@@ -44,6 +44,11 @@ export abstract class JobQueue {
   /** How many jobs wait and run, over all tenants. */
   abstract counts(): Promise<JobCounts>;
 
+  /** How many follow the events of jobs here at this moment. */
+  get followers(): number {
+    return this.records.followers;
+  }
+
   /** Leaves the queue; jobs that it was running itself go on at the next start. */
   abstract stop(): Promise<void>;
 

@@ -41,6 +41,9 @@ export type AtJobEnd = (job: JobRecord) => Promise<readonly Write[]>;
 
 /** Jobs as they lie in the store; every step of every job goes through `change`. */
 export class JobRecords {
+  /** How many follow the events of jobs through these records at this moment. */
+  followers = 0;
+
   constructor(
     private readonly store: Store,
     private readonly now: () => Date,
@@ -159,6 +162,7 @@ export class JobRecords {
     const alarm = new Alarm();
     const unwatch = this.store.watch(streamName(tenant, id), alarm.ring);
     signal.addEventListener("abort", alarm.ring);
+    this.followers++;
     try {
       for (let last = afterSeq; !signal.aborted; ) {
         alarm.reset();
@@ -175,6 +179,7 @@ export class JobRecords {
         if (!signal.aborted) await alarm.rung;
       }
     } finally {
+      this.followers--;
       unwatch();
       signal.removeEventListener("abort", alarm.ring);
     }

@@ -20,6 +20,15 @@ export interface JobLogger {
   error(facts: object, message: string): void;
 }
 
+/** Hears of what jobs report here and of those that come to an end here, for measurements. */
+export interface JobObserver {
+  reported(job: JobRecord, report: JobReport): void;
+  /** @param seconds of the attempt that ended it. */
+  ended(job: JobRecord, seconds: number): void;
+}
+
+const NO_OBSERVER: JobObserver = { reported: () => {}, ended: () => {} };
+
 /** How jobs are run here. */
 export interface JobRunnerOptions {
   /** Each job has a folder of its own in it; without a shelf, whoever may go on with a job needs the same one. */
@@ -35,6 +44,7 @@ export interface JobRunnerOptions {
   readonly niceness?: number;
   readonly complete: CompleteJob;
   readonly logger: JobLogger;
+  readonly observer?: JobObserver;
   /** How long a process that is told to stop may take before it is killed. */
   readonly graceMilliseconds?: number;
   /** Counts what jobs take; without one nobody does. */
@@ -60,13 +70,14 @@ export function runOptions(options: JobRunnerOptions, records: JobRecords): JobR
     graceMilliseconds = 10_000,
     shelf = new SharedShelf(),
     supplies,
+    observer = NO_OBSERVER,
     meter = NO_METER,
     meterMilliseconds = 1_000,
     checkpointMilliseconds = 60_000,
     niceness = DEFAULT_NICENESS,
   } = options;
   const defaults = { handlersModule, graceMilliseconds, meter, meterMilliseconds, checkpointMilliseconds };
-  return { ...options, ...defaults, shelf, supplies, niceness, records };
+  return { ...options, ...defaults, shelf, supplies, observer, niceness, records };
 }
 
 /**
@@ -97,6 +108,8 @@ export class JobRun {
   private stopped = false;
   private cancelled = false;
   private attempt: number | undefined;
+  /** When the attempt began; undefined once its end was told. */
+  private began: number | undefined;
   /** Where the state is that the record names. */
   private kept: string | undefined;
   private timer: JobTimer | undefined;
@@ -116,6 +129,7 @@ export class JobRun {
     );
     if (job.status !== "VALIDATING") return false;
     this.attempt = job.attempts;
+    this.began = performance.now();
     const refusal = await this.options.meter.charge(this.tenant, 0);
     if (refusal) return this.fail(packError(refusal));
     const outcome = await this.metered(this.run(job));
@@ -169,7 +183,10 @@ export class JobRun {
   private start(job: JobRecord, order: JobOrder): JobProcess {
     const { logger, graceMilliseconds } = this.options;
     this.process = new JobProcess(order, {
-      onReport: (report) => this.note(report),
+      onReport: (report) => {
+        this.options.observer.reported(job, report);
+        this.note(report);
+      },
       onSaved: () => this.keep(order.folder),
       onOutput: (line) => logger.info({ job: job.id, line }, "a job's process wrote"),
     });
@@ -273,11 +290,16 @@ export class JobRun {
     return job.status === "QUEUED";
   }
 
-  private change(plan: (job: JobRecord) => JobChange | undefined | Promise<JobChange | undefined>) {
-    return this.options.records.change(this.tenant, this.id, (job) => {
-      if (this.attempt !== undefined && !isAttempt(job, this.attempt)) throw new Superseded();
-      return plan(job);
+  private async change(plan: (job: JobRecord) => JobChange | undefined | Promise<JobChange | undefined>) {
+    const job = await this.options.records.change(this.tenant, this.id, (current) => {
+      if (this.attempt !== undefined && !isAttempt(current, this.attempt)) throw new Superseded();
+      return plan(current);
     });
+    if (isFinished(job.status) && this.began !== undefined) {
+      this.options.observer.ended(job, (performance.now() - this.began) / 1000);
+      this.began = undefined;
+    }
+    return job;
   }
 
   private logError(error: unknown, message: string): void {
