@@ -54,16 +54,14 @@ export class UsageMeter {
 
   start(): void {
     this.timer = setInterval(() => {
-      this.flush().catch((error) =>
-        this.options.logger.warn({ reason: String(error) }, "what tenants used is written later"),
-      );
+      this.flush().catch((error) => this.warn(error, "what tenants used is written later"));
     }, this.flushMilliseconds).unref();
   }
 
-  /** Writes what is left. */
+  /** Writes what is left, if the store is there. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    await this.flush();
+    await this.flush().catch((error) => this.warn(error, "what tenants used last could not be written"));
   }
 
   /** Counts an amount when the tenant's quota holds it; otherwise fails with QUOTA_EXCEEDED and counts nothing. */
@@ -76,9 +74,9 @@ export class UsageMeter {
     return this.add(use, flow, amount);
   }
 
-  /** Counts what has happened already, or may not be refused. */
-  async count(tenant: string, flow: Flow, amount: number): Promise<void> {
-    this.add(await this.current(tenant), flow, amount);
+  /** Counts what has happened already, or may not be refused; no store needs to answer for it. */
+  count(tenant: string, flow: Flow, amount: number): void {
+    this.add(this.uses.get(tenant) ?? this.open(tenant), flow, amount);
   }
 
   /** Why nothing more of it may be used: QUOTA_EXCEEDED when the limit is reached. */
@@ -138,8 +136,7 @@ export class UsageMeter {
   private async readNow(tenant: string): Promise<TenantUse> {
     const { store } = this.options;
     const now = this.now();
-    const use = this.uses.get(tenant) ?? newUse();
-    this.uses.set(tenant, use);
+    const use = this.uses.get(tenant) ?? this.open(tenant);
     for (const day of use.own.keys()) if (day < dayOf(now) && !use.unwritten.has(day)) use.own.delete(day);
     // Whatever this process counts of a day that it has at hand, it counts better than the store.
     const isOwn = (day: string, process: string) => process === this.process && use.own.has(day);
@@ -148,6 +145,13 @@ export class UsageMeter {
       readQuotas(store, tenant),
     ]);
     return Object.assign(use, { others, quotas, readAt: now.getTime() });
+  }
+
+  /** Nothing is known of it yet, so it is read before anything is decided by it. */
+  private open(tenant: string): TenantUse {
+    const use = { own: new Map(), unwritten: new Set<string>(), others: new Map(), quotas: {}, readAt: 0 };
+    this.uses.set(tenant, use);
+    return use;
   }
 
   private used({ own, others }: TenantUse, flow: Flow, { window = "month" }: Quota): number {
@@ -169,15 +173,11 @@ export class UsageMeter {
     return (back) => use.own.has(day) && change(-back);
   }
 
+  private warn(error: unknown, message: string): void {
+    this.options.logger.warn({ reason: String(error) }, message);
+  }
+
   private get flushMilliseconds(): number {
     return this.options.flushMilliseconds ?? FLUSH_MILLISECONDS;
   }
 }
-
-const newUse = (): TenantUse => ({
-  own: new Map(),
-  unwritten: new Set(),
-  others: new Map(),
-  quotas: {},
-  readAt: 0,
-});

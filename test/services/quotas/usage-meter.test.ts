@@ -191,10 +191,10 @@ describeStores((open) => {
         commit: { value: (writes: []) => (away ? Promise.reject(new Error("away")) : store.commit(writes)) },
       }) as Store;
       const patient = new UsageMeter({ store: sometimes, logger: { warn: () => {} }, now: () => now });
-      await patient.count("acme", "computeSeconds", 1.5);
+      patient.count("acme", "computeSeconds", 1.5);
       await expect(patient.flush()).rejects.toThrow("away");
       away = false;
-      await patient.count("acme", "computeSeconds", 1);
+      patient.count("acme", "computeSeconds", 1);
       await patient.flush();
       expect(await report("2026-11-26", "2026-11-27")).toEqual([["2026-11-26", 0, 0, 2.5]]);
     });
@@ -202,10 +202,10 @@ describeStores((open) => {
 
   describe("a report", () => {
     test("has every period, also those without any use", async () => {
-      await meter.count("acme", "requests", 2);
+      meter.count("acme", "requests", 2);
       await meter.flush();
       pass(35 * DAY);
-      await meter.count("acme", "requests", 5);
+      meter.count("acme", "requests", 5);
       await meter.flush();
       expect(await report("2026-10-31", "2027-01-01", "month")).toEqual([
         ["2026-10-01", 0, 0, 0],
