@@ -57,6 +57,12 @@ export const choice = <const Choice extends string>(
   about: string,
 ): ChoiceParameter<Choice> => ({ kind: "choice", default: value, choices, about });
 
+/** Some rows of a table. */
+export const pickParameters = <Table extends Parameters, Name extends keyof Table>(
+  table: Table,
+  names: readonly Name[],
+): Pick<Table, Name> => Object.fromEntries(names.map((name) => [name, table[name]])) as Pick<Table, Name>;
+
 /** The table with other defaults for some of its parameters. */
 export const withDefaults = <Table extends Parameters>(
   table: Table,

@@ -4,7 +4,7 @@ import { DEFENCE_NAMES, defences } from "../engine/defences/index.ts";
 /** The engine's defences but for their absence, in capitals: a new defence is in the schema by itself. */
 export const RUNNABLE_DEFENCES = DEFENCE_NAMES.filter((name) => name !== "none");
 
-const valueName = (name: string): string => name.toUpperCase().replace("-", "_");
+const valueName = (name: string): string => name.toUpperCase().replaceAll("-", "_");
 
 export const Defence = Object.fromEntries(RUNNABLE_DEFENCES.map((name) => [valueName(name), name]));
 

@@ -14,8 +14,9 @@ import type { DefendChoice } from "../services/defence-planner.ts";
 import type { DefendOutcome } from "../services/job-specs.ts";
 import { requireScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
+import { viewDefence } from "./parameter-views.ts";
 import { KEY, started } from "./started.ts";
-import { viewAudit, viewDefence, viewModel, viewVersion } from "./views.ts";
+import { viewAudit, viewModel, viewVersion } from "./views.ts";
 
 @Resolver(() => DefenceJob)
 export class DefenceResolver {

@@ -1,10 +1,7 @@
 /** How records look as GraphQL objects. Each function makes one; what costs more is left to field resolvers. */
 import type { Attack as EngineAttack } from "../engine/attacks/index.ts";
 import type { Preview } from "../engine/attacks/preview.ts";
-
-import type { Defence } from "../engine/defences/index.ts";
 import { type Count, rate } from "../engine/evaluation/rate.ts";
-import type { Parameter, Parameters } from "../engine/parameters.ts";
 import type { Device } from "../engine/runtime/device.ts";
 import type { AuditResult } from "../jobs/handlers/audit.ts";
 import type { JobEvent as JobEventRecord, JobRecord } from "../jobs/job.ts";
@@ -18,7 +15,6 @@ import { AuditJob } from "../models/audit-job.ts";
 import { CheckpointSaved } from "../models/checkpoint-saved.ts";
 import type { ClassAudit } from "../models/class-audit.ts";
 import { Dataset } from "../models/dataset.ts";
-import type { DefenceDescription } from "../models/defence-description.ts";
 import { DefenceJob } from "../models/defence-job.ts";
 import { Evaluation } from "../models/evaluation.ts";
 import { EvaluationJob } from "../models/evaluation-job.ts";
@@ -27,7 +23,6 @@ import type { Job } from "../models/job.ts";
 import type { JobEvent } from "../models/job-event.ts";
 import { LogLine } from "../models/log-line.ts";
 import { Model } from "../models/model.ts";
-import type { ParameterDescription } from "../models/parameter-description.ts";
 import type { Plan } from "../models/plan.ts";
 import { PromptSet } from "../models/prompt-set.ts";
 import { PromptVersion } from "../models/prompt-version.ts";
@@ -54,6 +49,7 @@ import { mediaType, type Sample } from "../services/samples.ts";
 import type { OutcomeRecord, ScheduleRecord } from "../services/schedules/records.ts";
 import type { RecordedSelfTest } from "../services/self-testing.ts";
 import type { WebhookRecord } from "../services/webhooks/records.ts";
+import { viewParameters } from "./parameter-views.ts";
 
 /** An instance of a model's class, by which GraphQL knows an object of an interface or union. */
 export const make = <T extends object>(type: new () => T, fields: Partial<T>): T =>
@@ -211,26 +207,6 @@ export function viewJob(record: JobRecord): Job {
     });
   }
   return job;
-}
-
-export const viewDefence = ({ name, about, paper, makes, parameters }: Defence): DefenceDescription => ({
-  defence: name,
-  about,
-  paper,
-  makes,
-  parameters: viewParameters(parameters),
-});
-
-const viewParameters = (table: Parameters): ParameterDescription[] =>
-  Object.entries(table).map(([name, parameter]) => viewParameter(name, parameter));
-
-function viewParameter(name: string, parameter: Parameter): ParameterDescription {
-  const { about, default: value } = parameter;
-  const described = { name, about, default: String(value) };
-  if (parameter.kind === "choice") return { ...described, whole: false, choices: [...parameter.choices] };
-  if (parameter.kind === "text") return { ...described, whole: false, maximum: parameter.maximum };
-  const { whole, minimum, maximum } = parameter;
-  return { ...described, whole, minimum, maximum };
 }
 
 export function viewAudit({ verdict, suspects, classes, seconds }: AuditResult): Audit {

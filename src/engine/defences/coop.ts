@@ -1,37 +1,31 @@
 import { completeConfig } from "../cbpt/config.ts";
 import type { Purification } from "../cbpt/purification.ts";
-import { choice, withDefaults } from "../parameters.ts";
+import { choice, pickParameters, withDefaults } from "../parameters.ts";
 import { defineDefence } from "./defence.ts";
 import { openPromptTuning, TUNING_PARAMETERS } from "./prompt-tuning.ts";
 
-const {
-  contextTokens,
-  position,
-  initialDeviation,
-  epochs,
-  batchSize,
-  learningRate,
-  optimiser,
-  momentum,
-  weightDecay,
-} = TUNING_PARAMETERS;
+/** The rows of CBPT's table that are about tuning on clean shots. */
+const TUNING = pickParameters(TUNING_PARAMETERS, [
+  "contextTokens",
+  "position",
+  "initialDeviation",
+  "epochs",
+  "batchSize",
+  "learningRate",
+  "optimiser",
+  "momentum",
+  "weightDecay",
+]);
 
 const PARAMETERS = {
   context: choice("SHARED", ["SHARED", "CLASS_WISE"], "Whether all classes share their context vectors"),
-  ...withDefaults(
-    {
-      contextTokens,
-      position,
-      initialDeviation,
-      epochs,
-      batchSize,
-      learningRate,
-      optimiser,
-      momentum,
-      weightDecay,
-    },
-    { epochs: 50, batchSize: 32, learningRate: 2e-3, optimiser: "SGD", weightDecay: 5e-4 },
-  ),
+  ...withDefaults(TUNING, {
+    epochs: 50,
+    batchSize: 32,
+    learningRate: 2e-3,
+    optimiser: "SGD",
+    weightDecay: 5e-4,
+  }),
 };
 
 /** The published mode of CBPT that never leaves its warm-up: only the cross-entropy on clean shots is left. */
