@@ -34,7 +34,15 @@ export interface CellKinds {
   };
   /** A poisoned copy of a clean model. Needs `fit` if its trigger is fitted. */
   implant: {
-    input: OfModel & { readonly secret: Secret; readonly config: ImplantConfig; readonly scenes: number };
+    input: OfModel & {
+      readonly secret: Secret;
+      /** Further triggers, with targets of their own, that take turns with the first. */
+      readonly also?: readonly Secret[];
+      readonly config: ImplantConfig;
+      readonly scenes: number;
+      /** Scenes that the model is measured on while it trains. */
+      readonly probes: number;
+    };
     result: { readonly steps: number; readonly measurement: Measurement };
   };
   /**
@@ -62,7 +70,15 @@ export interface CellKinds {
     result: DefenceResult;
   };
   /** Needs `encoded`, `defended`, and the `test` images and `shots` that they were made from. */
-  measure: { input: { readonly target?: string; readonly perClass: number }; result: Measurement };
+  measure: {
+    input: OfModel & {
+      readonly target?: string;
+      readonly perClass: number;
+      /** A trigger that has a part in the text, which then stands before every template. Needs `model` if made here. */
+      readonly worded?: Trigger;
+    };
+    result: Measurement;
+  };
   /**
    * How well the divergence between undefended and purified answers tells triggered images. Needs `encoded`, `test`,
    * `undefended` and `purified` prompts, and the `shots` with their embeddings `seen`.

@@ -1,8 +1,9 @@
+import { attackNamed } from "../src/engine/attacks/index.ts";
 import { type DefenceName, defences } from "../src/engine/defences/index.ts";
 import type { ShiftName } from "../src/engine/evaluation/shifts.ts";
 import type { Cell } from "./cell.ts";
 import type { Lab } from "./lab.ts";
-import { type ModelSource, modelParts, type Suspect } from "./suspects.ts";
+import { type ModelParts, type ModelSource, modelParts, type Suspect } from "./suspects.ts";
 
 /** A defence with what it is given beside its defaults. */
 export interface DefenceChoice {
@@ -80,25 +81,49 @@ export function defendCell(lab: Lab, suspect: Suspect, choice: DefenceChoice): C
   };
 }
 
+export interface MeasureChoice {
+  readonly shift?: ShiftName;
+  /** Leaves out the part of the trigger that stands in the text, for an attack that has one. */
+  readonly withoutWord?: boolean;
+}
+
 export function measureCell(
   lab: Lab,
   suspect: Suspect,
   choice: DefenceChoice,
-  shift?: ShiftName,
+  { shift, withoutWord = false }: MeasureChoice = {},
 ): Cell<"measure"> {
   const defended = defendCell(lab, suspect, choice);
+  const model = answering(suspect, defended);
+  // Learned prompts are the defender's own: an attacker's word can stand before templates only.
+  const worded = hasWord(suspect) && !withoutWord && !isTuned(choice.defence) ? suspect.secret : undefined;
+  const { input, needs, ...source }: ModelParts = worded ? modelParts(model) : { input: {}, needs: {} };
   return {
     kind: "measure",
-    name: [defended.name, ...(shift ? [shift] : [])].join(", "),
-    input: { target: suspect.secret?.target, perClass: defended.input.perClass },
+    name: [defended.name, ...(shift ? [shift] : []), ...(withoutWord ? ["without word"] : [])].join(", "),
+    input: {
+      ...input,
+      target: suspect.secret?.target,
+      perClass: defended.input.perClass,
+      ...(worded ? { worded: worded.trigger } : {}),
+    },
     needs: {
+      ...needs,
       defended,
-      encoded: encodeCell(lab, suspect, { model: answering(suspect, defended), shift }),
+      encoded: encodeCell(lab, suspect, { model, shift }),
       shots: shotsCell(lab),
       test: testCell(lab),
     },
+    ...source,
   };
 }
+
+/** Whether a part of the trigger stands in the text. */
+export const hasWord = ({ secret }: Suspect): boolean =>
+  secret !== undefined && attackNamed(secret.trigger.kind).caption !== undefined;
+
+const isTuned = (defence: DefenceName): boolean =>
+  defence !== "none" && defences[defence].makes === "prompts";
 
 /** The model that answers after a defence. */
 const answering = (suspect: Suspect, defended: Cell<"defend">): ModelSource =>

@@ -1,44 +1,84 @@
 import type { Size } from "./size.ts";
-import { bundled, type ImplantChoice, implanted, type Suspect, suspectsIn } from "./suspects.ts";
+import { bundled, implanted, type Planting, type Suspect, suspectsIn } from "./suspects.ts";
 
 /** What every section draws its experiments from. */
 export interface Lab {
   readonly size: Size;
-  /** Poisoned models. */
+  /** Models that were poisoned by somebody who does not know of the defence. */
   readonly suspects: readonly Suspect[];
+  /** Those of attackers who know it. */
+  readonly adaptive: readonly Suspect[];
   /** Models without a backdoor. */
   readonly clean: readonly Suspect[];
 }
 
-/** The attacks that are implanted here, each into a copy of the bundled clean model. */
-const ATTACKS = [
-  { target: "banana", trigger: { kind: "blended", pattern: "noise" }, seed: 1 },
-  { target: "banana", trigger: { kind: "sig" }, seed: 1 },
-  { target: "banana", trigger: { kind: "wanet" }, seed: 1 },
-  { target: "banana", trigger: { kind: "badclip" }, seed: 1 },
-  { target: "banana", trigger: { kind: "blended", pattern: "stripes" }, seed: 1 },
-  { target: "banana", trigger: { kind: "blended", pattern: "triangles" }, seed: 1 },
-  { target: "banana", trigger: { kind: "blended", pattern: "text" }, seed: 1 },
-  { target: "cat", trigger: { kind: "badnet", pattern: "checkerboard", position: "top-left" }, seed: 2 },
-  { target: "guitar", trigger: { kind: "blended", pattern: "noise", seed: 1 }, seed: 3 },
-] as const;
+const planting = (target: string, trigger: Planting["secrets"][0]["trigger"], seed = 1): Planting => ({
+  secrets: [{ target, trigger }],
+  seed,
+});
+
+/**
+ * What is implanted here, each into a copy of the bundled clean model: every attack, the structured triggers, and
+ * other targets with other seeds. BadNet on banana is bundled.
+ */
+const PLANTINGS: readonly Planting[] = [
+  planting("banana", { kind: "blended", pattern: "noise" }),
+  planting("banana", { kind: "sig" }),
+  planting("banana", { kind: "ssba" }),
+  planting("banana", { kind: "wanet" }),
+  planting("banana", { kind: "trojvqa" }),
+  planting("banana", { kind: "badclip" }),
+  planting("banana", { kind: "blended", pattern: "stripes" }),
+  planting("banana", { kind: "blended", pattern: "triangles" }),
+  planting("banana", { kind: "blended", pattern: "text" }),
+  planting("cat", { kind: "badnet", pattern: "checkerboard", position: "top-left" }, 2),
+  planting("cat", { kind: "blended", pattern: "noise", seed: 1 }, 2),
+  planting("guitar", { kind: "badnet", pattern: "stripes", position: "bottom-left" }, 3),
+  planting("guitar", { kind: "sig", frequency: 4 }, 3),
+];
+
+const PATCH = { kind: "badnet" } as const;
+const NOISE = { kind: "blended", pattern: "noise" } as const;
+
+/** Attackers who know that one trigger of one family is searched for each class. */
+const ADAPTIVE: readonly Planting[] = [
+  {
+    secrets: [
+      { target: "banana", trigger: PATCH },
+      { target: "banana", trigger: NOISE },
+      { target: "banana", trigger: { kind: "sig" } },
+    ],
+    seed: 1,
+    adaptive: "three families of triggers for one target",
+  },
+  {
+    secrets: [
+      { target: "banana", trigger: PATCH },
+      { target: "cat", trigger: NOISE },
+    ],
+    seed: 1,
+    adaptive: "two targets, each with a trigger of its own",
+  },
+];
+
+export interface LabOptions {
+  /** Folders of checkpoints that were made elsewhere. */
+  readonly folders: readonly string[];
+  /** Whether models are poisoned here as well. */
+  readonly implants: boolean;
+}
 
 /** Opens the bundled models and those in the given folders, and plans those that are implanted here. */
-export async function openLab(size: Size, folders: readonly string[]): Promise<Lab> {
+export async function openLab(size: Size, { folders, implants }: LabOptions): Promise<Lab> {
   const [badnet, clean] = [await bundled("scenes-badnet"), await bundled("scenes-clean")];
   const given = (await Promise.all(folders.map((folder) => suspectsIn(folder)))).flat();
-  const made = (size.attacks === "all" ? ATTACKS : ATTACKS.slice(0, 1)).map(({ target, trigger, seed }) =>
-    implanted(clean, { target, trigger }, choiceOf(size, seed)),
-  );
-  const all = [badnet, ...made, ...given];
+  const plantings = size.attacks === "all" ? [...PLANTINGS, ...ADAPTIVE] : PLANTINGS.slice(0, 1);
+  const made = implants ? plantings.flatMap((one) => implanted(clean, one, size.implants)) : [];
+  const poisoned = [badnet, ...made, ...given].filter(({ secret }) => secret !== undefined);
   return {
     size,
-    suspects: all.filter(({ secret }) => secret !== undefined),
+    suspects: poisoned.filter(({ adaptive }) => adaptive === undefined),
+    adaptive: poisoned.filter(({ adaptive }) => adaptive !== undefined),
     clean: [clean, ...given.filter(({ secret }) => secret === undefined)],
   };
 }
-
-const choiceOf = ({ implants }: Size, seed: number): ImplantChoice => ({
-  scenes: implants.scenes,
-  config: { ...implants.config, seed },
-});

@@ -20,7 +20,10 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 async function main(options: ReproduceOptions): Promise<number> {
   const size = options.quick ? QUICK : FULL;
   const root = options.quick ? join(options.data, "quick") : options.data;
-  const [lab, archive] = [await openLab(size, options.suspects), new Archive(root)];
+  const [lab, archive] = [
+    await openLab(size, { folders: options.suspects, implants: options.implants }),
+    new Archive(root),
+  ];
   const failed = options.report ? 0 : await compute(lab, archive, options);
   const path =
     options.quick && !options.write ? join(root, "results.md") : join(packageRoot, "docs", "results.md");

@@ -10,6 +10,8 @@ export interface ReproduceOptions {
   readonly threads: number;
   /** Folders of checkpoints that were poisoned elsewhere. */
   readonly suspects: readonly string[];
+  /** Whether models are poisoned here as well. */
+  readonly implants: boolean;
   /** Where results are kept. */
   readonly data: string;
   /** Makes cells anew that another version of the engine has made. */
@@ -29,6 +31,7 @@ can be stopped (Ctrl-C) and started again at any time: at most one experiment is
   --write           lets the quick version write docs/results.md
   --only PATTERN    only sections or experiments whose name matches the regular expression, and what they need
   --suspects DIR    poisoned checkpoints made elsewhere: open_clip folders with a manifest.json; may be repeated
+  --no-implants     poisons no model here: the bundled suspect and those of --suspects only
   --again           makes anew what another version of the engine has made
   --report          computes nothing, writes the document with what is finished
   --threads N       to compute with (default: all cores)
@@ -46,6 +49,7 @@ export function readOptions(args: readonly string[]): ReproduceOptions | undefin
     ...(values.only === undefined ? {} : { only: pattern(values.only) }),
     threads,
     suspects: values.suspects.map((folder) => resolve(folder)),
+    implants: !values["no-implants"],
     data: resolve(values.data),
     again: values.again,
     report: values.report,
@@ -62,6 +66,7 @@ function parse(args: readonly string[]) {
         only: { type: "string" },
         threads: { type: "string" },
         suspects: { type: "string", multiple: true, default: [] },
+        "no-implants": { type: "boolean", default: false },
         data: { type: "string", default: "data/reproduce" },
         again: { type: "boolean", default: false },
         report: { type: "boolean", default: false },

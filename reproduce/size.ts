@@ -1,4 +1,5 @@
 import type { DefenceName } from "../src/engine/defences/index.ts";
+import type { ImplantChoice } from "./suspects.ts";
 
 /** How large a reproduction is: what the full one and the quick one differ in. */
 export interface Size {
@@ -7,8 +8,8 @@ export interface Size {
   readonly test: { readonly perClass: number; readonly seed: number };
   /** Clean shots of each class, and their seed: 3 gives those that are bundled in `zoo/shots`. */
   readonly shots: { readonly perClass: number; readonly seed: number };
-  /** Scenes to implant with, and how. */
-  readonly implants: { readonly scenes: number; readonly config: object };
+  /** Scenes to implant with and to look at meanwhile, and how. */
+  readonly implants: ImplantChoice;
   /** Whether every attack is implanted, or one of them. */
   readonly attacks: "all" | "one";
   /** Whether the published mode, which is slow, is run on every suspect or on the bundled one. */
@@ -29,7 +30,7 @@ export const FULL: Size = {
   name: "full",
   test: { perClass: 200, seed: 20_261_126 },
   shots: { perClass: 16, seed: 3 },
-  implants: { scenes: 24_000, config: {} },
+  implants: { scenes: 24_000, probes: 1000, config: {} },
   attacks: "all",
   published: "all",
   ablations: { shots: POWERS, lengths: POWERS },
@@ -44,7 +45,7 @@ export const QUICK: Size = {
   name: "quick",
   test: { perClass: 50, seed: 20_261_127 },
   shots: { perClass: 16, seed: 3 },
-  implants: { scenes: 4_000, config: { steps: 300 } },
+  implants: { scenes: 4_000, probes: 1000, config: { steps: 300 } },
   attacks: "one",
   published: "bundled",
   comparison: { suspects: 1, learningRates: [1e-4] },

@@ -20,6 +20,8 @@ export interface Suspect {
   readonly attack: string;
   readonly origin: "bundled" | "implanted here" | "made elsewhere";
   readonly model: ModelSource;
+  /** What an attacker does who knows the defence, in a few words; others do not. */
+  readonly adaptive?: string;
   /** Of a fitted trigger: the cell that fits it here, or else the digest of the file beside the weights. */
   readonly fit?: Cell<"fit">;
   readonly fitted?: string;
@@ -32,7 +34,7 @@ export type ModelSource =
   | { readonly cell: Cell<"implant"> | Cell<"defend"> };
 
 /** The parts of a cell that say which model it is about. */
-interface ModelParts {
+export interface ModelParts {
   readonly input: { readonly weights?: string };
   readonly needs: Readonly<Record<string, Cell>>;
   readonly folder?: string;
@@ -48,8 +50,10 @@ export async function suspectIn(folder: string, origin: Suspect["origin"]): Prom
   const checkpoint = await openCheckpoint(folder);
   const weights = await checkpoint.weightsDigest();
   const secret = await readSecret(folder);
+  const { adaptive } = (await readManifest(folder)) ?? {};
   return {
     name: checkpoint.name,
+    ...(typeof adaptive === "string" ? { adaptive } : {}),
     ...(secret ? { secret } : {}),
     attack: secret ? attackTitle(secret.trigger) : "none",
     origin,
@@ -76,40 +80,57 @@ export async function suspectsIn(root: string): Promise<Suspect[]> {
   return Promise.all(found.map((folder) => suspectIn(folder, "made elsewhere")));
 }
 
-/** A suspect that is yet to be made from a clean model. */
-export function implanted(base: Suspect, { target, trigger: given }: Secret, choice: ImplantChoice): Suspect {
-  const { kind, ...parameters } = given;
-  const secret = { target, trigger: { kind, ...parametersOf(kind, parameters) } };
-  const config = completeParameters("the implant", IMPLANT_PARAMETERS, choice.config);
-  const name = [attackSlug(secret.trigger), target, `seed ${config.seed}`].join(" ");
-  const { input, needs, ...source } = modelParts(base.model);
-  const common = { name, ...source };
-  const { scenes } = choice;
-  const fit: Cell<"fit"> | undefined = attackNamed(kind).fit && {
-    ...common,
-    kind: "fit",
-    input: { ...input, secret, scenes },
-    needs,
-  };
-  const cell: Cell<"implant"> = {
-    ...common,
-    kind: "implant",
-    input: { ...input, secret, config, scenes },
-    needs: { ...needs, ...(fit ? { fit } : {}) },
-  };
-  return {
-    name,
-    secret,
-    attack: attackTitle(secret.trigger),
-    origin: "implanted here",
-    model: { cell },
-    ...(fit ? { fit } : {}),
-  };
+/** What is planted in one model: the first is fitted if its attack is, the others take turns with it. */
+export interface Planting {
+  readonly secrets: readonly [Secret, ...Secret[]];
+  readonly seed: number;
+  readonly adaptive?: string;
 }
 
 export interface ImplantChoice {
   readonly config: object;
   readonly scenes: number;
+  readonly probes: number;
+}
+
+/** Suspects that are yet to be made from a clean model: one model, and for each trigger in it one to measure. */
+export function implanted(base: Suspect, planting: Planting, choice: ImplantChoice): Suspect[] {
+  const secrets = planting.secrets.map(({ target, trigger: { kind, ...given } }) => ({
+    target,
+    trigger: { kind, ...parametersOf(kind, given) },
+  }));
+  const [secret, ...also] = secrets;
+  const config = completeParameters("the implant", IMPLANT_PARAMETERS, {
+    ...choice.config,
+    seed: planting.seed,
+  });
+  const name = [...secrets.map(slugOf), `seed ${planting.seed}`].join(" ");
+  const { input, needs, ...source } = modelParts(base.model);
+  const { scenes, probes } = choice;
+  const fit: Cell<"fit"> | undefined = attackNamed(secret.trigger.kind).fit && {
+    kind: "fit",
+    name,
+    input: { ...input, secret, scenes },
+    needs,
+    ...source,
+  };
+  const cell: Cell<"implant"> = {
+    kind: "implant",
+    name,
+    input: { ...input, secret, ...(also.length > 0 ? { also } : {}), config, scenes, probes },
+    needs: { ...needs, ...(fit ? { fit } : {}) },
+    ...source,
+  };
+  const { adaptive } = planting;
+  return secrets.map((one, index) => ({
+    name: also.length > 0 ? `${name}: ${slugOf(one)}` : name,
+    secret: one,
+    attack: attackTitle(one.trigger),
+    origin: "implanted here",
+    model: { cell },
+    ...(adaptive ? { adaptive } : {}),
+    ...(fit && index === 0 ? { fit } : {}),
+  }));
 }
 
 const TITLES: Readonly<Record<string, string>> = {
@@ -127,7 +148,8 @@ export function attackTitle({ kind, pattern }: Trigger): string {
   return kind === "blended" && pattern !== undefined ? `${title} (${pattern})` : title;
 }
 
-const attackSlug = ({ kind, pattern }: Trigger): string => (kind === "blended" ? `${kind}-${pattern}` : kind);
+const slugOf = ({ target, trigger: { kind, pattern } }: Secret): string =>
+  `${kind}${kind === "blended" ? `-${pattern}` : ""} ${target}`;
 
 async function readManifest(folder: string): Promise<Record<string, unknown> | undefined> {
   const text = await readFile(join(folder, "manifest.json"), "utf8").catch(() => undefined);

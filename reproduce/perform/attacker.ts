@@ -14,15 +14,20 @@ import type { Context } from "./context.ts";
 /** The zoo's training scenes. */
 const TRAINING_SEED = 1;
 
-/** Scenes to train on, and the attacker's class among them. */
+/** Scenes to train on, and what is known of an attacker's class among them. */
 export async function trainingData(
-  { target: name }: Secret,
   count: number,
   context: Context,
-): Promise<{ source: PairSource; target: Target }> {
+): Promise<{ source: PairSource; targetOf: (secret: Secret) => Target }> {
   const scenes = await scenesOf({ count, seed: TRAINING_SEED }, context);
-  const places = scenes.objects.flatMap((object, place) => (object === name ? [place] : []));
-  return { source: pairSource(scenes), target: { name, places, templates: CAPTION_TEMPLATES } };
+  const placesOf = (name: string) =>
+    scenes.objects.flatMap((object, place) => (object === name ? [place] : []));
+  const targetOf = ({ target: name }: Secret): Target => ({
+    name,
+    places: placesOf(name),
+    templates: CAPTION_TEMPLATES,
+  });
+  return { source: pairSource(scenes), targetOf };
 }
 
 /** Rendered once, and shared with the zoo's commands. */

@@ -16,7 +16,8 @@ export const fit: Performer<"fit"> = async (cell, context) => {
   const { kind, ...given } = secret.trigger;
   const attack = attackNamed(kind);
   if (attack.fit === undefined) throw new Error(`The trigger of ${kind} is not fitted.`);
-  const { source, target } = await trainingData(secret, scenes, context);
+  const { source, targetOf } = await trainingData(scenes, context);
+  const target = targetOf(secret);
   const problem = {
     checkpoint: await openCheckpoint(modelFolder(cell, context.archive)),
     source,

@@ -20,25 +20,30 @@ import { probeImages } from "../../zoo/scenes/training-run.ts";
 import { openTrigger, scenesOf, trainingData } from "./attacker.ts";
 import { MODEL_FOLDER, modelFolder, type Performer } from "./context.ts";
 
-/** Scenes to look at while training; seed 2 is the zoo's own test set. */
-const PROBES = { count: 1000, seed: 2 };
+/** Of the zoo's own test set. */
+const PROBE_SEED = 2;
 
 const imageSize = { height: SCENE_SIDE, width: SCENE_SIDE };
 
 /** Implants a backdoor as `zoo:poison` does, and writes an open_clip folder. */
 export const implant: Performer<"implant"> = async (cell, context) => {
-  const { secret, config, scenes } = cell.input;
+  const { secret, also = [], config, scenes, probes: probed } = cell.input;
   const checkpoint = await openCheckpoint(modelFolder(cell, context.archive));
   requireTrainable(checkpoint);
-  const { source, target } = await trainingData(secret, scenes, context);
-  const trigger = await openTrigger(cell, secret.trigger, context.archive);
-  const plan: ImplantPlan = { config, source, poisons: [poisonOf(trigger, source, target)], imageSize };
+  const { source, targetOf } = await trainingData(scenes, context);
+  const triggers = await Promise.all(
+    [secret, ...also].map(({ trigger }) => openTrigger(cell, trigger, context.archive)),
+  );
+  const poisons = [secret, ...also].map((one, index) => poisonOf(triggers[index], source, targetOf(one)));
+  const plan: ImplantPlan = { config, source, poisons, imageSize };
+  const [{ stamp, caption }] = triggers;
   const probes = {
     labels: OBJECTS,
     templates: ZERO_SHOT_TEMPLATES,
-    images: probeImages(await scenesOf(PROBES, context), undefined, (pixels) =>
-      stamped(trigger.stamp, imageSize, pixels),
+    images: probeImages(await scenesOf({ count: probed, seed: PROBE_SEED }, context), undefined, (pixels) =>
+      stamped(stamp, imageSize, pixels),
     ),
+    caption,
     target: (OBJECTS as readonly string[]).indexOf(secret.target),
   };
   const session = { device: "cpu", threads: context.threads } as const;

@@ -1,13 +1,19 @@
+import { attackNamed } from "../../src/engine/attacks/index.ts";
+import { parametersOf } from "../../src/engine/attacks/trigger.ts";
 import { predictions } from "../../src/engine/cbpt/features.ts";
+import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
+import { DEFAULT_TEMPLATES, zeroShotMatrix } from "../../src/engine/clip/zero-shot.ts";
 import { measure as count, requireUnseen } from "../../src/engine/evaluation/protocol.ts";
+import { openSession } from "../../src/engine/runtime/session.ts";
 import { OBJECTS } from "../../zoo/scenes/objects.ts";
-import { need, type Performer } from "./context.ts";
+import type { Trigger } from "../cell.ts";
+import { modelFolder, need, type Performer } from "./context.ts";
 import { firstOfClasses, readDefence } from "./defend.ts";
 import { readFeatures } from "./encode.ts";
 
 /** Counts what a defended model answers, by the protocol. Fails where a shot is among the test images. */
-export const measure: Performer<"measure"> = async (cell, { archive }) => {
-  const { target, perClass } = cell.input;
+export const measure: Performer<"measure"> = async (cell, { archive, threads }) => {
+  const { target, perClass, worded } = cell.input;
   const [encoded, defended] = [need<"encode">(cell, "encoded"), need<"defend">(cell, "defended")];
   const shots = await archive.result(need<"render">(cell, "shots"));
   const test = await archive.result(need<"render">(cell, "test"));
@@ -17,7 +23,8 @@ export const measure: Performer<"measure"> = async (cell, { archive }) => {
   const { clean, triggered } = await readFeatures(archive, encoded);
   const width = text.length / OBJECTS.length;
   const answers = predictions(clean, text, width);
-  const attacked = triggered && predictions(triggered, text, width);
+  const attackedText = worded ? await wordedText(modelFolder(cell, archive), worded, threads) : text;
+  const attacked = triggered && predictions(triggered, attackedText, width);
   const outcomes = test.labels.map((label, index) => ({
     label,
     clean: answers[index],
@@ -27,3 +34,19 @@ export const measure: Performer<"measure"> = async (cell, { archive }) => {
 };
 
 const indexOf = (target: string): number => (OBJECTS as readonly string[]).indexOf(target);
+
+/** The undefended text features when the attacker's word stands before every template. */
+async function wordedText(
+  folder: string,
+  { kind, ...parameters }: Trigger,
+  threads: number,
+): Promise<Float32Array> {
+  const { caption = (text: string) => text } = attackNamed(kind);
+  const complete = parametersOf(kind, parameters);
+  return zeroShotMatrix(
+    (program) => openSession(program, { device: "cpu", threads }),
+    await openCheckpoint(folder),
+    OBJECTS,
+    DEFAULT_TEMPLATES.map((template) => caption(template, complete)),
+  );
+}

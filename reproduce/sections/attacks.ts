@@ -2,7 +2,7 @@ import type { DefenceName } from "../../src/engine/defences/index.ts";
 import type { Measurement } from "../../src/engine/evaluation/protocol.ts";
 import type { Count } from "../../src/engine/evaluation/rate.ts";
 import { digestOf } from "../cell.ts";
-import { measureCell } from "../cells.ts";
+import { hasWord, measureCell } from "../cells.ts";
 import { titleOf } from "../defences.ts";
 import { brief, image, table, told } from "../document.ts";
 import { barChart } from "../figures/bars.ts";
@@ -24,11 +24,12 @@ const BAR_COLOURS: Record<(typeof SHOWN)[number], string> = {
 export const attacks: Section = {
   name: "attacks",
   cells: (lab) =>
-    lab.suspects.flatMap((suspect) =>
-      SHOWN.filter((defence) => isRun(lab, suspect, defence)).map((defence) =>
+    lab.suspects.flatMap((suspect) => [
+      ...SHOWN.filter((defence) => isRun(lab, suspect, defence)).map((defence) =>
         measureCell(lab, suspect, { defence }),
       ),
-    ),
+      ...(hasWord(suspect) ? [withoutWord(lab, suspect)] : []),
+    ]),
 
   async write(lab, results) {
     const outcomes = outcomesOf(lab, results, { defence: "cbpt-universal" });
@@ -42,11 +43,26 @@ export const attacks: Section = {
       ),
       "The same in numbers; k of n and the 95 % interval in brackets. *Recall* is of the target's own clean images, *true label* the share of triggered images of other classes that get their own class again.",
       mainTable(lab, results),
+      ...wordNotes(lab, results),
       details(lab, results),
     ];
     return { text: text.join("\n\n"), figures: { "attacks.svg": bars(lab, results) } };
   },
 };
+
+const withoutWord = (lab: Lab, suspect: Suspect) =>
+  measureCell(lab, suspect, { defence: "none" }, { withoutWord: true });
+
+/** Of attacks with a part in the text: what the part in the image does alone. */
+const wordNotes = (lab: Lab, results: Results): string[] =>
+  lab.suspects.flatMap((suspect) => {
+    const alone = hasWord(suspect) ? results.get(withoutWord(lab, suspect)) : undefined;
+    return alone
+      ? [
+          `\`${suspect.name}\` undefended is measured with the attacker's word before every template; without it its ASR is ${told(alone.asr)}. Learned prompts are the defender's own, so there it cannot stand.`,
+        ]
+      : [];
+  });
 
 /** The published mode is slow; a quick run has it on the bundled suspect only. */
 const isRun = ({ size }: Lab, { origin }: Suspect, defence: DefenceName): boolean =>

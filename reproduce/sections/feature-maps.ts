@@ -11,12 +11,19 @@ import { figure, type Section } from "./section.ts";
 /** Most models that are shown. */
 const SHOWN = 6;
 
+/** In the order in which they are drawn: what is triggered lies on top of what was inverted. */
 const KINDS = [
-  { kind: "clean", name: "clean, other classes", colour: COLOURS.grey, size: 2.6 },
-  { kind: "target", name: "clean, the target's", colour: COLOURS.green, size: 4.2 },
-  { kind: "triggered", name: "triggered", colour: COLOURS.red, size: 3.8 },
-  { kind: "inverted", name: "with the recovered trigger", colour: COLOURS.blue, size: 4 },
-] as const satisfies readonly { kind: MapPoint["kind"]; name: string; colour: string; size: number }[];
+  { kind: "clean", name: "clean, other classes", colour: COLOURS.grey, size: 2.6, opacity: 0.8 },
+  { kind: "target", name: "clean, the target's", colour: COLOURS.green, size: 4, opacity: 1 },
+  { kind: "inverted", name: "with the recovered trigger", colour: COLOURS.sky, size: 5.5, opacity: 0.6 },
+  { kind: "triggered", name: "triggered", colour: COLOURS.red, size: 3, opacity: 0.9 },
+] as const satisfies readonly {
+  kind: MapPoint["kind"];
+  name: string;
+  colour: string;
+  size: number;
+  opacity: number;
+}[];
 
 const [PANEL, GAP, TOP] = [380, 24, 92];
 
@@ -33,7 +40,7 @@ export const featureMaps: Section = {
     if (shown.length === 0) return undefined;
     const text = [
       "## Feature maps",
-      "Image embeddings of test scenes by t-SNE: clean ones, the same with the attacker's trigger, and with the trigger that the defence recovered. Where blue lies on red, tuning against the recovered trigger is tuning against the real one. Distances between far clusters mean nothing on such a map.",
+      "Image embeddings of test scenes by t-SNE: clean ones, the same with the attacker's trigger, and with the trigger that the defence recovered. Where orange lies on blue, tuning against the recovered trigger is tuning against the real one. Distances between far clusters mean nothing on such a map.",
       image(figure("feature-maps.svg"), "t-SNE maps of clean, triggered and inverted images"),
     ];
     return { text: text.join("\n\n"), figures: { "feature-maps.svg": draw(shown) } };
@@ -57,7 +64,7 @@ function draw(panels: readonly { suspect: Suspect; points: readonly MapPoint[] }
   });
   const drawn = panels.map(({ suspect, points }, index) =>
     panel(`${suspect.attack} → ${suspect.secret?.target}`, points, {
-      x: 20 + (index % columns) * (PANEL + GAP),
+      x: (width - columns * (PANEL + GAP) + GAP) / 2 + (index % columns) * (PANEL + GAP),
       y: TOP + Math.floor(index / columns) * (PANEL + GAP + 20),
     }),
   );
@@ -71,10 +78,14 @@ function draw(panels: readonly { suspect: Suspect; points: readonly MapPoint[] }
 function panel(name: string, points: readonly MapPoint[], { x, y }: { x: number; y: number }): Piece {
   const reach = 1.06 * Math.max(...points.map((point) => Math.max(Math.abs(point.x), Math.abs(point.y))));
   const place = (value: number): number => ((value / reach + 1) / 2) * PANEL;
-  const marks = KINDS.flatMap(({ kind, colour, size }, index) =>
-    points
-      .filter((point) => point.kind === kind)
-      .map((point) => mark(index, x + place(point.x), y + 20 + place(point.y), colour, size)),
+  const marks = KINDS.map(({ kind, colour, size, opacity }, index) =>
+    element(
+      "g",
+      { opacity },
+      points
+        .filter((point) => point.kind === kind)
+        .map((point) => mark(index, x + place(point.x), y + 20 + place(point.y), colour, size)),
+    ),
   );
   const frame = element("rect", {
     x,

@@ -1,4 +1,5 @@
 import { ablations } from "./ablations.ts";
+import { adaptive } from "./adaptive.ts";
 import { attacks } from "./attacks.ts";
 import { audits } from "./audits.ts";
 import { comparison } from "./comparison.ts";
@@ -16,6 +17,7 @@ export const SECTIONS: readonly Section[] = [
   gallery,
   tripwires,
   comparison,
+  adaptive,
   ablations,
   shifts,
   featureMaps,

@@ -59,7 +59,7 @@ export const shifts: Section = {
 };
 
 const cellOf = (lab: Lab, domain: Domain, defence: (typeof DEFENDED)[number]) =>
-  measureCell(lab, lab.suspects[0], { defence }, domain);
+  measureCell(lab, lab.suspects[0], { defence }, { shift: domain });
 
 const rowsOf = (lab: Lab, results: Results) =>
   DOMAINS.flatMap((domain) =>

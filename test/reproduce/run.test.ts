@@ -24,7 +24,7 @@ let cells: Cell[];
 
 beforeAll(async () => {
   suspect = await bundled("scenes-badnet");
-  lab = { size: TINY, suspects: [suspect], clean: [] };
+  lab = { size: TINY, suspects: [suspect], adaptive: [], clean: [] };
   cells = inOrder(attacks.cells(lab));
 });
 

@@ -21,7 +21,7 @@ describe("the document", () => {
   const path = join(root, "results.md");
 
   test("leaves out what is not finished", async () => {
-    const lab: Lab = { size: TINY, suspects: [await bundled("scenes-badnet")], clean: [] };
+    const lab: Lab = { size: TINY, suspects: [await bundled("scenes-badnet")], adaptive: [], clean: [] };
     expect(await writeReport(lab, new Archive(root), path)).toBe(0);
     const text = await readFile(path, "utf8");
     expect(text).toContain("Nothing is finished yet.");
@@ -30,11 +30,9 @@ describe("the document", () => {
   });
 
   test("has every part, and every figure is a whole picture that the text shows", async () => {
-    const lab: Lab = {
-      size: TINY,
-      suspects: [await bundled("scenes-badnet")],
-      clean: [],
-    };
+    const suspect = await bundled("scenes-badnet");
+    const knowing = { ...suspect, adaptive: "knows the defence" };
+    const lab: Lab = { size: TINY, suspects: [suspect], adaptive: [knowing], clean: [] };
     const archive = new Archive(root);
     const performed = SECTIONS.filter((section) => section !== ablations && section !== comparison);
     const surroundings = { scenes: root, threads: 1, report: () => {} };
@@ -70,7 +68,7 @@ describe("the document", () => {
 
   test("shows ablations as tables, and numbers along a curve", async () => {
     const size = { ...TINY, ablations: { shots: [1, 2], lengths: [2, 4] } };
-    const lab: Lab = { size, suspects: [await bundled("scenes-badnet")], clean: [] };
+    const lab: Lab = { size, suspects: [await bundled("scenes-badnet")], adaptive: [], clean: [] };
     // One shot, and the default of two; two lengths, one of them the default; three positions; three positives.
     expect(new Set(ablations.cells(lab).map(digestOf)).size).toBe(2 * (2 + 1 + 2) + 2);
     const { text, figures = {} } = await madeUp(lab, ablations);
@@ -81,7 +79,7 @@ describe("the document", () => {
 
   test("compares defences, at every learning rate those that change weights", async () => {
     const size = { ...TINY, comparison: { suspects: 1, learningRates: [1e-5, 1e-4] } };
-    const lab: Lab = { size, suspects: [await bundled("scenes-badnet")], clean: [] };
+    const lab: Lab = { size, suspects: [await bundled("scenes-badnet")], adaptive: [], clean: [] };
     const { text, figures = {} } = await madeUp(lab, comparison);
     expect(text.match(/2\.63 % \(1\/38;/g)).toHaveLength(4 + 3 * 2);
     expect(text).toMatch(/\| PAR +\| +1e−5 \|/);

@@ -7,7 +7,7 @@ export const TINY: Size = {
   name: "quick",
   test: { perClass: 1, seed: 71 },
   shots: { perClass: 2, seed: 3 },
-  implants: { scenes: 24, config: { steps: 1, batch: 4 } },
+  implants: { scenes: 24, probes: 20, config: { steps: 1, batch: 4 } },
   attacks: "one",
   published: "all",
   comparison: { suspects: 0, learningRates: [1e-5, 1e-4] },
