@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import { POSITIONS } from "../../../src/engine/cbpt/config.ts";
 import {
   type CoopPrompts,
   contextsFor,
@@ -8,11 +9,18 @@ import {
   readCoop,
   requireSameNames,
 } from "../../../src/engine/cbpt/coop.ts";
+import { promptFeatures } from "../../../src/engine/cbpt/prompt-features.ts";
 import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import { readFloats, readSafetensors } from "../../../src/engine/clip/safetensors.ts";
+import type { Program } from "../../../src/engine/runtime/program.ts";
+import { openSession } from "../../../src/engine/runtime/session.ts";
+import { relativeError } from "../clip/fixtures.ts";
 
 const FIXTURES = join(__dirname, "../../fixtures/coop");
 const LABELS = ["apple", "banana", "house"];
 const PROMPTS = { labels: LABELS, contextTokens: 4, position: "END" } as const;
+
+const open = (program: Program) => openSession(program, { device: "cpu", threads: 1 });
 
 const fixture = (name: string) => readFileSync(join(FIXTURES, name));
 
@@ -51,6 +59,17 @@ describe("a checkpoint of CoOp's trainer", () => {
     });
     const fewer = { ...PROMPTS, labels: ["apple", "banana"] };
     await expect(requireSameNames(checkpoint, shared, fewer)).rejects.toThrow("3 classes, but 2 labels");
+  });
+
+  test.each(["shared", "class-wise"])("has the text features that PyTorch gives it (%s)", async (name) => {
+    const coop = name === "shared" ? shared : classWise;
+    const golden = await readSafetensors(join(FIXTURES, "golden.safetensors"));
+    for (const position of POSITIONS) {
+      const prompts = { ...PROMPTS, position, contexts: contextsFor(coop, LABELS.length) };
+      const features = await promptFeatures(open, checkpoint, prompts);
+      const expected = await readFloats(golden, `${name}.${position.toLowerCase()}`);
+      expect(relativeError(features, expected)).toBeLessThan(1e-5);
+    }
   });
 
   test("without context vectors is told", async () => {
