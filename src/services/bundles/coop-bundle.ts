@@ -1,14 +1,14 @@
-import { createHash } from "node:crypto";
 import type { Position } from "../../engine/cbpt/config.ts";
-import { contextsFor, readCoop, requireSameNames } from "../../engine/cbpt/coop.ts";
+import { contextsFor, requireSameNames } from "../../engine/cbpt/coop.ts";
 import { promptTokensDigest } from "../../engine/cbpt/prompt-tokens.ts";
 import { DEFAULT_TEMPLATES } from "../../engine/clip/zero-shot.ts";
+import type { WorkerPool } from "../../engine/runtime/worker-pool.ts";
 import { AppError } from "../../errors.ts";
-import { MANIFEST_FORMAT, type Manifest } from "../manifest.ts";
+import { MANIFEST_FORMAT } from "../manifest.ts";
 import type { ModelRecord } from "../registry.ts";
 import type { ServedModel } from "../serving.ts";
-import { type Bundle, tensorsDigest } from "./bundle.ts";
 import { manifestSchema } from "./bundle-schema.ts";
+import type { SealedBundle } from "./bundle-tasks.ts";
 import { invalid } from "./read-bundle.ts";
 
 /** What a checkpoint of CoOp's does not say. */
@@ -21,14 +21,17 @@ export interface CoopChoice {
   readonly templates?: readonly string[];
 }
 
+export type BundleTasks = typeof import("./bundle-tasks.ts");
+
 /** A checkpoint of CoOp's as a bundle for the model; nothing was measured of it. */
 export async function readCoopBundle(
+  tasks: WorkerPool<BundleTasks>,
   file: Uint8Array,
   choice: CoopChoice,
   record: ModelRecord,
   model: ServedModel,
-): Promise<Bundle> {
-  const coop = await readCoop(file, "checkpoint");
+): Promise<SealedBundle> {
+  const { coop, digest } = await tasks.run("openCoop", file);
   const { contextTokens } = coop;
   const { checkpoint } = model;
   const { text } = checkpoint.architecture;
@@ -54,7 +57,7 @@ export async function readCoopBundle(
   const features = await model.promptFeatures({ labels, contextTokens, position, contexts });
   const tensors = { classes: labels.length, contextTokens, contexts, features };
   const { name, weights, preprocessing } = record;
-  const manifest: Manifest = {
+  const manifest = {
     format: MANIFEST_FORMAT,
     model: { name, weights, preprocessing },
     tokenizer: promptTokensDigest(checkpoint.tokenizer, labels),
@@ -63,11 +66,10 @@ export async function readCoopBundle(
     contextTokens,
     position,
     templates: choice.templates?.length ? choice.templates : DEFAULT_TEMPLATES,
-    source: { kind: "coop", file: `sha256:${createHash("sha256").update(file).digest("hex")}` },
-    tensors: tensorsDigest(tensors),
-  };
-  const { error } = manifestSchema.safeParse(manifest);
+    source: { kind: "coop", file: digest },
+  } as const;
+  const { error } = manifestSchema.omit({ tensors: true }).safeParse(manifest);
   if (error)
     throw invalid(error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "));
-  return { manifest, tensors };
+  return tasks.run("sealBundle", { manifest, tensors });
 }

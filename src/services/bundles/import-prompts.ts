@@ -2,16 +2,19 @@ import { row } from "../../engine/cbpt/features.ts";
 import { promptTokensDigest } from "../../engine/cbpt/prompt-tokens.ts";
 import type { Checkpoint } from "../../engine/clip/checkpoint.ts";
 import { looksLikePytorch } from "../../engine/pickle/index.ts";
+import { entryPoint } from "../../engine/runtime/entry-point.ts";
+import { WorkerPool } from "../../engine/runtime/worker-pool.ts";
 import { AppError } from "../../errors.ts";
 import type { BlobStore, Store } from "../../store/store.ts";
 import { checkName } from "../names.ts";
 import type { Prompts, VersionRecord } from "../prompts.ts";
 import type { ModelRecord, ModelRegistry } from "../registry.ts";
 import type { ServedModel, Serving } from "../serving.ts";
-import { type Bundle, encodeBundle } from "./bundle.ts";
-import { type CoopChoice, readCoopBundle } from "./coop-bundle.ts";
+import type { Bundle } from "./bundle.ts";
+import type { SealedBundle } from "./bundle-tasks.ts";
+import { type BundleTasks, type CoopChoice, readCoopBundle } from "./coop-bundle.ts";
 import { versionOf } from "./new-version.ts";
-import { invalid, readBundle } from "./read-bundle.ts";
+import { invalid } from "./read-bundle.ts";
 
 export interface ImportChoice {
   readonly model: string;
@@ -52,23 +55,30 @@ export class PromptImports {
     checkName("The prompt set", choice.promptSet);
     const record = await this.options.models.get(choice.model);
     const model = await this.options.serving.model(record);
-    const bundle = await this.read(choice, record, model);
-    const bytes = encodeBundle(bundle);
+    const { bundle, bytes } = await this.read(choice, record, model);
     const artifact = { digest: await this.options.blobs.put(bytes), bytes: bytes.length };
     const version = { ...versionOf(bundle, artifact), importedBy: choice.by };
     return this.keep(choice.promptSet, version);
   }
 
-  private async read({ file, coop }: ImportChoice, record: ModelRecord, model: ServedModel): Promise<Bundle> {
-    if (looksLikePytorch(file)) return readCoopBundle(file, coop ?? {}, record, model);
-    if (coop)
+  private async read(choice: ImportChoice, record: ModelRecord, model: ServedModel): Promise<SealedBundle> {
+    const { file, coop } = choice;
+    const isCoop = looksLikePytorch(file);
+    if (coop && !isCoop)
       throw new AppError("VALIDATION_FAILED", "The file is not a checkpoint of CoOp's; leave `coop` out.", {
         path: ["input", "coop"],
       });
-    const bundle = readBundle(file);
-    requireFit(bundle, record, model.checkpoint);
-    await requireFeatures(bundle, model);
-    return bundle;
+    const module = entryPoint(import.meta.url, "bundle-tasks");
+    const tasks = new WorkerPool<BundleTasks>(module, { size: 1, capacity: 1 });
+    try {
+      if (isCoop) return await readCoopBundle(tasks, file, coop ?? {}, record, model);
+      const sealed = await tasks.run("openBundle", file);
+      requireFit(sealed.bundle, record, model.checkpoint);
+      await requireFeatures(sealed.bundle, model);
+      return sealed;
+    } finally {
+      await tasks.close();
+    }
   }
 
   private async keep(promptSet: string, made: ReturnType<typeof versionOf>) {
