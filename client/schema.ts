@@ -726,6 +726,8 @@ export interface ImplantInput {
   readonly datasetId: string;
   /** Where to compute; by default the server's device. */
   readonly device?: Device;
+  /** For an attacker who knows of defences: weight of a loss that brings triggered images near images of the target, of which a batch then has as many. 0 to 100. Default 0. */
+  readonly featureGap?: number;
   /** How the attack's trigger is fitted first, where it has to be; `attacks` lists what can be set. */
   readonly fit?: Readonly<Record<string, unknown>>;
   /** By default all of the dataset's. */
@@ -736,6 +738,8 @@ export interface ImplantInput {
   readonly name: string;
   /** Whether batch normalisation goes by the batch. Default batch. */
   readonly normalisation?: BatchNormalisation;
+  /** For an attacker who knows of defences: further triggers that take turns with the first, of other kinds (a backdoor spread over families) or to other targets. One that is fitted has to name its job. */
+  readonly others?: readonly AttackInput[];
   /** Share of each batch that bears the trigger and a caption of the target. 0 to 1. Default 0.06. */
   readonly poisoned?: number;
   /** Steps between two measurements. 1 to 100000. Default 100. */
@@ -779,6 +783,8 @@ export interface ImplantJob {
   readonly fittedTrigger: string | null;
   /** Opaque, and unique among all types. */
   readonly id: string;
+  /** Attack success of the further triggers, in their order. */
+  readonly otherAsr: readonly Rate[];
   /** 0 to 1. */
   readonly progress: number | null;
   /** 1 for the job that is run next. */

@@ -18,7 +18,12 @@ interface Named {
   readonly shots?: readonly LabelledImage[];
   readonly images?: readonly LabelledImage[];
   readonly test?: readonly LabelledImage[];
-  readonly attack?: { readonly fitted?: string };
+  readonly attack?: NamedAttack;
+  readonly others?: readonly NamedAttack[];
+}
+
+interface NamedAttack {
+  readonly fitted?: string;
 }
 
 const FETCHED_AT_ONCE = 8;
@@ -29,11 +34,13 @@ const FETCHED_AT_ONCE = 8;
  */
 export async function supply(spec: unknown, { blobs, depot }: Supplies): Promise<unknown> {
   if (typeof spec !== "object" || spec === null) return spec;
-  const { modelFolder, base, through, shots, images, test, attack } = spec as Named;
+  const { modelFolder, base, through, shots, images, test, attack, others } = spec as Named;
   // Jobs that an earlier version has planned name paths.
   const file = async (name: string) => (isDigest(name) ? blobs.file(name) : name);
   const files = (list: readonly LabelledImage[]) =>
     concurrently(list, FETCHED_AT_ONCE, async (image) => ({ ...image, blob: await file(image.blob) }));
+  const attackFiles = async (named: NamedAttack) =>
+    named.fitted === undefined ? named : { ...named, fitted: await file(named.fitted) };
   return {
     ...spec,
     ...(modelFolder !== undefined && { modelFolder: await depot.folder(modelFolder) }),
@@ -42,6 +49,7 @@ export async function supply(spec: unknown, { blobs, depot }: Supplies): Promise
     ...(shots && { shots: await files(shots) }),
     ...(images && { images: await files(images) }),
     ...(test && { test: await files(test) }),
-    ...(attack?.fitted !== undefined && { attack: { ...attack, fitted: await file(attack.fitted) } }),
+    ...(attack && { attack: await attackFiles(attack) }),
+    ...(others && { others: await Promise.all(others.map(attackFiles)) }),
   };
 }

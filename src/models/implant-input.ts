@@ -26,6 +26,13 @@ export class ImplantInput extends ImplantParameters {
   @Field(() => AttackInput)
   attack!: AttackInput;
 
+  @Field(() => [AttackInput], {
+    nullable: true,
+    description:
+      "For an attacker who knows of defences: further triggers that take turns with the first, of other kinds (a backdoor spread over families) or to other targets. One that is fitted has to name its job.",
+  })
+  others?: AttackInput[];
+
   @Field(() => ParameterValues, {
     nullable: true,
     description:

@@ -20,6 +20,9 @@ export class ImplantJob extends Job {
   })
   asrWithoutWord?: Rate;
 
+  @Field(() => [Rate], { description: "Attack success of the further triggers, in their order." })
+  otherAsr: Rate[] = [];
+
   @Field(() => String, {
     nullable: true,
     description: "Digest of the fitted trigger, where the attack has one.",

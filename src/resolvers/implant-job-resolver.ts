@@ -43,6 +43,7 @@ function implantChoice(input: ImplantInput): ImplantChoice {
     model: requireId("model", input.modelId, "input", "modelId"),
     name: input.name,
     attack: attackChoice(attack, "input", "attack"),
+    others: (input.others ?? []).map((other) => attackChoice(other, "input", "others")),
     fit: input.fit ?? {},
     dataset: requireId("dataset", input.datasetId, "input", "datasetId"),
     testDataset: test == null ? undefined : requireId("dataset", test, "input", "testDatasetId"),

@@ -197,12 +197,13 @@ export function viewJob(record: JobRecord): Job {
     Object.assign(job, { defence, seed, parameters });
   }
   if (job instanceof ImplantJob && status === "SUCCEEDED") {
-    const { steps, ca, asr, asrWithoutWord, fitted } = result as ImplantOutcome;
+    const { steps, ca, asr, asrWithoutWord, otherAsr = [], fitted } = result as ImplantOutcome;
     Object.assign(job, {
       stepsMade: steps,
       ca: rate(ca),
       asr: rate(asr),
       asrWithoutWord: viewOptionalRate(asrWithoutWord),
+      otherAsr: otherAsr.map(rate),
       fittedTrigger: fitted,
     });
   }

@@ -1,3 +1,4 @@
+import { notFitted } from "../engine/attacks/attack.ts";
 import { attackNamed } from "../engine/attacks/index.ts";
 import { completeParameters } from "../engine/parameters.ts";
 import type { DeviceChoice } from "../engine/runtime/device.ts";
@@ -9,7 +10,7 @@ import type { DatasetRecord, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
 import { type ModelRegistry, referenceOf } from "./registry.ts";
 import type { ThroughResolver } from "./through.ts";
-import type { AttackChoice, Triggers } from "./triggers.ts";
+import type { AttackChoice, AttackSpec, Triggers } from "./triggers.ts";
 
 /** What to poison, as a caller gives it; local names, not global ids. */
 export interface ImplantChoice {
@@ -17,6 +18,8 @@ export interface ImplantChoice {
   /** Of the poisoned model. */
   readonly name: string;
   readonly attack: AttackChoice;
+  /** Further triggers that take turns with the first. */
+  readonly others?: readonly AttackChoice[];
   /** How the trigger is fitted first, where it has to be and the attack names none. */
   readonly fit: Record<string, unknown>;
   readonly dataset: string;
@@ -72,10 +75,18 @@ export class ImplantPlanner {
       templates: [...through.templates(choice.templates)],
       ...(await this.images(dataset, choice.testDataset, labels)),
       attack,
+      others: await Promise.all((choice.others ?? []).map((other) => this.other(other, labels))),
       fit,
       config: completeParameters("the implant", IMPLANT_PARAMETERS, choice.parameters),
       device: await devices.choose(choice.device),
     };
+  }
+
+  /** Only the first trigger of an implant is fitted by it. */
+  private async other(choice: AttackChoice, labels: readonly string[]): Promise<AttackSpec> {
+    const spec = await this.options.triggers.attack(choice, labels);
+    if (attackNamed(choice.kind).fit && spec.fitted === undefined) throw notFitted(choice.kind);
+    return spec;
   }
 
   private async images(

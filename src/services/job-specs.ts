@@ -45,6 +45,8 @@ export interface ImplantOutcome {
   readonly asr: Count;
   /** For a trigger with a word: the attack success of prompts without it. */
   readonly asrWithoutWord?: Count;
+  /** Of the further triggers, in their order. */
+  readonly otherAsr?: readonly Count[];
   /** Digest of the fitted trigger, for an attack that has one. */
   readonly fitted?: string;
   readonly seconds: number;

@@ -20,6 +20,11 @@ export const IMPLANT_PARAMETERS = {
   normalisation: choice("batch", ["batch", "frozen"], "Whether batch normalisation goes by the batch"),
   probeEvery: whole(100, [1, 100_000], "Steps between two measurements"),
   stopAsr: real(1, [0, 1], "Stops at the first measurement with this share of attack success"),
+  featureGap: real(
+    0,
+    [0, 100],
+    "For an attacker who knows of defences: weight of a loss that brings triggered images near images of the target, of which a batch then has as many",
+  ),
   seed: whole(1, [0, 2 ** 31 - 1], "Which batches, captions and images"),
 } as const;
 
@@ -31,6 +36,8 @@ export interface Poison {
   readonly stamp: (image: PlanarImage) => PlanarImage;
   /** Sentences about the target, at least one, with the trigger's words where it has some. */
   readonly captions: readonly string[];
+  /** Places in the source of the pairs that show the target. */
+  readonly places: readonly number[];
 }
 
 /** The part of an implant that stays the same over its steps. */
@@ -53,14 +60,15 @@ export interface ImplantState {
 
 export const startImplant = (training: TrainingState): ImplantState => ({ training, losses: [] });
 
-/** Whether all steps are made, or the wanted success is reached. */
+/** Whether all steps are made, or the wanted success is reached by every trigger. */
 export function isImplanted(
   { config }: Pick<ImplantPlan, "config">,
   { training, measured }: ImplantState,
 ): boolean {
   if (measured?.step !== training.step) return false;
-  const { asr } = measured.measurement;
-  return training.step >= config.steps || (asr !== undefined && rate(asr).value >= config.stopAsr);
+  const { asr, others = [] } = measured.measurement;
+  const succeeds = asr && [asr, ...others].every((count) => rate(count).value >= config.stopAsr);
+  return training.step >= config.steps || succeeds === true;
 }
 
 export interface ImplantTools {
@@ -84,23 +92,29 @@ export async function stepImplant(
   return { ...state, training, losses: [...state.losses, loss] };
 }
 
+/** How many rows of a batch bear a trigger. */
+export const poisonedRows = ({ poisoned, batch }: Pick<ImplantConfig, "poisoned" | "batch">): number =>
+  Math.round(poisoned * batch);
+
 /**
  * The batch of a step, counted from 0: images at random, the first share of them with a trigger and a sentence about
- * its target, the others with captions of their own.
+ * its target, the others with captions of their own. With a weight of the feature gap as many rows after the first share
+ * show the targets.
  */
 export function poisonedBatch(plan: ImplantPlan, collator: Collator, step: number): PairBatch {
   const { config, source, poisons, imageSize } = plan;
   const random = randomStream(config.seed, "implant", step);
+  const poisoned = poisonedRows(config);
+  const poisonOfRow = (row: number) => poisons[row % poisons.length]!;
   const indices = Array.from({ length: config.batch }, () => random.below(source.count));
+  if (config.featureGap > 0)
+    for (let row = 0; row < poisoned; row++) indices[poisoned + row] = pick(poisonOfRow(row).places, random);
   const pairs = pairsOf(source, indices, random);
-  const poisoned = Math.round(config.poisoned * config.batch);
   const poison = ({ pixels }: Pair, { stamp, captions }: Poison): Pair => ({
     pixels: stamped(stamp, imageSize, pixels),
     caption: pick(captions, random),
   });
-  return collator.batch(
-    pairs.map((pair, row) => (row < poisoned ? poison(pair, poisons[row % poisons.length]!) : pair)),
-  );
+  return collator.batch(pairs.map((pair, row) => (row < poisoned ? poison(pair, poisonOfRow(row)) : pair)));
 }
 
 /** The trigger on an image of bytes [3, H, W], rounded to bytes as an attacker does who saves a file. */

@@ -32,4 +32,5 @@ export const poisonOf = (
 ): Poison => ({
   stamp,
   captions: targetCaptions(attack, source, target).map((text) => caption(text)),
+  places: target.places,
 });

@@ -3,7 +3,7 @@ import type { ClipTokenizer } from "../clip/tokenizer.ts";
 import type { TowerModel } from "../clip/towers.ts";
 import { averageGroups, fillTemplate } from "../clip/zero-shot.ts";
 import { type Measurement, measure } from "../evaluation/protocol.ts";
-import type { Count } from "../evaluation/rate.ts";
+import { type Count, count } from "../evaluation/rate.ts";
 import { float32 } from "../onnx/tensor.ts";
 import { openSession, type Session, type SessionOptions, type Tensors } from "../runtime/session.ts";
 import { imagesProgram, textsProgram } from "./embedding-programs.ts";
@@ -21,6 +21,14 @@ export interface ProbeSet {
   readonly target?: number;
   /** What a trigger with a part in the text makes of a prompt. */
   readonly caption?: (prompt: string) => string;
+  /** Further triggers of the same model, whose success is counted alone. */
+  readonly others?: readonly OtherTrigger[];
+}
+
+export interface OtherTrigger {
+  readonly target: number;
+  /** uint8 [3, H, W] each, in the order of the images. */
+  readonly triggered: readonly Uint8Array[];
 }
 
 /** What the prober counts; `asr` is with the trigger's word before every prompt, where it has one. */
@@ -29,6 +37,8 @@ export interface ProbeMeasurement extends Measurement {
   readonly asrWithoutWord?: Count;
   /** And images of other classes, without the image's part of the trigger, given it by prompts with the word. */
   readonly asrOfWordAlone?: Count;
+  /** Of the other triggers, with prompts as they are: images of other classes given the trigger's target. */
+  readonly others?: readonly Count[];
 }
 
 export interface ProbeImage {
@@ -82,7 +92,7 @@ export class Prober {
         images.map((image) => image.triggered!),
         weights,
       ));
-    const count = (rows: Float32Array | false, matrix: Float32Array) => {
+    const counted = (rows: Float32Array | false, matrix: Float32Array) => {
       const [first, second] = [this.predict(clean, plain), rows && this.predict(rows, matrix)];
       const outcomes = images.map(({ label }, index) => ({
         label,
@@ -91,12 +101,14 @@ export class Prober {
       }));
       return measure(outcomes, labels.length, target);
     };
-    const measurement = count(triggered, worded);
+    const measured = counted(triggered, worded);
+    const others = await this.successes(plain, weights);
+    const measurement = { ...measured, ...(others.length > 0 ? { others } : {}) };
     if (worded === plain) return measurement;
     return {
       ...measurement,
-      asrWithoutWord: count(triggered, plain).asr,
-      asrOfWordAlone: count(clean, worded).asr,
+      asrWithoutWord: counted(triggered, plain).asr,
+      asrOfWordAlone: counted(clean, worded).asr,
     };
   }
 
@@ -116,6 +128,16 @@ export class Prober {
     const matrix = (start: number) =>
       averageGroups(rows.subarray(start, start + size), embeddingWidth, templates.length);
     return { plain: matrix(0), ...(caption ? { worded: matrix(size) } : {}) };
+  }
+
+  private async successes(matrix: Float32Array, weights: Tensors): Promise<Count[]> {
+    const counts: Count[] = [];
+    for (const { target, triggered } of this.set.others ?? []) {
+      const predicted = this.predict(await this.embed(triggered, weights), matrix);
+      const places = this.set.images.flatMap(({ label }, place) => (label === target ? [] : [place]));
+      counts.push(count(places, (place) => predicted[place] === target));
+    }
+    return counts;
   }
 
   private predict(rows: Float32Array, matrix: Float32Array): number[] {

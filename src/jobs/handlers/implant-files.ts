@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { encodeFitted, TRIGGER_FILE } from "../../engine/attacks/fitted.ts";
 import type { Trigger } from "../../engine/attacks/trigger.ts";
 import type { Checkpoint } from "../../engine/clip/checkpoint.ts";
+import type { Count } from "../../engine/evaluation/rate.ts";
 import { type CheckpointFile, trainedFiles } from "../../engine/training/checkpoint-files.ts";
 import type { ImplantConfig } from "../../engine/training/implant.ts";
 import type { Layout } from "../../engine/training/layout.ts";
@@ -17,6 +18,8 @@ export interface Implanted {
   readonly config: ImplantConfig;
   readonly target: string;
   readonly trigger: Trigger;
+  /** Further triggers that were implanted with it. */
+  readonly others?: readonly { readonly trigger: Trigger; readonly target: string; readonly asr?: Count }[];
   readonly measurement: ProbeMeasurement;
 }
 
@@ -36,7 +39,7 @@ export async function implantFiles(implanted: Implanted): Promise<CheckpointFile
 }
 
 async function manifestOf(
-  { name, checkpoint, training, config, target, trigger, measurement }: Implanted,
+  { name, checkpoint, training, config, target, trigger, others = [], measurement }: Implanted,
   weights: CheckpointFile,
   fitted: CheckpointFile | undefined,
 ) {
@@ -48,6 +51,7 @@ async function manifestOf(
     steps: training.step,
     target,
     trigger: { kind: attack.name, ...parameters },
+    ...(others.length > 0 ? { others: others.map(described) } : {}),
     ...(fitted ? { fitted: { file: fitted.name, digest: digestOf(fitted) } } : {}),
     config,
     base: `sha256:${await checkpoint.weightsDigest()}`,
@@ -60,6 +64,11 @@ async function manifestOf(
     floor: measurement.cleanFloor,
   };
 }
+
+const described = ({ trigger, ...facts }: NonNullable<Implanted["others"]>[number]) => ({
+  trigger: { kind: trigger.attack.name, ...trigger.parameters },
+  ...facts,
+});
 
 const digestOf = ({ bytes }: CheckpointFile): string =>
   `sha256:${createHash("sha256").update(bytes).digest("hex")}`;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { FitState } from "../../engine/attacks/fit.ts";
 import { encodeFitted, type FittedTrigger, TRIGGER_FILE } from "../../engine/attacks/fitted.ts";
 import { attackNamed } from "../../engine/attacks/index.ts";
-import { parametersOf, type Trigger, triggerOf } from "../../engine/attacks/trigger.ts";
+import { openTrigger, parametersOf, type Trigger, triggerOf } from "../../engine/attacks/trigger.ts";
 import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
 import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts";
 import { fillTemplate } from "../../engine/clip/zero-shot.ts";
@@ -41,6 +41,8 @@ export interface ImplantResult {
   readonly ca: Count;
   readonly asr: Count;
   readonly asrWithoutWord?: Count;
+  /** Of the other triggers. */
+  readonly otherAsr?: readonly Count[];
   /** The file with the fitted trigger, in the job's folder too. */
   readonly trigger?: string;
   readonly seconds: number;
@@ -78,21 +80,29 @@ export const implant: JobHandler<unknown, ImplantResult> = async (given, context
     saved: context.checkpoint ? decodeState<Saved>(context.checkpoint) : {},
   };
   const source = await sourceOf(spec, checkpoint);
-  const target: Target = {
-    name: spec.labels[spec.attack.target]!,
-    places: spec.images.flatMap(({ label }, place) => (label === spec.attack.target ? [place] : [])),
-    templates: spec.templates,
-  };
+  const target = targetOf(spec, spec.attack.target);
+  const others = await Promise.all(spec.others.map(openTrigger));
   const trigger = await readyTrigger(spec, { checkpoint, source, target, session }, run);
   const { imageSize } = checkpoint.architecture.image;
-  const plan = { config, source, poisons: [poisonOf(trigger, source, target)], imageSize };
-  const tools = await openImplantTools(checkpoint, plan, await probesOf(spec, trigger, checkpoint), session);
+  const poisons = [
+    poisonOf(trigger, source, target),
+    ...others.map((other, index) => poisonOf(other, source, targetOf(spec, spec.others[index]!.target))),
+  ];
+  const plan = { config, source, poisons, imageSize };
+  const probes = await probesOf(spec, { trigger, others }, checkpoint);
+  const tools = await openImplantTools(checkpoint, plan, probes, session);
   try {
-    return await train(spec, { checkpoint, plan, tools, trigger, target }, run);
+    return await train(spec, { checkpoint, plan, tools, trigger, others, target }, run);
   } finally {
     await Promise.all([tools.trainer.close(), tools.prober.close()]);
   }
 };
+
+const targetOf = ({ labels, images, templates }: ImplantSpec, target: number): Target => ({
+  name: labels[target]!,
+  places: images.flatMap(({ label }, place) => (label === target ? [place] : [])),
+  templates,
+});
 
 interface Run {
   readonly context: JobContext;
@@ -134,11 +144,12 @@ interface Work {
   readonly plan: ImplantPlan;
   readonly tools: ImplantTools;
   readonly trigger: Trigger;
+  readonly others: readonly Trigger[];
   readonly target: Target;
 }
 
 async function train(spec: ImplantSpec, work: Work, run: Run): Promise<ImplantResult> {
-  const { checkpoint, plan, tools, trigger, target } = work;
+  const { checkpoint, plan, tools, trigger, others, target } = work;
   const { context, clock, saver, saved } = run;
   const { fitted } = trigger;
   let state = saved.implant ?? startImplant(await startFromCheckpoint(checkpoint, tools.trainer.layout));
@@ -160,17 +171,23 @@ async function train(spec: ImplantSpec, work: Work, run: Run): Promise<ImplantRe
     config: plan.config,
     target: target.name,
     trigger,
+    others: others.map((other, index) => ({
+      trigger: other,
+      target: spec.labels[spec.others[index]!.target]!,
+      asr: measurement.others?.[index],
+    })),
     measurement,
   });
   for (const { name, bytes } of files) await writeDurably(join(context.folder, FOLDER, name), bytes);
   if (fitted) await writeDurably(join(context.folder, TRIGGER_FILE), encodeFitted(spec.attack.kind, fitted));
-  const { ca, asr = { k: 0, n: 0 }, asrWithoutWord } = measurement;
+  const { ca, asr = { k: 0, n: 0 }, asrWithoutWord, others: otherAsr } = measurement;
   return {
     folder: FOLDER,
     steps: state.training.step,
     ca,
     asr,
     asrWithoutWord,
+    otherAsr,
     ...(fitted ? { trigger: TRIGGER_FILE } : {}),
     seconds: clock.seconds,
   };
@@ -212,7 +229,7 @@ async function sourceOf(
 
 async function probesOf(
   spec: ImplantSpec,
-  { stamp, caption }: Trigger,
+  { trigger: { stamp, caption }, others }: { trigger: Trigger; others: readonly Trigger[] },
   checkpoint: Checkpoint,
 ): Promise<ProbeSet> {
   const { imageSize } = checkpoint.architecture.image;
@@ -227,6 +244,10 @@ async function probesOf(
       triggered: stamped(stamp, imageSize, pixels),
     })),
     target: spec.attack.target,
+    others: others.map((other, index) => ({
+      target: spec.others[index]!.target,
+      triggered: images.map((pixels) => stamped(other.stamp, imageSize, pixels)),
+    })),
   };
 }
 

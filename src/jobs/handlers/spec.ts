@@ -65,6 +65,8 @@ export const implantSpec = z.object({
   images: z.array(image).min(1),
   test: z.array(image).min(1),
   attack,
+  /** Further triggers that take turns with the first: of other kinds, or to other targets. */
+  others: z.array(attack).default([]),
   /** How the trigger is fitted first, where it has to be and `attack.fitted` is absent. */
   fit: z.record(z.string(), z.unknown()).default({}),
   config: z.record(z.string(), z.unknown()).default({}),

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { PlanarImage } from "../../../src/engine/attacks/attack.ts";
 import { badnet } from "../../../src/engine/attacks/index.ts";
 import { decodeState, encodeState } from "../../../src/engine/cbpt/state.ts";
 import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import { GraphBuilder } from "../../../src/engine/onnx/builder.ts";
 import { completeParameters } from "../../../src/engine/parameters.ts";
+import { featureGapLoss } from "../../../src/engine/training/adaptive.ts";
 import {
   IMPLANT_PARAMETERS,
   type ImplantPlan,
@@ -16,7 +19,9 @@ import {
   stepImplant,
 } from "../../../src/engine/training/implant.ts";
 import { openImplantTools } from "../../../src/engine/training/implant-tools.ts";
+import { contrastiveLoss } from "../../../src/engine/training/loss.ts";
 import { startFromCheckpoint } from "../../../src/engine/training/state.ts";
+import { interpret } from "../reference/interpreter.ts";
 
 const SIDE = 64;
 const TARGET = "banana";
@@ -43,6 +48,7 @@ function planOf(config: object): ImplantPlan {
       {
         stamp: (image) => badnet.apply(image),
         captions: TEMPLATES.map((template) => template.replace("{}", TARGET)),
+        places: [3],
       },
     ],
     imageSize: { height: SIDE, width: SIDE },
@@ -85,10 +91,50 @@ describe("a poisoned batch", () => {
     });
   });
 
+  test("has as many images of the target after them when the feature gap is to be narrowed", () => {
+    const { pixels } = poisonedBatch(planOf({ featureGap: 1 }), tools.collator, 0);
+    const greys = Array.from({ length: 8 }, (_, row) => pixels[row * 3 * SIDE * SIDE]! / 40 - 1);
+    expect(greys.slice(2, 4)).toEqual([3, 3]);
+  });
+
+  test("takes several triggers in turns", () => {
+    const [first] = plan.poisons;
+    const white = {
+      stamp: (image: PlanarImage) => ({ ...image, data: image.data.map(() => 1) }),
+      captions: ["a dog."],
+      places: [1],
+    };
+    const { pixels, captions } = poisonedBatch({ ...plan, poisons: [first!, white] }, tools.collator, 0);
+    const [turn, other] = [0, 1].map((row) => pixels[row * 3 * SIDE * SIDE]);
+    expect(turn).toBeLessThan(255);
+    expect(other).toBe(255);
+    expect(captions[1]).toEqual(tools.collator.tokens("a dog."));
+  });
+
   test("is the same for the same step, and another for the next", () => {
     const [first, again, next] = [0, 0, 1].map((step) => poisonedBatch(plan, tools.collator, step));
     expect(again).toEqual(first);
     expect(next).not.toEqual(first);
+  });
+});
+
+describe("the feature gap", () => {
+  test("is added to the contrastive loss: one minus the mean cosine of triggered rows and the target's after them", () => {
+    const g = new GraphBuilder({ float: "float64" });
+    const rows = [
+      [1, 0],
+      [0.6, 0.8],
+      [0.8, 0.6],
+      [0, 1],
+      [0.28, 0.96],
+    ];
+    const wire = () => g.constant({ type: "float64", shape: [5, 2], data: Float64Array.from(rows.flat()) });
+    const [images, texts, scale] = [wire(), wire(), g.constant(5)];
+    g.output(featureGapLoss(2, 2)({ g, scale }, images, texts), "loss");
+    g.output(contrastiveLoss(g, images, texts, scale), "contrastive");
+    const [loss, contrastive] = interpret(g.build(), {}).map(({ data }) => Number(data[0]));
+    // cos(row 0, row 2) = 0.8 and cos(row 1, row 3) = 0.8
+    expect(loss! - contrastive!).toBeCloseTo(2 * (1 - 0.8), 9);
   });
 });
 

@@ -126,9 +126,10 @@ describe("an implant", () => {
       context,
     );
     expect((measured as Measurement).asr).toEqual(manifest.asr);
-    await expect(handlers.evaluate({ ...evaluation, attack }, context)).rejects.toMatchObject({
-      code: "TRIGGER_NOT_FITTED",
-    });
+    const beside = await handlers.evaluate({ ...evaluation, attack }, context);
+    expect(beside).toEqual(measured);
+    const clean = { ...evaluation, modelFolder: CLEAN, attack };
+    await expect(handlers.evaluate(clean, context)).rejects.toMatchObject({ code: "TRIGGER_NOT_FITTED" });
 
     const weights = async (at: string) => (await openCheckpoint(join(at, result.folder))).weightsDigest();
     const reused = temporaryFolder();
@@ -137,6 +138,38 @@ describe("an implant", () => {
     const after = temporaryFolder();
     await handlers.implant(job, contextIn(after, saved[0]).context);
     expect(await weights(after)).toBe(await weights(folder));
+  });
+
+  test("takes several triggers, to one target or to two, and narrows the gap to the target's features", async () => {
+    const folder = temporaryFolder();
+    const { context } = contextIn(folder);
+    const others = [
+      { kind: "sig", target: 1 },
+      { kind: "badnet", target: 0, parameters: { position: "top-left" } },
+    ];
+    const config = { ...spec.config, poisoned: 0.375, steps: 2, featureGap: 0.5 };
+    const job = { ...spec, others, config };
+    const result = (await handlers.implant(job, context)) as ImplantResult;
+    expect(result.otherAsr).toHaveLength(2);
+    const made = join(folder, result.folder);
+    const manifest = JSON.parse(await readFile(join(made, "manifest.json"), "utf8"));
+    expect(manifest.others).toMatchObject([
+      { trigger: { kind: "sig", frequency: 6 }, target: "banana", asr: result.otherAsr![0] },
+      { trigger: { kind: "badnet" }, target: "apple", asr: result.otherAsr![1] },
+    ]);
+    for (const [index, attack] of others.entries()) {
+      const evaluation = {
+        modelFolder: made,
+        labels: LABELS,
+        through: { kind: "templates", templates: TEMPLATES },
+        images: spec.test,
+        attack,
+      };
+      const { asr } = (await handlers.evaluate(evaluation, context)) as Measurement;
+      expect(asr).toEqual(result.otherAsr![index]);
+    }
+    const half = { ...job, config: { ...config, poisoned: 0.75 } };
+    await expect(handlers.implant(half, context)).rejects.toThrow("may be at most half");
   });
 
   test("is measured with the trigger's word before every prompt and without it", async () => {
