@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import express from "express";
 import type { GraphQLSchema } from "graphql";
-import pino, { type Logger } from "pino";
+import type { Logger } from "pino";
 import { type Config, packageVersion } from "./config.ts";
 import { Context } from "./context.ts";
 import { type Device, resolveDevice } from "./engine/runtime/device.ts";
@@ -19,6 +19,8 @@ import { serveWebSocket } from "./http/websocket.ts";
 import { BullJobQueue } from "./jobs/bull-queue.ts";
 import { EmbeddedJobQueue, type EmbeddedJobQueueOptions } from "./jobs/embedded-queue.ts";
 import type { JobQueue } from "./jobs/queue.ts";
+import { JobTraces } from "./jobs/traces.ts";
+import { createLogger } from "./logger.ts";
 import { createSchema } from "./resolvers/schema.ts";
 import { AccessService, type Caller } from "./services/access.ts";
 import { AttackPreviews } from "./services/attack-previews.ts";
@@ -72,7 +74,8 @@ const PATIENCE_SECONDS = 10;
 /** Puts the parts together and listens: the only place that knows them all. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   const { limits } = config;
-  const logger = options.logger ?? pino({ level: config.logLevel });
+  const traces = new JobTraces();
+  const logger = options.logger ?? createLogger(config.logLevel, traces);
   const version = packageVersion();
   const schema = createSchema();
   const documents = await trustedDocuments(config, schema);
@@ -114,7 +117,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
     logger,
     handlersModule: options.handlersModule,
-    observer: new JobMetrics(metrics.registry),
+    observers: [new JobMetrics(metrics.registry), traces],
     atEnd: jobEndWrites(store),
     meter: meterJobs(meter),
   });

@@ -107,6 +107,7 @@ export const environment = z.object({
     .regex(/^[\w.-]{1,64}$/, "must have 1 to 64 letters, digits and _ . -")
     .default("antidote"),
   JOB_LOCK_SECONDS: whole(1, 3600, 30),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.string().refine(isWebUrl, "must look like http://collector:4318").optional(),
   METRICS_PORT: z
     .string()
     .regex(/^\d{1,5}$/, "must be a port, e.g. 9464")
@@ -202,6 +203,8 @@ export interface Config {
   readonly s3: S3Config | undefined;
   /** A worker that was not heard of for so long is taken for dead. */
   readonly jobLockSeconds: number;
+  /** Where traces are sent; nowhere when absent. */
+  readonly tracesEndpoint: string | undefined;
   /** Where a worker shows that it is alive, and its metrics; nowhere when absent. */
   readonly metricsPort: number | undefined;
   /** How long a server that is to stop answers requests while it says that it is not ready. */
@@ -240,6 +243,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
       values.REDIS_URL === undefined ? undefined : { url: values.REDIS_URL, prefix: values.REDIS_PREFIX },
     s3: s3Of(values, variables),
     jobLockSeconds: values.JOB_LOCK_SECONDS,
+    tracesEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
     metricsPort: values.METRICS_PORT,
     drainSeconds: values.DRAIN_SECONDS,
     device: values.DEVICE,

@@ -1,4 +1,3 @@
-import pino from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Config, packageVersion } from "./config.ts";
 import { type Device, resolveDevice } from "./engine/runtime/device.ts";
@@ -6,6 +5,8 @@ import { AppError } from "./errors.ts";
 import { JobMetrics } from "./http/job-metrics.ts";
 import { openWorkerPort } from "./http/worker-port.ts";
 import { BullJobWorker } from "./jobs/bull-worker.ts";
+import { JobTraces } from "./jobs/traces.ts";
+import { createLogger } from "./logger.ts";
 import { JobCompletion } from "./services/completion.ts";
 import { meterJobs } from "./services/quotas/job-meter.ts";
 import { UsageMeter } from "./services/quotas/usage-meter.ts";
@@ -33,7 +34,8 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
       "INVALID_CONFIGURATION",
       "A worker shares its work through Redis. Set REDIS_URL to the servers' own; a server without it runs its jobs itself.",
     );
-  const logger = pino({ level: config.logLevel });
+  const traces = new JobTraces();
+  const logger = createLogger(config.logLevel, traces);
   const version = packageVersion();
   const device = await resolveDevice(config.device, (message) => logger.info(message));
   const { store, blobs, depot, shelf, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
@@ -56,7 +58,7 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
     complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
     logger,
     atEnd: jobEndWrites(store),
-    observer: new JobMetrics(registry),
+    observers: [new JobMetrics(registry), traces],
     meter: meterJobs(meter),
   });
   meter.start();

@@ -3,14 +3,16 @@ import { type App, startApp } from "../app.ts";
 import { type Config, readConfig } from "../config.ts";
 import { EXIT } from "./command.ts";
 import { stopOnSignals } from "./stop-on-signals.ts";
+import { trace } from "./trace.ts";
 
 /** Starts the server and says where it is; it runs until a signal ends it. */
 export async function serve(): Promise<number> {
   const startedAt = performance.now();
   const config = readConfig(process.env);
+  const stopTracing = await trace(config, "antidote-server");
   const app = await startApp(config);
   process.stdout.write(banner(app, config, (performance.now() - startedAt) / 1000));
-  stopOnSignals(app);
+  stopOnSignals({ close: () => app.close().finally(stopTracing) });
   return EXIT.done;
 }
 

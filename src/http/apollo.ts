@@ -5,6 +5,7 @@ import {
   ApolloServerPluginLandingPageDisabled,
 } from "@apollo/server/plugin/disabled";
 import { ApolloServerPluginDrainHttpServer } from "@apollo/server/plugin/drainHttpServer";
+import { trace } from "@opentelemetry/api";
 import type { GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
 import type { Context } from "../context.ts";
@@ -55,7 +56,11 @@ function edge(schema: GraphQLSchema, logger: Logger, metrics: Metrics): ApolloSe
       const start = performance.now();
       let cost: number | undefined;
       return {
-        async didResolveOperation({ document, operationName, request, contextValue }) {
+        async didResolveOperation({ document, operation, operationName, request, contextValue }) {
+          trace.getActiveSpan()?.setAttributes({
+            "graphql.operation.type": operation?.operation,
+            "graphql.operation.name": operationName ?? "",
+          });
           cost = costOf({ schema, document, operationName, variables: request.variables });
           await charge(contextValue, cost);
         },

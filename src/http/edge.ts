@@ -17,6 +17,7 @@ import { type OperationParameters, parametersOf } from "./operation-parameters.t
 import type { Grounds } from "./operations.ts";
 import { playground } from "./playground.ts";
 import { httpStatusOf, publicError } from "./public-errors.ts";
+import { traced } from "./traced.ts";
 import type { TrustedDocuments } from "./trusted-documents.ts";
 
 export const GRAPHQL_PATH = "/graphql";
@@ -67,6 +68,7 @@ export function configureEdge(app: Express, options: EdgeOptions): () => void {
       maxFieldSize: limits.requestBytes,
     }),
     express.json({ limit: limits.requestBytes }),
+    traced,
   ];
   const contextOf = (response: Response, lastEventId?: number): Context => {
     const { caller, requestId } = response.locals as Locals;

@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { JobRecord, JobReport } from "../jobs/job.ts";
-import type { JobObserver } from "../jobs/run.ts";
+import type { JobObserver } from "../jobs/observer.ts";
 
 /** What Prometheus reads of the jobs that run in this process. No label names a tenant. */
 export class JobMetrics implements JobObserver {

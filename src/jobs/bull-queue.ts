@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts";
 import type { JobRecord } from "./job.ts";
 import { type JobCounts, JobQueue, type JobQueueOptions } from "./queue.ts";
 import type { ActiveJob, JobRecords } from "./records.ts";
-import type { JobLogger } from "./run.ts";
+import type { JobLogger } from "./run-options.ts";
 import { isFinished } from "./states.ts";
 
 /** Where the jobs of several servers and workers wait. */

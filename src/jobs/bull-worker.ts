@@ -12,7 +12,8 @@ import {
 } from "./bull-queue.ts";
 import type { JobRecord } from "./job.ts";
 import { type AtJobEnd, JobRecords } from "./records.ts";
-import { afterLoss, JobRun, type JobRunnerOptions, runOptions } from "./run.ts";
+import { afterLoss, JobRun } from "./run.ts";
+import { type JobRunnerOptions, runOptions } from "./run-options.ts";
 import { afterServerLoss, isFinished } from "./states.ts";
 
 export interface BullJobWorkerOptions extends BullOptions, JobRunnerOptions {

@@ -1,7 +1,8 @@
 import { packError } from "../engine/runtime/carried-error.ts";
 import type { JobRecord } from "./job.ts";
 import { type JobCounts, JobQueue, type JobQueueOptions } from "./queue.ts";
-import { JobRun, type JobRunnerOptions, runOptions } from "./run.ts";
+import { JobRun } from "./run.ts";
+import { type JobRunnerOptions, runOptions } from "./run-options.ts";
 import { afterServerLoss, isFinished } from "./states.ts";
 
 export interface EmbeddedJobQueueOptions extends JobQueueOptions, JobRunnerOptions {

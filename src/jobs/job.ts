@@ -38,6 +38,8 @@ export interface JobRecord {
   readonly spec: unknown;
   /** Version of the plan that the spec is; absent in the first. */
   readonly planVersion?: number;
+  /** Where in a trace it was asked for. */
+  readonly traceparent?: string;
   /** 0 to 1. */
   readonly progress: number;
   readonly etaSeconds?: number;

@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { ListOptions, Store, Write } from "../store/store.ts";
+import { currentTraceparent } from "../telemetry/spans.ts";
 import { nextIdentifier } from "./identifier.ts";
 import {
   isKnownEvent,
@@ -67,7 +68,7 @@ export class JobRecords {
     const id = nextIdentifier(now);
     const createdAt = now.toISOString();
     const { planVersion } = this;
-    const plan = { id, tenant, kind, spec, planVersion, createdAt };
+    const plan = { id, tenant, kind, spec, planVersion, traceparent: currentTraceparent(), createdAt };
     const job: JobRecord = { ...plan, status: "QUEUED", progress: 0, attempts: 0 };
     const committed = await this.store.commit([
       { kind: "put", key: recordKey(tenant, id), value: job, expected: 0 },

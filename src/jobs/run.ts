@@ -1,95 +1,14 @@
 import { packError } from "../engine/runtime/carried-error.ts";
-import type { Device } from "../engine/runtime/device.ts";
-import { entryPoint } from "../engine/runtime/entry-point.ts";
-import type { Write } from "../store/store.ts";
 import { failureOf, workerLost } from "./failure.ts";
 import { jobFolder } from "./folder.ts";
 import type { JobRecord, JobReport } from "./job.ts";
-import { type JobMeter, JobTimer } from "./job-meter.ts";
-import { DEFAULT_NICENESS, type JobOrder } from "./messages.ts";
+import { JobTimer } from "./job-meter.ts";
+import type { JobOrder } from "./messages.ts";
 import { type JobOutcome, JobProcess } from "./process.ts";
-import type { JobChange, JobRecords } from "./records.ts";
-import { SharedShelf, type Shelf } from "./shelf.ts";
+import type { JobChange } from "./records.ts";
+import type { JobRunOptions } from "./run-options.ts";
 import { isFinished } from "./states.ts";
-import { type Supplies, supply } from "./supplies.ts";
-
-/** Where the queue's own news goes; pino's loggers fit. */
-export interface JobLogger {
-  info(facts: object, message: string): void;
-  warn(facts: object, message: string): void;
-  error(facts: object, message: string): void;
-}
-
-/** Hears of what jobs report here and of those that come to an end here, for measurements. */
-export interface JobObserver {
-  reported(job: JobRecord, report: JobReport): void;
-  /** @param seconds of the attempt that ended it. */
-  ended(job: JobRecord, seconds: number): void;
-}
-
-const NO_OBSERVER: JobObserver = { reported: () => {}, ended: () => {} };
-
-/** How jobs are run here. */
-export interface JobRunnerOptions {
-  /** Each job has a folder of its own in it; without a shelf, whoever may go on with a job needs the same one. */
-  readonly folder: string;
-  /** Where what jobs have saved is kept. */
-  readonly shelf?: Shelf;
-  /** Where the files are that specs name; without it they name paths. */
-  readonly supplies?: Supplies;
-  readonly device: Device;
-  /** Threads that each job may compute with. */
-  readonly threads: number;
-  /** How far a job gives way to other processes, 0 to 19; 10 when absent. */
-  readonly niceness?: number;
-  readonly complete: CompleteJob;
-  readonly logger: JobLogger;
-  readonly observer?: JobObserver;
-  /** How long a process that is told to stop may take before it is killed. */
-  readonly graceMilliseconds?: number;
-  /** Counts what jobs take; without one nobody does. */
-  readonly meter?: JobMeter;
-  /** How often a running job is charged. */
-  readonly meterMilliseconds?: number;
-  /** How long a job that may have no more time is waited for to come to a checkpoint. */
-  readonly checkpointMilliseconds?: number;
-  /** Module that exports `handlers`, one for each kind of job; the job processes load it. */
-  readonly handlersModule?: URL;
-}
-
-export interface JobRunOptions extends Required<Omit<JobRunnerOptions, "supplies">> {
-  readonly supplies: Supplies | undefined;
-  readonly records: JobRecords;
-}
-
-const NO_METER: JobMeter = { charge: async () => undefined };
-
-export function runOptions(options: JobRunnerOptions, records: JobRecords): JobRunOptions {
-  const {
-    handlersModule = entryPoint(import.meta.url, "handlers/index"),
-    graceMilliseconds = 10_000,
-    shelf = new SharedShelf(),
-    supplies,
-    observer = NO_OBSERVER,
-    meter = NO_METER,
-    meterMilliseconds = 1_000,
-    checkpointMilliseconds = 60_000,
-    niceness = DEFAULT_NICENESS,
-  } = options;
-  const defaults = { handlersModule, graceMilliseconds, meter, meterMilliseconds, checkpointMilliseconds };
-  return { ...options, ...defaults, shelf, supplies, observer, niceness, records };
-}
-
-/**
- * Makes of a handler's result what the job record shows and what else is to be written, in one commit with the
- * job's success. Called again when something that it read has changed meanwhile, so it must bear repetition.
- * @param folder the job's own, where the handler left its files.
- */
-export type CompleteJob = (
-  job: JobRecord,
-  result: unknown,
-  folder: string,
-) => Promise<{ result: unknown; writes: readonly Write[] }>;
+import { supply } from "./supplies.ts";
 
 /** So many processes lost without a new checkpoint in between, and the job fails. */
 const MOST_LOSSES = 3;
@@ -130,6 +49,15 @@ export class JobRun {
     if (job.status !== "VALIDATING") return false;
     this.attempt = job.attempts;
     this.began = performance.now();
+    this.options.observer.began(job);
+    try {
+      return await this.attemptAt(job);
+    } finally {
+      this.options.observer.left(job);
+    }
+  }
+
+  private async attemptAt(job: JobRecord): Promise<boolean> {
     const refusal = await this.options.meter.charge(this.tenant, 0);
     if (refusal) return this.fail(packError(refusal));
     const outcome = await this.metered(this.run(job));

@@ -16,6 +16,7 @@ import { WorkerPool } from "../engine/runtime/worker-pool.ts";
 import { openWorkerSession } from "../engine/runtime/worker-session.ts";
 import { AppError } from "../errors.ts";
 import type { Depot } from "../store/depot.ts";
+import { inSpan } from "../telemetry/spans.ts";
 import { digestOf } from "./canonical.ts";
 import { LeastRecent } from "./least-recent.ts";
 import { type ModelRecord, referenceOf } from "./registry.ts";
@@ -224,7 +225,11 @@ export class ServedModel {
     this.options.onBatch(parts.length);
     const { height, width } = this.checkpoint.architecture.image.imageSize;
     const pixels = { type: "float32", shape: [parts.length, 3, height, width], parts } as const;
-    const { embedding } = await this.session.run({ pixels }, ["embedding"], { giveFeeds: true });
+    const { embedding } = await inSpan(
+      "encode",
+      { attributes: { "antidote.batch.size": parts.length } },
+      () => this.session.run({ pixels }, ["embedding"], { giveFeeds: true }),
+    );
     const depth = this.checkpoint.architecture.embeddingWidth;
     return parts.map((_, index) =>
       (embedding.data as Float32Array).slice(index * depth, (index + 1) * depth),

@@ -8,9 +8,8 @@ export const DOCKER = join(__dirname, "../../docker");
 /** Every variable that the program reads. */
 export const VARIABLES: ReadonlySet<string> = new Set([
   ...Object.keys(environment.shape),
-  // Read by Node itself and by its libraries.
+  // Read by Node's libraries.
   "NODE_ENV",
-  "OTEL_EXPORTER_OTLP_ENDPOINT",
 ]);
 
 export const readText = (file: string): string => readFileSync(join(DOCKER, file), "utf8");

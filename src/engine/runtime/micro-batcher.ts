@@ -1,3 +1,4 @@
+import { type Link, trace } from "@opentelemetry/api";
 import { overloaded, Room, type RoomBounds } from "./room.ts";
 
 /** `capacity` is at least the largest request. */
@@ -22,9 +23,13 @@ export interface Batched<Out> {
 interface WaitingItem<In, Out> {
   readonly item: In;
   readonly arrivedAt: number;
+  /** To the span of whoever waits, where there is one. */
+  readonly link: Link | undefined;
   resolve(result: Batched<Out>): void;
   reject(error: unknown): void;
 }
+
+const tracer = trace.getTracer("antidote");
 
 /**
  * Gathers the items of all requests into batches for a device that computes one at a time: a batch leaves as soon as
@@ -84,7 +89,8 @@ export class MicroBatcher<In, Out> {
   private enqueue(item: In, signal: AbortSignal | undefined): Promise<Batched<Out>> {
     let abort = () => {};
     const result = new Promise<Batched<Out>>((resolve, reject) => {
-      const entry: WaitingItem<In, Out> = { item, arrivedAt: performance.now(), resolve, reject };
+      const arrivedAt = performance.now();
+      const entry: WaitingItem<In, Out> = { item, arrivedAt, link: linkHere(), resolve, reject };
       this.waiting.add(entry);
       abort = () => {
         this.waiting.delete(entry);
@@ -131,7 +137,7 @@ export class MicroBatcher<In, Out> {
   private async runBatch(batch: readonly WaitingItem<In, Out>[]): Promise<void> {
     const leftAt = performance.now();
     try {
-      const values = await this.options.run(batch.map(({ item }) => item));
+      const values = await inBatchSpan(batch, () => this.options.run(batch.map(({ item }) => item)));
       const runMilliseconds = performance.now() - leftAt;
       this.room.measured(batch.length, runMilliseconds);
       batch.forEach(({ arrivedAt, resolve }, index) => {
@@ -142,4 +148,22 @@ export class MicroBatcher<In, Out> {
       for (const { reject } of batch) reject(error);
     }
   }
+}
+
+function linkHere(): Link | undefined {
+  const span = trace.getActiveSpan();
+  return span && { context: span.spanContext() };
+}
+
+/** A batch belongs to no single request: it is a trace of its own, which is linked to those of all. */
+function inBatchSpan<Value>(
+  batch: readonly { readonly link: Link | undefined }[],
+  run: () => Promise<Value>,
+): Promise<Value> {
+  const links = batch.flatMap(({ link }) => link ?? []);
+  if (links.length === 0) return run();
+  const attributes = { "antidote.batch.size": batch.length };
+  return tracer.startActiveSpan("batch", { root: true, links, attributes }, (span) =>
+    run().finally(() => span.end()),
+  );
 }
