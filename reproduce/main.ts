@@ -36,7 +36,10 @@ async function main(options: ReproduceOptions): Promise<number> {
 async function compute(lab: Lab, archive: Archive, options: ReproduceOptions): Promise<number> {
   const cells = inOrder(chosen(lab, options.only));
   if (cells.length === 0)
-    throw new AppError("BAD_USER_INPUT", `Nothing has a name that matches ${options.only}.`);
+    throw new AppError(
+      "BAD_USER_INPUT",
+      `Nothing has a name that matches ${options.only}. Sections: ${SECTIONS.map(({ name }) => name).join(", ")}.`,
+    );
   if (options.again) await forgetStale(archive, cells);
   const stop = new AbortController();
   const interrupt = () => stop.abort(new Error("Stopped; the same command goes on from here."));

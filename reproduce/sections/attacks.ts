@@ -37,6 +37,7 @@ export const attacks: Section = {
     const text = [
       "## Every attack, before and after",
       summaryOf(outcomes),
+      originsOf(outcomes),
       image(
         figure("attacks.svg"),
         "Attack success of every suspect, undefended and under both modes of CBPT",
@@ -88,6 +89,16 @@ function summaryOf(outcomes: readonly Outcome[]): string {
     `${mean(counted.map(({ after }) => share(after.trueLabelUnderTrigger as Count))).toFixed(1)} % on average.`,
     `The audit named the attacker's class, and no other, in ${right.length} of ${counted.length}.`,
   ].join(" ");
+}
+
+/** Who made the models. */
+function originsOf(outcomes: readonly Outcome[]): string {
+  const origins = ["bundled", "implanted here", "made elsewhere"] as const;
+  const told = origins.flatMap((origin) => {
+    const { length } = outcomes.filter(({ suspect }) => suspect.origin === origin);
+    return length > 0 ? [`${length} ${origin}`] : [];
+  });
+  return `Models: ${told.join(", ")}. A model that was made elsewhere is one that was given with \`--suspects\`; its attack is what its manifest says, and its row counts only if that trigger works on it.`;
 }
 
 function rowsOf(lab: Lab, results: Results) {

@@ -47,7 +47,7 @@ describe("the document", () => {
     for (const name of figures) await expectPicture(await readFile(join(root, "results", name), "utf8"));
     for (const line of text.split("\n").filter((one) => one.startsWith("|")))
       expect(line.split("|")).toHaveLength(line.trim().split("|").length);
-  }, 240_000);
+  }, 600_000);
 
   /** Finished as cells are, with numbers that stand for others. */
   async function madeUp(lab: Lab, section: Section) {

@@ -85,7 +85,7 @@ describe("suspects", () => {
     expect(text).toContain("BadNet → banana");
     expect(text).toContain("Blended (noise) → cat");
     expect(text).toContain("does not count");
-  }, 240_000);
+  }, 600_000);
 });
 
 describe("the command line", () => {
