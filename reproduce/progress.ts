@@ -1,21 +1,39 @@
 import { Presets, SingleBar } from "cli-progress";
+import type { DefenceName } from "../src/engine/defences/index.ts";
+import { OBJECTS } from "../zoo/scenes/objects.ts";
 import type { Cell, CellKind } from "./cell.ts";
 import type { Watcher } from "./run.ts";
 
-/** About how long a cell takes on two cores, in seconds: only what the time left is guessed from. */
-const EXPECTED: Record<CellKind, number> = {
-  render: 8,
-  fit: 60,
-  implant: 300,
-  encode: 20,
-  defend: 45,
-  measure: 1,
-  tripwire: 1,
-  map: 10,
-  explain: 5,
+/** About how long the defences take on two cores, in seconds. */
+const DEFENCES: Record<DefenceName, number> = {
+  none: 2,
+  coop: 10,
+  ft: 30,
+  cleanclip: 60,
+  par: 45,
+  "cbpt-published": 150,
+  "cbpt-universal": 40,
 };
 
-const expected = (cell: Cell): number => EXPECTED[cell.kind];
+/** About how long a cell takes on two cores, in seconds: only what the time left is guessed from. */
+const EXPECTED: { readonly [Kind in CellKind]: (cell: Cell<Kind>) => number } = {
+  render: ({ input }) => scenesOf(input.perClass) / 500,
+  fit: () => 60,
+  implant: ({ input }) => input.config.steps / 2,
+  encode: ({ input, needs }) => {
+    const { perClass } = (needs.images as Cell<"render">).input;
+    return (scenesOf(perClass) * (input.trigger ? 2 : 1)) / 400;
+  },
+  defend: ({ input }) => DEFENCES[input.defence],
+  measure: () => 1,
+  tripwire: () => 1,
+  map: () => 6,
+  explain: () => 3,
+};
+
+const scenesOf = (perClass: number): number => perClass * OBJECTS.length;
+
+export const expected = (cell: Cell): number => (EXPECTED[cell.kind] as (cell: Cell) => number)(cell);
 
 /** Shows a bar with the time left; away from a terminal, a line for every cell. */
 export function progressBar(write = (text: string): void => void process.stderr.write(text)): Watcher & {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { type Cell, digestOf, inOrder } from "../../reproduce/cell.ts";
+import { expected, inWords } from "../../reproduce/progress.ts";
 
 const images: Cell<"render"> = {
   kind: "render",
@@ -35,5 +36,13 @@ describe("a cell", () => {
   test("comes after all that it needs, once", () => {
     const again = { ...encoded, needs: { images: { ...images } } };
     expect(inOrder([encoded, images, again])).toEqual([images, encoded]);
+  });
+});
+
+describe("the time left", () => {
+  test("is guessed from what a cell has to do", () => {
+    const more = { ...encoded, needs: { images: { ...images, input: { ...images.input, perClass: 4 } } } };
+    expect(expected(more)).toBe(2 * expected(encoded));
+    expect([inWords(12.2), inWords(150), inWords(3 * 3600 + 60)]).toEqual(["13 s", "3 min", "3 h 1 min"]);
   });
 });
