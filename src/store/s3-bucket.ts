@@ -105,7 +105,11 @@ export class S3Bucket {
   private send(method: string, key: string, body?: Body): Promise<Response> {
     return this.persist(async () => {
       const response = await this.request(method, key, body);
-      if (response.ok || (response.status === 404 && method !== "PUT")) return response;
+      if (response.ok || (response.status === 404 && method !== "PUT")) {
+        // A body that nobody reads would keep its connection.
+        if (method !== "GET" || !response.ok) await response.body?.cancel();
+        return response;
+      }
       const text = await response.text().catch(() => "");
       const code = /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? "";
       const message = `The storage answered ${method} with ${response.status} ${code}`.trim();
