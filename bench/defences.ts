@@ -106,7 +106,12 @@ async function defend(task: DefenceTask, parameters: object) {
 }
 
 function lineOf({ ca, asr, targetRecall, trueLabelUnderTrigger }: Measurement): string {
-  const cell = (name: string, count: Count | undefined) =>
-    count === undefined ? "" : `${name} ${(100 * rate(count).value).toFixed(2)} (${count.k} of ${count.n})  `;
+  const cell = (name: string, count: Count | undefined) => {
+    if (count === undefined) return "";
+    const [share, low, high] = [rate(count).value, rate(count).low95, rate(count).high95].map((value) =>
+      (100 * value).toFixed(2),
+    );
+    return `${name} ${share} % (${count.k} of ${count.n}; ${low} to ${high})  `;
+  };
   return `${cell("CA", ca)}${cell("ASR", asr)}${cell("target recall", targetRecall)}${cell("true label", trueLabelUnderTrigger)}`;
 }
