@@ -121,11 +121,10 @@ function withLast({ labels, images }: Listed, last: string): Listed {
   return { labels: ordered, images: relabelled(images, labels, ordered) };
 }
 
-const relabelled = <Image extends { label: number }>(
-  images: Image[],
-  from: string[],
-  to: string[],
-): Image[] => images.map((image) => ({ ...image, label: to.indexOf(from[image.label]) }));
+/** The images with the places that their labels have in another order. */
+function relabelled<Image extends { label: number }>(images: Image[], from: string[], to: string[]): Image[] {
+  return images.map((image) => ({ ...image, label: to.indexOf(from[image.label]) }));
+}
 
 /** All classes together, or the last one after all others. */
 async function learn(
