@@ -10,6 +10,7 @@ import { Context } from "./context.ts";
 import { type Device, resolveDevice } from "./engine/runtime/device.ts";
 import { AppError } from "./errors.ts";
 import { createApollo } from "./http/apollo.ts";
+import { countSubscriptions } from "./http/count-subscriptions.ts";
 import { configureEdge, GRAPHQL_PATH } from "./http/edge.ts";
 import { JobMetrics } from "./http/job-metrics.ts";
 import { Metrics } from "./http/metrics.ts";
@@ -121,6 +122,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     atEnd: jobEndWrites(store),
     meter: meterJobs(meter),
   });
+  countSubscriptions(schema, metrics.subscriptions);
   const webhookPost = new WebhookPost(new Set(config.webhookHosts));
   const deliverer = new WebhookDeliverer({ store, post: webhookPost, logger });
   const tenants = new Tenants({

@@ -3,7 +3,6 @@ import { setMaxListeners } from "node:events";
 import type { ApolloServer } from "@apollo/server";
 import { expressMiddleware } from "@as-integrations/express5";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from "express";
-import { graphqlUploadExpress } from "graphql-upload-minimal";
 import helmet from "helmet";
 import type { Logger } from "pino";
 import type { Limits } from "../config.ts";
@@ -17,6 +16,7 @@ import { type OperationParameters, parametersOf } from "./operation-parameters.t
 import type { Grounds } from "./operations.ts";
 import { playground } from "./playground.ts";
 import { httpStatusOf, publicError } from "./public-errors.ts";
+import { receiveUploads } from "./receive-uploads.ts";
 import { traced } from "./traced.ts";
 import type { TrustedDocuments } from "./trusted-documents.ts";
 
@@ -62,11 +62,7 @@ export function configureEdge(app: Express, options: EdgeOptions): () => void {
   const parsers = [
     identified(options),
     guardUploads,
-    graphqlUploadExpress({
-      maxFileSize: limits.uploadBytes,
-      maxFiles: limits.uploadFiles,
-      maxFieldSize: limits.requestBytes,
-    }),
+    receiveUploads(limits),
     express.json({ limit: limits.requestBytes }),
     traced,
   ];

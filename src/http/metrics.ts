@@ -52,6 +52,12 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly subscriptions = new Gauge({
+    name: "antidote_subscriptions",
+    help: "Open subscriptions, over WebSocket and server-sent events.",
+    registers: [this.registry],
+  });
+
   constructor(counts: Counts) {
     collectDefaultMetrics({ register: this.registry });
     registerEventLoopDelay(this.registry);

@@ -58,10 +58,10 @@ export class UploadReader {
     upload: FileUpload | Promise<FileUpload>,
     limit: number,
   ): Promise<{ bytes: Uint8Array; whole: boolean }> {
-    const stream = (await upload).createReadStream() as Readable & { truncated?: boolean };
+    const stream = await opened(upload);
     const chunks: Buffer[] = [];
     let size = 0;
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for await (const chunk of whatArrives(stream)) {
       this.received += chunk.length;
       if (this.received > this.limits.uploadBytes) throw tooLarge(this.limits.uploadBytes);
       size += chunk.length;
@@ -73,6 +73,31 @@ export class UploadReader {
 
 /** Where the data of a data URL begin. */
 const dataStart = (text: string): number => (text.startsWith("data:") ? text.indexOf(",") + 1 : 0);
+
+type Arriving = Readable & { readonly truncated?: boolean };
+
+async function opened(upload: FileUpload | Promise<FileUpload>): Promise<Arriving> {
+  try {
+    return (await upload).createReadStream() as Arriving;
+  } catch (error) {
+    throw brokenOff(error);
+  }
+}
+
+async function* whatArrives(stream: Readable): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) yield chunk;
+  } catch (error) {
+    throw brokenOff(error);
+  }
+}
+
+/** Errors with a status say themselves whose fault they are; all others are the parser's. */
+function brokenOff(error: unknown): unknown {
+  if (error instanceof Error && "status" in error) return error;
+  const message = "The upload broke off, or its parts cannot be read. Send it again.";
+  return new AppError("BAD_USER_INPUT", message, {}, { cause: error });
+}
 
 const tooLarge = (limit: number): AppError =>
   new AppError("PAYLOAD_TOO_LARGE", `The files have more than ${limit} bytes together. Send them in parts.`, {
