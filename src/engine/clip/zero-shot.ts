@@ -137,20 +137,28 @@ export interface Scores {
 /** Scores one normalised embedding [D] against a normalised matrix [C, D]. */
 export function score(embedding: Float32Array, matrix: Float32Array, logitScale: number): Scores {
   const width = embedding.length;
-  const logits = Float32Array.from({ length: matrix.length / width }, (_, row) => {
+  const logits = new Float32Array(matrix.length / width);
+  for (let row = 0, at = 0; row < logits.length; row++) {
     let cosine = 0;
-    for (let index = 0; index < width; index++) cosine += embedding[index] * matrix[row * width + index];
-    return logitScale * cosine;
-  });
+    for (let index = 0; index < width; index++, at++) cosine += embedding[index] * matrix[at];
+    logits[row] = logitScale * cosine;
+  }
   return { logits, probabilities: softmax(logits) };
 }
 
 /** e^(x − max x) over its sum: no logit overflows. */
 export function softmax(logits: Float32Array): Float32Array {
-  const highest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const powers = Float64Array.from(logits, (logit) => Math.exp(logit - highest));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return Float32Array.from(powers, (power) => power / sum);
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const logit of logits) if (logit > highest) highest = logit;
+  const powers = new Float64Array(logits.length);
+  let sum = 0;
+  for (let index = 0; index < logits.length; index++) {
+    powers[index] = Math.exp(logits[index] - highest);
+    sum += powers[index];
+  }
+  const probabilities = new Float32Array(logits.length);
+  for (let index = 0; index < logits.length; index++) probabilities[index] = powers[index] / sum;
+  return probabilities;
 }
 
 export interface Ranked {
@@ -160,9 +168,15 @@ export interface Ranked {
 
 /** The k most probable classes, best first; equal ones in their order. */
 export function topK(probabilities: Float32Array, k: number): Ranked[] {
-  return Array.from(probabilities, (probability, index) => ({ index, probability }))
-    .sort((a, b) => b.probability - a.probability || a.index - b.index)
-    .slice(0, Math.max(0, k));
+  const best: Ranked[] = [];
+  for (let index = 0; index < probabilities.length; index++) {
+    const probability = probabilities[index];
+    if (best.length >= k && !(probability > (best.at(-1)?.probability ?? Number.POSITIVE_INFINITY))) continue;
+    const place = best.findLastIndex((other) => other.probability >= probability) + 1;
+    best.splice(place, 0, { index, probability });
+    if (best.length > k) best.pop();
+  }
+  return best;
 }
 
 /** How far the best class is ahead of the next, in probability; all of it where there is only one. */

@@ -3,7 +3,10 @@ import { overloaded, Room, type RoomBounds } from "./room.ts";
 
 /** `capacity` is at least the largest request. */
 export interface MicroBatcherOptions<In, Out> extends RoomBounds {
-  /** Computes a batch: one result for each item, in order. Called again only when it is done. */
+  /**
+   * Computes a batch: one result for each item, in order. Called again before it is done only with a full batch, for
+   * the device to go on with: at most two are under way.
+   */
   readonly run: (batch: readonly In[]) => Promise<readonly Out[]>;
   /** Most items of one batch. */
   readonly maximumBatch: number;
@@ -31,14 +34,21 @@ interface WaitingItem<In, Out> {
 
 const tracer = trace.getTracer("antidote");
 
+/** One is computed, and the next may lie ready. */
+const MOST_UNDER_WAY = 2;
+
 /**
  * Gathers the items of all requests into batches for a device that computes one at a time: a batch leaves as soon as
- * the device is free, with everything that has come by then, up to its largest size. The queue is bounded.
+ * it is full or the device is free, with everything that has come by then. The queue is bounded.
  */
 export class MicroBatcher<In, Out> {
   private readonly waiting = new Set<WaitingItem<In, Out>>();
   private readonly room: Room;
-  private busy = false;
+  private scheduled = false;
+  private underWay = 0;
+  /** Items of the batch that lies ready. */
+  private ready = 0;
+  private lastEnd = 0;
   private closed = false;
   private drained: () => void = () => {};
 
@@ -48,7 +58,7 @@ export class MicroBatcher<In, Out> {
 
   /** How many items wait for the device. */
   get waitingItems(): number {
-    return this.waiting.size;
+    return this.waiting.size + this.ready;
   }
 
   /**
@@ -58,7 +68,7 @@ export class MicroBatcher<In, Out> {
   async submit(items: readonly In[], signal?: AbortSignal): Promise<Batched<Out>[]> {
     signal?.throwIfAborted();
     this.assertOpen();
-    this.room.assertSpace(this.waiting.size, items.length);
+    this.room.assertSpace(this.waitingItems, items.length);
     const results = items.map((item) => this.enqueue(item, signal));
     this.schedule();
     return Promise.all(results);
@@ -70,13 +80,13 @@ export class MicroBatcher<In, Out> {
    */
   assertRoom(count: number): void {
     this.assertOpen();
-    this.room.assertTimely(this.waiting.size, count);
+    this.room.assertTimely(this.waitingItems, count);
   }
 
   /** Refuses new items and resolves once those it has are computed. */
   async close(): Promise<void> {
     this.closed = true;
-    if (!this.busy) return;
+    if (this.underWay === 0 && this.waiting.size === 0) return;
     await new Promise<void>((resolve) => {
       this.drained = resolve;
     });
@@ -103,16 +113,24 @@ export class MicroBatcher<In, Out> {
   }
 
   private schedule(): void {
-    if (this.busy) return;
-    this.busy = true;
+    if (this.underWay > 0) this.send();
+    if (this.underWay > 0 || this.scheduled) return;
+    this.scheduled = true;
     // One turn of the event loop lets requests that came together leave together.
-    setImmediate(() => void this.work());
+    setImmediate(() => {
+      this.scheduled = false;
+      this.send();
+    });
   }
 
-  private async work(): Promise<void> {
-    while (this.waiting.size > 0) await this.runBatch(this.take());
-    this.busy = false;
-    this.drained();
+  private send(): void {
+    while (this.waiting.size > 0 && this.mayLeave()) void this.runBatch(this.take());
+    if (this.underWay === 0) this.drained();
+  }
+
+  private mayLeave(): boolean {
+    if (this.underWay === 0) return true;
+    return this.underWay < MOST_UNDER_WAY && this.waiting.size >= this.largestBatch();
   }
 
   private take(): WaitingItem<In, Out>[] {
@@ -136,16 +154,35 @@ export class MicroBatcher<In, Out> {
 
   private async runBatch(batch: readonly WaitingItem<In, Out>[]): Promise<void> {
     const leftAt = performance.now();
+    if (this.underWay++ > 0) this.ready = batch.length;
+    const outcome = await this.compute(batch);
+    const end = performance.now();
+    // A batch that lay ready was begun when the one before it was done.
+    const begin = Math.max(leftAt, this.lastEnd);
+    this.lastEnd = end;
+    this.ready = 0;
+    this.underWay--;
+    if (outcome.kind === "values") this.room.measured(batch.length, end - begin);
+    // The device first: what the results lead to takes this thread a while.
+    this.send();
+    const runMilliseconds = end - begin;
+    for (const [index, { arrivedAt, resolve, reject }] of batch.entries()) {
+      if (outcome.kind === "failed") reject(outcome.error);
+      else {
+        const value = outcome.values[index];
+        resolve({ value, queueMilliseconds: begin - arrivedAt, runMilliseconds, batchSize: batch.length });
+      }
+    }
+  }
+
+  private async compute(
+    batch: readonly WaitingItem<In, Out>[],
+  ): Promise<{ kind: "values"; values: readonly Out[] } | { kind: "failed"; error: unknown }> {
     try {
       const values = await inBatchSpan(batch, () => this.options.run(batch.map(({ item }) => item)));
-      const runMilliseconds = performance.now() - leftAt;
-      this.room.measured(batch.length, runMilliseconds);
-      batch.forEach(({ arrivedAt, resolve }, index) => {
-        const queueMilliseconds = leftAt - arrivedAt;
-        resolve({ value: values[index], queueMilliseconds, runMilliseconds, batchSize: batch.length });
-      });
+      return { kind: "values", values };
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      return { kind: "failed", error };
     }
   }
 }

@@ -36,19 +36,30 @@ describe("MicroBatcher", () => {
     expect(first[0].runMilliseconds).toBeGreaterThanOrEqual(0);
   });
 
-  test("what comes while the device is busy waits, and leaves as soon as it is free, in full batches", async () => {
+  test("what comes while the device is busy waits, and leaves when the batch is full or the device is free", async () => {
     const { batcher, batches, finish, turn } = device(2);
     const requests = [batcher.submit([1])];
     await turn();
-    requests.push(batcher.submit([2, 3, 4]), batcher.submit([5]));
+    requests.push(batcher.submit([2]));
     await turn();
     expect(batches).toEqual([[1]]);
-    for (const batch of [0, 1, 2]) {
-      finish[batch]();
-      await turn();
-    }
+    requests.push(batcher.submit([3, 4, 5]), batcher.submit([6]));
+    await turn();
+    // The full one lies ready; one more would only wait there.
+    expect(batches).toEqual([[1], [2, 3]]);
+    expect(batcher.waitingItems).toBe(5);
+    finish[0]();
+    await turn();
     expect(batches).toEqual([[1], [2, 3], [4, 5]]);
-    expect((await Promise.all(requests)).map(values)).toEqual([[10], [20, 30, 40], [50]]);
+    finish[1]();
+    await turn();
+    expect(batches).toHaveLength(3);
+    finish[2]();
+    await turn();
+    expect(batches).toEqual([[1], [2, 3], [4, 5], [6]]);
+    finish[3]();
+    expect((await Promise.all(requests)).map(values)).toEqual([[10], [20], [30, 40, 50], [60]]);
+    expect(batcher.waitingItems).toBe(0);
   });
 
   test("a request that does not fit is refused as a whole, at once", async () => {
@@ -71,7 +82,7 @@ describe("MicroBatcher", () => {
     const batcher = new MicroBatcher<number, number>({
       maximumBatch: 1,
       capacity: 100,
-      longestWaitMilliseconds: 1,
+      longestWaitMilliseconds: 0,
       run: (batch) => new Promise((resolve) => finish.push(() => resolve(batch))),
     });
     const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
@@ -81,7 +92,7 @@ describe("MicroBatcher", () => {
     await measured;
     const running = batcher.submit([2]);
     await turn();
-    // Nothing waits, so a request of any size may; what comes after it would wait for more than five milliseconds.
+    // Nothing waits, so a request of any size may; what comes after it would wait.
     batcher.assertRoom(99);
     const waiting = batcher.submit([3, 4]);
     expect(() => batcher.assertRoom(1)).toThrow(
@@ -123,12 +134,12 @@ describe("MicroBatcher", () => {
   });
 
   test("an aborted request leaves the queue; one under way is given up", async () => {
-    const { batcher, batches, finish, turn } = device(1);
+    const { batcher, batches, finish, turn } = device(3);
     const abort = new AbortController();
     const first = batcher.submit([1], abort.signal);
+    await turn();
     const second = batcher.submit([2], abort.signal);
     const third = batcher.submit([3]);
-    await turn();
     abort.abort(new Error("gone"));
     await expect(first).rejects.toThrow("gone");
     await expect(second).rejects.toThrow("gone");

@@ -52,6 +52,21 @@ describe("WorkerPool", () => {
     expect(await Promise.all([work(), work()])).toEqual([5, 5]);
   });
 
+  test("what would wait too long is refused before it begins; what finds an idle thread is not", async () => {
+    await pool.close();
+    const module = pathToFileURL(join(__dirname, "fixture-tasks.mjs"));
+    pool = new WorkerPool(module, { size: 1, capacity: 3, longestWaitMilliseconds: 0 });
+    await work();
+    await new Promise((resolve) => setImmediate(resolve));
+    pool.assertRoom(4);
+    const overloaded = expect.objectContaining({ code: "OVERLOADED" });
+    expect(() => pool.assertRoom(5)).toThrow(overloaded);
+    const tasks = [work(), work()];
+    expect(pool.waitingTasks).toBe(1);
+    expect(() => pool.assertRoom(1)).toThrow(overloaded);
+    expect(await Promise.all(tasks)).toEqual([5, 5]);
+  });
+
   test("past the bound the answer is OVERLOADED, at once; those admitted are all performed", async () => {
     const answers = await Promise.allSettled(Array.from({ length: 8 }, () => work()));
     expect(answers.filter(({ status }) => status === "fulfilled")).toHaveLength(5);
