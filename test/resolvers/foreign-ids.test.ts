@@ -37,6 +37,12 @@ const NOT_THERE = ['"NOT_FOUND"', ":null},", "[null]", "ImageRejected", "There i
 const OTHERWISE: Readonly<Record<string, readonly string[]>> = {
   "moveAlias(expected)": ["STALE_ALIAS"],
   "moveAlias(evidenceId)": ["The evidence is no evaluation of this version."],
+  // A job of the right form is looked for only after what the samples lack.
+  "implantBackdoor(input.others.trigger)": ["to measure on. Add some."],
+  "scheduleEvaluation(input.attacks.trigger)": [
+    '"userErrors":[{"code":"VALIDATION_FAILED"',
+    '"userErrors":[]',
+  ],
 };
 
 /** A schedule that comes to nothing while the tests run. */
