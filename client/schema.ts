@@ -2,7 +2,7 @@
 
 /** Which class to add to which prompts, with which shots. Hyper-parameters are those of the version unless given; the number of context vectors and their position stay as they are. */
 export interface AddClassInput {
-  /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.4, 1 in the published mode. */
+  /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha?: number;
   /** Weight of staying near the undefended text features. 0 to 10000. Default 3, 0 in the published mode. */
   readonly anchor?: number;
@@ -72,7 +72,7 @@ export interface AddClassInput {
   readonly stepSize?: number;
   /** The same for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
-  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 16, 1 in the published mode. */
+  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
   readonly suspectEmphasis?: number;
   /** The labels to search triggers for, two or more; by default all, the new one among them. */
   readonly targets?: readonly string[];
@@ -214,7 +214,7 @@ export interface Audit {
 
 /** Which model to audit with which shots. */
 export interface AuditInput {
-  /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.4, 1 in the published mode. */
+  /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha?: number;
   /** Weight of staying near the undefended text features. 0 to 10000. Default 3, 0 in the published mode. */
   readonly anchor?: number;
@@ -280,7 +280,7 @@ export interface AuditInput {
   readonly stepSize?: number;
   /** The same for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
-  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 16, 1 in the published mode. */
+  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
   readonly suspectEmphasis?: number;
   /** The labels to search triggers for, two or more; by default all. The search costs in proportion to them, and a backdoor to another label may be missed. */
   readonly targets?: readonly string[];
@@ -1027,6 +1027,8 @@ export interface Prediction {
   readonly margin: number;
   /** The same image embedding scored by the shadow prompts. */
   readonly shadow: readonly Scored[] | null;
+  /** Of a purified version that is shadowed by the undefended prompts, for all its labels; null otherwise, and for versions that were never calibrated. */
+  readonly suspicion: Suspicion | null;
 }
 
 /** Measured by the job itself on probe images, with the trigger that it recovered. */
@@ -1121,7 +1123,7 @@ export interface PurificationJob {
 
 /** Every hyper-parameter of a purification, defaults filled in. */
 export interface PurifyConfig {
-  /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.4, 1 in the published mode. */
+  /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha: number;
   /** Weight of staying near the undefended text features. 0 to 10000. Default 3, 0 in the published mode. */
   readonly anchor: number;
@@ -1182,7 +1184,7 @@ export interface PurifyConfig {
   readonly stepSize: number;
   /** The same for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor: number;
-  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 16, 1 in the published mode. */
+  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
   readonly suspectEmphasis: number;
   /** τ of the contrast between the positive and the negative (published mode). 0.001 to 10. Default 0.1. */
   readonly temperature: number;
@@ -1196,7 +1198,7 @@ export interface PurifyConfig {
 
 /** What to purify, with which shots, and how. Everything of `how` has a good default. */
 export interface PurifyInput {
-  /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.4, 1 in the published mode. */
+  /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha?: number;
   /** Weight of staying near the undefended text features. 0 to 10000. Default 3, 0 in the published mode. */
   readonly anchor?: number;
@@ -1268,7 +1270,7 @@ export interface PurifyInput {
   readonly stepSize?: number;
   /** The same for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
-  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 16, 1 in the published mode. */
+  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
   readonly suspectEmphasis?: number;
   /** The labels to search triggers for, two or more; by default all. The search costs in proportion to them, and a backdoor to another label may be missed. */
   readonly targets?: readonly string[];
@@ -1482,6 +1484,16 @@ export interface StepMetrics {
 
 /** What becomes of a gradient before it is a step. */
 export type StepRule = "NORMALISED" | "RAW" | "SIGN";
+
+/** How likely an image bears a trigger, from its one embedding: how far the purified prompts' prediction is from the undefended prompts'. */
+export interface Suspicion {
+  /** Whether the rank is above 0.99: about one false alarm in a hundred clean images. */
+  readonly alarm: boolean;
+  /** Share of clean calibration images with a lower score, 0 to 1; views of the shots are those images. */
+  readonly rank: number;
+  /** KL divergence of the purified from the undefended prediction, in nats, from 0. */
+  readonly score: number;
+}
 
 /** Owns datasets, prompt sets, jobs and keys, and sees no one else's. */
 export interface Tenant {

@@ -1,5 +1,6 @@
 import { Field, Float, Int, ObjectType } from "type-graphql";
 import { Scored } from "./scored.ts";
+import { Suspicion } from "./suspicion.ts";
 
 @ObjectType({ description: "What an image was classified as." })
 export class Prediction {
@@ -24,6 +25,13 @@ export class Prediction {
       "Whether the shadow prompts put another label first. For undefended prompts a sign of a trigger.",
   })
   disagreement?: boolean;
+
+  @Field(() => Suspicion, {
+    nullable: true,
+    description:
+      "Of a purified version that is shadowed by the undefended prompts, for all its labels; null otherwise, and for versions that were never calibrated.",
+  })
+  suspicion?: Suspicion;
 
   @Field(() => Boolean, {
     description: "Whether the embedding was known from an earlier request of the tenant.",

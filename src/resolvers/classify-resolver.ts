@@ -41,13 +41,14 @@ export class ClassifyResolver {
 function viewAnswer(answer: ImageAnswer, index: number): ImageOutcome {
   if (answer.kind === "rejected")
     return make(ImageRejected, { index, code: answer.code as ImageErrorCode, message: answer.message });
-  const { labels, margin, shadow, disagreement, cached } = answer;
+  const { labels, margin, shadow, disagreement, suspicion, cached } = answer;
   return make(Prediction, {
     index,
     labels: [...labels],
     margin,
     shadow: shadow && [...shadow],
     disagreement,
+    suspicion,
     cached,
   });
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import DataLoader from "dataloader";
+import { ALARM_SHARE, rankOf, suspicionOf, type Tripwire } from "../engine/cbpt/tripwire.ts";
 import { margin, type Scores, score, topK } from "../engine/clip/zero-shot.ts";
 import { abortable } from "../engine/runtime/abortable.ts";
 import { AppError } from "../errors.ts";
@@ -32,6 +33,13 @@ export interface ScoredLabel {
   readonly logit: number;
 }
 
+/** How far the purified prediction of an image is from the undefended one, and whether clean images go so far. */
+export interface Suspicion {
+  readonly score: number;
+  readonly rank: number;
+  readonly alarm: boolean;
+}
+
 export type ImageAnswer =
   | {
       readonly kind: "predicted";
@@ -39,6 +47,7 @@ export type ImageAnswer =
       readonly margin: number;
       readonly shadow?: readonly ScoredLabel[];
       readonly disagreement?: boolean;
+      readonly suspicion?: Suspicion;
       readonly cached: boolean;
     }
   | { readonly kind: "rejected"; readonly code: ImageProblemCode; readonly message: string };
@@ -125,6 +134,7 @@ export class Classification {
     const shadow = shadowThrough && (await this.matrix(model, shadowThrough, labels));
     const encoded = await this.encodeAll(model, record, images, signal);
     const scale = model.checkpoint.logitScale;
+    const tripwire = tripwireOf(request, through);
     const answers = encoded.map(
       (one): ImageAnswer =>
         one.kind === "rejected"
@@ -135,6 +145,7 @@ export class Classification {
                 score(one.embedding, main, scale),
                 shadow && score(one.embedding, shadow, scale),
                 request.topK,
+                tripwire,
               ),
               cached: one.cached,
             },
@@ -298,7 +309,18 @@ function rowsOf(
   return rows;
 }
 
-function answer(labels: readonly string[], scores: Scores, shadow: Scores | undefined, count: number) {
+/** Scores are comparable to clean images' only through the very prompts and labels that these were scored with. */
+function tripwireOf({ labels, shadow }: ClassifyRequest, through: Through): Tripwire | undefined {
+  return through.kind === "version" && !labels && !shadow ? through.version.tripwire : undefined;
+}
+
+function answer(
+  labels: readonly string[],
+  scores: Scores,
+  shadow: Scores | undefined,
+  count: number,
+  tripwire: Tripwire | undefined,
+) {
   const best = ranked(labels, scores, count);
   const others = shadow && ranked(labels, shadow, count);
   return {
@@ -307,7 +329,14 @@ function answer(labels: readonly string[], scores: Scores, shadow: Scores | unde
     margin: margin(scores.probabilities),
     shadow: others,
     disagreement: others && others[0].label !== best[0].label,
+    suspicion: tripwire && shadow && suspicion(tripwire, shadow, scores),
   } as const;
+}
+
+function suspicion(tripwire: Tripwire, undefended: Scores, purified: Scores): Suspicion {
+  const suspected = suspicionOf(undefended.probabilities, purified.probabilities);
+  const rank = rankOf(tripwire, suspected);
+  return { score: suspected, rank, alarm: rank > ALARM_SHARE };
 }
 
 function ranked(labels: readonly string[], { probabilities, logits }: Scores, count: number): ScoredLabel[] {

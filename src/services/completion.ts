@@ -101,6 +101,7 @@ export class JobCompletion {
       probe,
       undefendedProbe,
       ...(gate ? { gate } : {}),
+      ...(result.tripwire ? { tripwire: result.tripwire } : {}),
       code,
       device: spec.device ?? device,
     };

@@ -1,3 +1,4 @@
+import type { Tripwire } from "../engine/cbpt/tripwire.ts";
 import type { Count } from "../engine/evaluation/rate.ts";
 import type { Store, Write } from "../store/store.ts";
 import type { GateResult, GateTerms } from "./gates.ts";
@@ -26,6 +27,8 @@ export interface Evidence {
   readonly probe: ProbeRecord;
   readonly undefendedProbe: ProbeRecord;
   readonly gate?: { readonly terms: GateTerms } & GateResult;
+  /** How suspicious clean images are through it; absent where that was not measured. */
+  readonly tripwire?: Tripwire;
   /** Version of the program that made it. */
   readonly code: string;
   readonly device: string;

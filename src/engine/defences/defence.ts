@@ -1,8 +1,9 @@
-import type { Suspect } from "../cbpt/audit.ts";
 import type { CbptConfig, Position } from "../cbpt/config.ts";
 import type { Probe } from "../cbpt/probe.ts";
 import type { Shot } from "../cbpt/problem.ts";
 import type { Progress } from "../cbpt/progress.ts";
+import type { Suspect } from "../cbpt/suspect.ts";
+import type { Tripwire } from "../cbpt/tripwire.ts";
 import type { Finding } from "../cbpt/verdict.ts";
 import type { Checkpoint } from "../clip/checkpoint.ts";
 import type { Parameters, ValuesOf } from "../parameters.ts";
@@ -40,6 +41,8 @@ export interface DefendedPrompts {
   readonly findings?: readonly Finding[];
   /** How the shots themselves fare, through these prompts and through the undefended ones: a first look, not a test. */
   readonly probes?: { readonly defended: Probe; readonly undefended: Probe };
+  /** How suspicious clean images are through the learned prompts. */
+  readonly tripwire?: Tripwire;
   /** The classes that it took for a backdoor's, with the triggers that it found for them. */
   readonly suspects?: readonly Suspect[];
 }

@@ -5,6 +5,7 @@ import type { Problem } from "../cbpt/problem.ts";
 import { progressOf } from "../cbpt/progress.ts";
 import { contextsByClass } from "../cbpt/prompts.ts";
 import { isPurified, type Purification, startPurification, stepPurification } from "../cbpt/purification.ts";
+import { calibrateTripwire } from "../cbpt/tripwire.ts";
 import { Workbench } from "../cbpt/workbench.ts";
 import type { DefenceRun, DefenceTask, DefendedPrompts } from "./defence.ts";
 
@@ -54,6 +55,7 @@ async function promptsOf(
       defended: await probeTuned(bench, textFeatures, state),
       undefended: await probe(bench, matrix, suspects),
     },
+    tripwire: await calibrateTripwire(bench, textFeatures),
     ...(findings.length > 0 ? { findings, suspects } : {}),
   };
 }

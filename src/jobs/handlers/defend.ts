@@ -80,8 +80,8 @@ async function promptsResult(
   context: JobContext,
   { searched, seconds }: { searched: number; seconds: number },
 ): Promise<DefendedPromptsResult> {
-  const { config, probes, findings } = prompts;
-  if (!config || !probes)
+  const { config, probes, tripwire, findings } = prompts;
+  if (!config || !probes || !tripwire)
     throw new AppError(
       "VALIDATION_FAILED",
       "This defence learns nothing that could be kept. Classify or evaluate through the templates instead.",
@@ -92,6 +92,7 @@ async function promptsResult(
     ...(findings ? { audit: auditResult({ labels }, findings, searched) } : {}),
     probe: probes.defended,
     undefendedProbe: probes.undefended,
+    tripwire,
     config,
     tokenizer: promptTokensDigest(checkpoint.tokenizer, labels),
     contextLength: checkpoint.architecture.text.contextLength,

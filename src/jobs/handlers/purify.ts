@@ -9,6 +9,7 @@ import {
   stepPurification,
 } from "../../engine/cbpt/purification.ts";
 import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
+import { calibrateTripwire, type Tripwire } from "../../engine/cbpt/tripwire.ts";
 import { Workbench } from "../../engine/cbpt/workbench.ts";
 import type { JobContext, JobHandler } from "../job.ts";
 import { writePrompts } from "./artifact.ts";
@@ -23,6 +24,7 @@ export interface PurifyResult {
   readonly audit?: AuditResult;
   readonly probe: Probe;
   readonly undefendedProbe: Probe;
+  readonly tripwire: Tripwire;
   readonly config: CbptConfig;
   /** Of the token ids that the labels become. */
   readonly tokenizer: string;
@@ -112,6 +114,7 @@ async function finish(
     ...(state.findings.length > 0 ? { audit: auditResult(problem, state.findings, audited) } : {}),
     probe: await probeTuned(bench, text, state),
     undefendedProbe: await probe(bench, problem.matrix, state.suspects),
+    tripwire: await calibrateTripwire(bench, text),
     config: problem.config,
     tokenizer: promptTokensDigest(problem.checkpoint.tokenizer, problem.labels),
     contextLength: problem.checkpoint.architecture.text.contextLength,

@@ -78,6 +78,7 @@ export const evidenceSchema = z.strictObject({
       reasons: z.array(line.max(1000)).max(10),
     })
     .optional(),
+  tripwire: z.strictObject({ quantiles: z.array(z.number().min(0)).min(2).max(1001) }).optional(),
   code: label,
   device: label,
 });
