@@ -2,6 +2,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { shotOf } from "../../src/engine/cbpt/byte-shot.ts";
 import type { Shot } from "../../src/engine/cbpt/problem.ts";
+import { picturedTrigger } from "../../src/engine/cbpt/suspect.ts";
 import { strongest } from "../../src/engine/cbpt/verdict.ts";
 import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
 import {
@@ -82,10 +83,10 @@ async function runDefence(
 
 const promptTensors = ({ textFeatures, suspects = [] }: DefendedPrompts): NamedArray[] => [
   textTensor(textFeatures),
-  ...suspects.map(({ label, trigger }) => ({
-    name: triggerName(OBJECTS[label]),
+  ...suspects.map((suspect) => ({
+    name: triggerName(OBJECTS[suspect.label]),
     shape: [3, SCENE_SIDE, SCENE_SIDE],
-    data: trigger,
+    data: picturedTrigger(suspect, { height: SCENE_SIDE, width: SCENE_SIDE }),
   })),
 ];
 

@@ -1,4 +1,5 @@
-import { dot, gatherRows, predictions, row } from "./features.ts";
+import type { FamilyName, FamilyTrigger } from "./families/index.ts";
+import { effectOf, findingOf } from "./finding.ts";
 import {
   type GratingSearch,
   gratingFindings,
@@ -8,28 +9,16 @@ import {
   stepGratings,
 } from "./gratings.ts";
 import { imageValues, type Problem, shortSide } from "./problem.ts";
-import { sampleOthers } from "./sampling.ts";
-import { stamp } from "./trigger.ts";
-import {
-  type Refinement,
-  startUniversal,
-  stepRefinement,
-  stepUniversal,
-  type Universal,
-} from "./universal.ts";
-import { type Finding, suspectsAmong, type TriggerFamily } from "./verdict.ts";
+import { type Search, startSearch, stepSearch } from "./search.ts";
+import type { Suspect } from "./suspect.ts";
+import { startUniversal, stepUniversal, type Universal } from "./universal.ts";
+import { type Finding, isStrongGrating, suspectsAmong } from "./verdict.ts";
 import type { Workbench } from "./workbench.ts";
-
-/** A class that the model was caught on, with the universal trigger that pulls images to it, [3, H, W]. */
-export interface Suspect {
-  readonly label: number;
-  readonly family: TriggerFamily;
-  readonly trigger: Float32Array;
-}
 
 /**
  * Where an audit stands. It inverts one dense trigger per target in a ball that grows until a class stands out, counts
- * how many shots each pulls over, tries the gratings, refines the triggers of the suspects, and is done.
+ * how many shots each pulls over, tries the gratings, and, if still nothing stands out, a patch per target. Then it
+ * fits triggers of every family to the suspects, and is done.
  */
 export type Audit =
   | { readonly stage: "invert"; readonly round: number; readonly universal: Universal }
@@ -47,14 +36,25 @@ export type Audit =
       readonly search: GratingSearch;
     }
   | {
+      readonly stage: "patches";
+      readonly round: number;
+      readonly universal: Universal;
+      /** Of the other families, then of the patches that are done. */
+      readonly findings: readonly Finding[];
+      /** The patches that are done, in the order of the targets. */
+      readonly patches: readonly FamilyTrigger[];
+      readonly search: Search;
+    }
+  | {
       readonly stage: "refine";
       readonly findings: readonly Finding[];
       readonly suspects: readonly Suspect[];
-      /** Index of the suspect that is being refined, and the round and the state it is in. */
-      readonly index: number;
-      readonly round: number;
+      /** The dense trigger that each suspect's searches begin with, [3, H, W]. */
+      readonly seeds: readonly Float32Array[];
       readonly radius: number;
-      readonly refinement: Refinement;
+      /** Counts the searches: those of the first suspect, then those of the next. */
+      readonly index: number;
+      readonly search: Search;
     }
   | { readonly stage: "done"; readonly findings: readonly Finding[]; readonly suspects: readonly Suspect[] };
 
@@ -63,8 +63,6 @@ export type Audit =
  * units noise pulls a clean model's images too (0.87 to one class, next 0.70), so the search ends before.
  */
 const RADII = [1, 1.5] as const;
-/** Most shots of other classes on which a trigger's pull is counted. */
-export const COUNTED = 128;
 
 export const startAudit = (problem: Problem): Audit => ({
   stage: "invert",
@@ -72,7 +70,7 @@ export const startAudit = (problem: Problem): Audit => ({
   universal: startUniversal(problem),
 });
 
-/** One step: of every dense trigger, of counting one class, of a few gratings, or of refining one trigger. */
+/** One step: of every dense trigger, of counting one class, of a few gratings, or of one search. */
 export async function stepAudit(bench: Workbench, audit: Audit): Promise<Audit> {
   switch (audit.stage) {
     case "invert":
@@ -81,6 +79,8 @@ export async function stepAudit(bench: Workbench, audit: Audit): Promise<Audit> 
       return countNext(bench, audit);
     case "gratings":
       return tryGratings(bench, audit);
+    case "patches":
+      return tryPatches(bench, audit);
     case "refine":
       return refine(bench, audit);
     case "done":
@@ -103,7 +103,10 @@ async function countNext(bench: Workbench, audit: Audit & { stage: "count" }): P
   const { problem } = bench;
   const { round, universal } = audit;
   const label = problem.targets[audit.dense.length];
-  const dense = [...audit.dense, await findingOf(bench, label, denseTrigger(problem, universal, label))];
+  const dense = [
+    ...audit.dense,
+    await findingOf(bench, label, denseTrigger(problem, universal, label), "dense"),
+  ];
   if (dense.length < problem.targets.length) return { ...audit, dense };
   const last = round + 1 === radiiOf(problem).length;
   if (!last && suspectsAmong(dense).length === 0) return { stage: "invert", round: round + 1, universal };
@@ -112,81 +115,150 @@ async function countNext(bench: Workbench, audit: Audit & { stage: "count" }): P
 
 async function tryGratings(bench: Workbench, audit: Audit & { stage: "gratings" }): Promise<Audit> {
   const { problem } = bench;
+  const { round, universal } = audit;
   const all = gratingsOf(problem);
   const search = await stepGratings(bench, audit.search);
   if (search.next < all.length) return { ...audit, search };
+  const triggerOf = ({ label, family }: Finding): FamilyTrigger =>
+    family === "grating"
+      ? { family, place: [], values: gratingTrigger(all[search.best[label]], problem.imageSize) }
+      : denseTrigger(problem, universal, label);
   const gratings = all.length > 0 ? gratingFindings(search) : [];
-  const findings = [...audit.dense, ...gratings];
-  const triggerOf = ({ label, family }: Finding): Float32Array =>
-    family === "dense"
-      ? denseTrigger(problem, audit.universal, label).slice()
-      : gratingTrigger(all[search.best[label]], problem.imageSize);
-  const suspects = suspectsAmong(findings).map(
-    (finding): Suspect => ({ label: finding.label, family: finding.family, trigger: triggerOf(finding) }),
+  const findings = [...audit.dense, ...(await lookedAt(bench, gratings, triggerOf))];
+  const suspected = suspectsAmong(findings);
+  if (suspected.length === 0) {
+    const patch = startPatch(problem, audit, problem.targets[0]);
+    return { stage: "patches", round, universal, findings, patches: [], search: patch };
+  }
+  return startRefining(problem, audit, findings, suspected, triggerOf);
+}
+
+/** Strong gratings with their attraction: large waves damage images, and a damaged image must look like something. */
+function lookedAt(
+  bench: Workbench,
+  gratings: readonly Finding[],
+  triggerOf: (finding: Finding) => FamilyTrigger,
+): Promise<Finding[]> {
+  const look = async (finding: Finding): Promise<Finding> =>
+    isStrongGrating(finding)
+      ? { ...finding, attraction: (await effectOf(bench, finding.label, triggerOf(finding))).attraction }
+      : finding;
+  return Promise.all(gratings.map(look));
+}
+
+/** What the dense rounds have come to. */
+type Searched = { readonly round: number; readonly universal: Universal };
+
+/** The found radius times this bounds the dense triggers of a suspect: it may grow until it pulls nearly every shot. */
+const REFINED_RADIUS = 1.5;
+/** Steps of the search for a patch, as a share of `innerSteps`: it has its place already. */
+export const PATCH_STEPS = 0.5;
+
+export const patchSteps = ({ config }: Pick<Problem, "config">): number =>
+  Math.ceil(PATCH_STEPS * config.innerSteps);
+
+function startPatch(problem: Problem, { round, universal }: Searched, label: number): Search {
+  const dense = denseTrigger(problem, universal, label).values;
+  return startSearch("patch", { size: problem.imageSize, dense, radius: radiiOf(problem)[round] });
+}
+
+async function tryPatches(bench: Workbench, audit: Audit & { stage: "patches" }): Promise<Audit> {
+  const { problem } = bench;
+  const { targets } = problem;
+  const label = targets[audit.patches.length];
+  const search = await stepSearch(bench, label, audit.search, radiiOf(problem)[audit.round]);
+  if (search.step < patchSteps(problem)) return { ...audit, search };
+  const findings = [...audit.findings, await findingOf(bench, label, search.trigger, "patch")];
+  const patches = [...audit.patches, search.trigger];
+  if (patches.length < targets.length)
+    return { ...audit, findings, patches, search: startPatch(problem, audit, targets[patches.length]) };
+  return startRefining(
+    problem,
+    audit,
+    findings,
+    suspectsAmong(findings),
+    (finding) => patches[targets.indexOf(finding.label)],
   );
-  return startRefining(findings, suspects, 0, radiiOf(problem)[audit.round]);
 }
 
-/** Multiples of the radius at which a suspect was found: its trigger grows until it pulls nearly every shot. */
-const REFINING_RADII = [1.5, 2] as const;
-const PULLS_ENOUGH = 0.95;
+/** What is fitted to a suspect, beside the trigger that gave it away: the attacker's own may be of any kind. */
+export const REFINED_FAMILIES = [
+  "dense",
+  "patch",
+  "veil",
+  "waves",
+  "warp",
+  "jitter",
+] as const satisfies readonly FamilyName[];
 
-/** Goes on to the next dense suspect; gratings are what they are. */
+/** Triggers of a suspect, when all that are fitted to it are like the attacker's. */
+export const MOST_TRIGGERS = 1 + REFINED_FAMILIES.length;
+
 function startRefining(
+  problem: Problem,
+  { round, universal }: Searched,
   findings: readonly Finding[],
-  suspects: readonly Suspect[],
-  from: number,
-  radius: number,
+  suspected: readonly Finding[],
+  triggerOf: (finding: Finding) => FamilyTrigger,
 ): Audit {
-  const index = suspects.findIndex(({ family }, place) => place >= from && family === "dense");
-  if (index < 0) return { stage: "done", findings, suspects };
-  const { trigger } = suspects[index];
-  const refinement = { step: 0, trigger, velocity: new Float32Array(trigger.length), loss: 0 };
-  return { stage: "refine", findings, suspects, index, round: 0, radius, refinement };
+  // A class that two families caught is one suspect.
+  const caught = suspected.filter(
+    ({ label }, place) => suspected.findIndex((other) => other.label === label) === place,
+  );
+  const suspects = caught.map((finding): Suspect => {
+    const { family, values, place } = triggerOf(finding);
+    return {
+      label: finding.label,
+      family: finding.family,
+      triggers: [{ family, place, values: values.slice() }],
+    };
+  });
+  if (suspects.length === 0) return { stage: "done", findings, suspects };
+  const seeds = suspects.map(({ label }) => denseTrigger(problem, universal, label).values.slice());
+  const radius = REFINED_RADIUS * radiiOf(problem)[round];
+  const refining = { stage: "refine", findings, suspects, seeds, radius, index: 0 } as const;
+  return { ...refining, search: refiningSearch(problem, refining) };
 }
+
+type Refining = Omit<Audit & { stage: "refine" }, "search">;
+
+/** Which suspect the present search is for, and of which family. */
+const placeOf = ({ index }: { readonly index: number }) => ({
+  suspect: Math.floor(index / REFINED_FAMILIES.length),
+  family: REFINED_FAMILIES[index % REFINED_FAMILIES.length],
+});
+
+function refiningSearch({ imageSize: size }: Problem, refining: Refining): Search {
+  const { suspect, family } = placeOf(refining);
+  return startSearch(family, { size, dense: refining.seeds[suspect], radius: refining.radius });
+}
+
+/**
+ * A fitted trigger is like the attacker's when it pulls at least so many of the other classes' shots, and brings them
+ * nearer to the class than its own images are. Others reach the class as any noise does, and unlearning them costs
+ * what the class is known by: with them, clean accuracy under SIG fell by 1.5 points, the target's recall by 16.
+ */
+const LIKE_THE_ATTACKERS = { share: 0.5, attraction: 1 };
 
 async function refine(bench: Workbench, audit: Audit & { stage: "refine" }): Promise<Audit> {
-  const { findings, suspects, index, round, radius } = audit;
-  const { label } = suspects[index];
-  const refinement = await stepRefinement(bench, label, audit.refinement, radius * REFINING_RADII[round]);
-  const { innerSteps } = bench.problem.config;
-  if (refinement.step < (round + 1) * innerSteps) return { ...audit, refinement };
-  const { pulled } = await findingOf(bench, label, refinement.trigger);
-  if (pulled.k < PULLS_ENOUGH * pulled.n && round + 1 < REFINING_RADII.length)
-    return { ...audit, round: round + 1, refinement };
-  const refined = suspects.map((suspect, place) =>
-    place === index ? { ...suspect, trigger: refinement.trigger } : suspect,
-  );
-  return startRefining(findings, refined, index + 1, radius);
-}
-
-/** What a dense trigger does to shots of other classes, as the undefended model sees them. */
-async function findingOf(bench: Workbench, label: number, trigger: Float32Array): Promise<Finding> {
   const { problem } = bench;
-  const { shots, features, matrix, width } = problem;
-  const others = sampleOthers(problem, label, COUNTED);
-  const triggered = await bench.encode(others.map((index) => stamp(shots[index].pixels, trigger)));
-  const hits = predictions(triggered, matrix, width).filter((predicted) => predicted === label);
-  const own = shots.flatMap((shot, index) => (shot.label === label ? [index] : []));
-  const text = row(matrix, width, label);
-  const attraction =
-    meanSimilarity(triggered, text, width) / meanSimilarity(gatherRows(features, width, own), text, width);
-  return { label, family: "dense", pulled: { k: hits.length, n: others.length }, attraction };
+  const place = placeOf(audit).suspect;
+  const suspect = audit.suspects[place];
+  const search = await stepSearch(bench, suspect.label, audit.search, audit.radius);
+  if (search.step < problem.config.innerSteps) return { ...audit, search };
+  const { pulled, attraction = 0 } = await effectOf(bench, suspect.label, search.trigger);
+  const fits = pulled.k >= LIKE_THE_ATTACKERS.share * pulled.n && attraction >= LIKE_THE_ATTACKERS.attraction;
+  const triggers = fits ? [...suspect.triggers, search.trigger] : suspect.triggers;
+  const suspects = audit.suspects.map((old, other) => (other === place ? { ...old, triggers } : old));
+  const index = audit.index + 1;
+  if (index === suspects.length * REFINED_FAMILIES.length)
+    return { stage: "done", findings: audit.findings, suspects };
+  const refining = { ...audit, suspects, index };
+  return { ...refining, search: refiningSearch(problem, refining) };
 }
 
-/** Mean cosine of normalised rows [n, D] with a normalised text feature. */
-function meanSimilarity(rows: Float32Array, text: Float32Array, width: number): number {
-  const count = rows.length / width;
-  return (
-    Array.from({ length: count }, (_, index) => dot(row(rows, width, index), text)).reduce(
-      (a, b) => a + b,
-      0,
-    ) / count
-  );
-}
-
-function denseTrigger(problem: Problem, { triggers }: Universal, label: number): Float32Array {
+function denseTrigger(problem: Problem, { triggers }: Universal, label: number): FamilyTrigger {
   const size = imageValues(problem);
   const place = problem.targets.indexOf(label);
-  return triggers.subarray(place * size, (place + 1) * size);
+  return { family: "dense", place: [], values: triggers.subarray(place * size, (place + 1) * size) };
 }

@@ -1,10 +1,9 @@
 import { type ImageList, listOf } from "../evaluation/encode.ts";
 import { randomStream } from "../random.ts";
-import type { Suspect } from "./audit.ts";
-import type { CbptConfig } from "./config.ts";
+import { stampFamily } from "./families/index.ts";
 import { row } from "./features.ts";
 import type { Problem } from "./problem.ts";
-import { stamp } from "./trigger.ts";
+import { dummyKinds, type Suspect } from "./suspect.ts";
 import { drawView } from "./views.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -12,7 +11,7 @@ import type { Workbench } from "./workbench.ts";
 export interface Bank {
   /** For each view, [N, D]; the first view is the shots as they are. */
   readonly clean: readonly Float32Array[];
-  /** For each view, the same with every suspect's trigger at every strength (suspects outermost), [N, D] each. */
+  /** For each view, the same as each kind of dummy (`dummyKinds`), [N, D] each. */
   readonly dummies: readonly (readonly Float32Array[])[];
   /** [C, D]: mean of each class's clean features over all views. */
   readonly means: Float32Array;
@@ -33,13 +32,6 @@ export function bankOf(bench: Workbench, suspects: readonly Suspect[]): Promise<
   });
 }
 
-/** Evenly from the weakest to the strongest, in multiples of the trigger. */
-export function strengths({ dummyLevels, dummyWeakest, dummyStrongest }: CbptConfig): number[] {
-  if (dummyLevels === 1) return [dummyWeakest];
-  const gap = (dummyStrongest - dummyWeakest) / (dummyLevels - 1);
-  return Array.from({ length: dummyLevels }, (_, level) => dummyWeakest + level * gap);
-}
-
 function viewsOf({ shots, config, imageSize }: Problem, view: number): ImageList {
   if (view === 0) return listOf(shots.length, (index) => shots[index].pixels);
   const random = randomStream(config.seed, "views", view);
@@ -51,12 +43,14 @@ async function dummiesOf(
   images: ImageList,
   suspects: readonly Suspect[],
 ): Promise<Float32Array[]> {
+  const { config, imageSize } = bench.problem;
   const features: Float32Array[] = [];
-  for (const { trigger } of suspects)
-    for (const strength of strengths(bench.problem.config))
-      features.push(
-        await bench.encode(listOf(images.length, (index) => stamp(images.at(index)!, trigger, strength))),
-      );
+  for (const { trigger, strength } of dummyKinds(suspects, config))
+    features.push(
+      await bench.encode(
+        listOf(images.length, (index) => stampFamily(trigger, images.at(index)!, imageSize, strength)),
+      ),
+    );
   return features;
 }
 

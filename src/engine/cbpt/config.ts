@@ -37,7 +37,7 @@ export const CBPT_PARAMETERS = {
   momentum: real(0.9, [0, 0.999], "Of the tuning steps"),
   weightDecay: real(0, [0, 1], "Of the context vectors"),
 
-  alpha: real(0.4, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
+  alpha: real(0.8, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
   beta: real(0, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
   gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
   gammaDummy: real(0, [0, 100], "Weight of the cross-entropy on dummies"),
@@ -48,7 +48,7 @@ export const CBPT_PARAMETERS = {
     [0, 1],
     "Share of the undefended prediction in what a clean shot of an unsuspected class is to be predicted as",
   ),
-  suspectEmphasis: real(16, [0, 100], "Weight of a suspected class's own clean shots in the cross-entropy"),
+  suspectEmphasis: real(32, [0, 100], "Weight of a suspected class's own clean shots in the cross-entropy"),
   views: whole(
     1,
     [1, 256],

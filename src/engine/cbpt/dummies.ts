@@ -1,15 +1,15 @@
 import { score } from "../clip/zero-shot.ts";
 import { type Random, randomStream } from "../random.ts";
-import type { Suspect } from "./audit.ts";
 import { type Bank, bankOf } from "./bank.ts";
 import { oneHot, row } from "./features.ts";
 import type { Problem } from "./problem.ts";
+import { dummyKinds, type Suspect } from "./suspect.ts";
 import { batchRows, isWarmingUp, lossWeights, type Tuning } from "./tuning.ts";
 import type { TuningBatch, Workbench } from "./workbench.ts";
 
 /**
- * The next batch of a universal run, from features alone: each row one view of one shot, with a dummy of one suspect
- * at one strength, drawn anew. A suspect's own shots are no dummies of it: its trigger on them is to change nothing.
+ * The next batch of a universal run, from features alone: each row one view of one shot, with a dummy of one kind,
+ * drawn anew. A suspect's own shots are no dummies of it: its trigger on them is to change nothing.
  * They are few beside the dummies that look like them, so they weigh more, and their class is free to move.
  */
 export async function universalBatch(
@@ -29,9 +29,10 @@ export async function universalBatch(
   });
   if (suspects.length === 0 || isWarmingUp(problem, tuning)) return cleanBatch(problem, clean, labels);
   const dummy = clean.slice();
+  const kinds = dummyKinds(suspects, config);
   const targets = rows.map(({ view, shot }, index) => {
-    const chosen = random.below(suspects.length * config.dummyLevels);
-    const target = suspects[Math.floor(chosen / config.dummyLevels)].label;
+    const chosen = random.below(kinds.length);
+    const target = kinds[chosen].label;
     if (target === labels[index]) return -1;
     dummy.set(row(bank.dummies[view][chosen], width, shot), index * width);
     return target;

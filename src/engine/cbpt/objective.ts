@@ -150,6 +150,28 @@ export function universalProgram(
 }
 
 /**
+ * How images are to change to be taken for a class, whatever the trigger is: `pixels` [B, 3, H, W] in [0, 1], `text`
+ * [C, D] normalised and `targets` [B, C] one-hot to the `losses` [B], CE(s·f(x)·Tᵀ, c) of each, and the `gradient`
+ * [B, 3, H, W] of their sum.
+ */
+export function pullProgram(
+  checkpoint: Checkpoint,
+  { images, classes }: { images: number; classes: number },
+  provider: Device = "cpu",
+): Program {
+  const g = new GraphBuilder({ name: "pull", provider });
+  const pixels = g.input("pixels", [images, ...imageShape(checkpoint)]);
+  const text = g.input("text", [classes, checkpoint.architecture.embeddingWidth]);
+  const logits = similarityLogits(g, imageEmbedding(g, checkpoint, pixels), text, checkpoint.logitScale);
+  const each = g.mul(g.input("targets", [images, classes]), g.logSoftmax(logits));
+  const losses = g.neg(g.reduceSum(each, [1]));
+  const [gradient] = gradients(g, g.reduceSum(losses), [pixels]);
+  g.output(losses, "losses");
+  g.output(gradient!, "gradient");
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
+}
+
+/**
  * One inner step as published, B images at once, each with its own trigger.
  *
  * Inputs: `pixels` and `triggers` [B, 3, H, W], `positive` and `negative` [B, D] normalised. Outputs: `loss` (L_tri

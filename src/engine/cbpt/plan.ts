@@ -1,6 +1,7 @@
 import { imageProgram, textProgram } from "../clip/programs.ts";
 import { flopsOf } from "../onnx/cost.ts";
-import { COUNTED, radiiOf } from "./audit.ts";
+import { MOST_TRIGGERS, patchSteps, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import { COUNTED } from "./finding.ts";
 import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
 import {
   perImageProgram,
@@ -11,8 +12,9 @@ import {
 } from "./objective.ts";
 import { imageValues, type Problem } from "./problem.ts";
 import { classesPerRun } from "./prompt-tower.ts";
+import { IMAGES_PER_RUN, RUNS_PER_STEP } from "./search.ts";
 import { rowsPerBatch, stepsPerEpoch } from "./tuning.ts";
-import { REFINING_BATCHES, TRIGGERS_PER_RUN } from "./universal.ts";
+import { TRIGGERS_PER_RUN } from "./universal.ts";
 
 /** What the size of a run follows from; nothing of it has to be computed by a network. */
 export interface RunSize
@@ -103,9 +105,11 @@ function auditPhases(size: RunSize): PlannedPhase[] {
   const counted = rounds * targets.length * Math.min(COUNTED, others);
   const gratings = gratingsOf(size).length;
   const tried = gratings * Math.min(GRATING_SHOTS, shots.length);
-  const refining = Math.min(TRIGGERS_PER_RUN, labels.length);
-  const refined = innerSteps * (REFINING_BATCHES / TRIGGERS_PER_RUN) * refining * innerBatch;
-  const checked = Math.min(COUNTED, others);
+  const perStep = IMAGES_PER_RUN * RUNS_PER_STEP;
+  const patched = targets.length * patchSteps(size) * perStep;
+  const refined = REFINED_FAMILIES.length * innerSteps * perStep;
+  const checked = REFINED_FAMILIES.length * Math.min(COUNTED, others);
+  const patchesChecked = targets.length * Math.min(COUNTED, others);
   return [
     preparing(size),
     phase("invert", rounds * innerSteps, inverted, { gradient: inverted * both }),
@@ -114,13 +118,20 @@ function auditPhases(size: RunSize): PlannedPhase[] {
     phase("gratings", Math.max(1, Math.ceil(gratings / GRATINGS_PER_STEP)), tried, {
       image: tried * forward,
     }),
-    phase("refine", innerSteps, refined + checked, { gradient: refined * both, image: checked * forward }),
+    phase("patches", targets.length * patchSteps(size), patched + patchesChecked, {
+      gradient: patched * both,
+      image: patchesChecked * forward,
+    }),
+    phase("refine", REFINED_FAMILIES.length * innerSteps, refined + checked, {
+      gradient: refined * both,
+      image: checked * forward,
+    }),
   ];
 }
 
 function tuningPhases(size: RunSize): PlannedPhase[] {
   const { config, shots } = size;
-  const encoded = shots.length * (config.views - 1 + config.views * config.dummyLevels);
+  const encoded = shots.length * (config.views - 1 + config.views * MOST_TRIGGERS * config.dummyLevels);
   const steps = config.epochs * stepsPerEpoch(size);
   const told = (config.epochs + 1) * featuresFlops(size);
   return [
@@ -156,7 +167,7 @@ function publishedPhases(size: RunSize): PlannedPhase[] {
 function auditAssumptions(size: RunSize): string[] {
   const rounds = radiiOf(size).length;
   const one =
-    "One class is suspected and its trigger refined in one round; without a suspect both are saved.";
+    "Patches are searched, and then one class is suspected and triggers of every family fit it: a class that is found before saves the patches, a clean model the fitting.";
   if (rounds === 1) return [one];
   return [
     `All ${rounds} rounds of the search are needed; a class that stands out early saves the rest.`,

@@ -1,8 +1,8 @@
 import { type Count, count } from "../evaluation/rate.ts";
-import type { Suspect } from "./audit.ts";
 import { bankOf } from "./bank.ts";
 import { predictions } from "./features.ts";
 import type { Purification } from "./purification.ts";
+import { dummyKinds, type Suspect } from "./suspect.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** How text features do on the shots themselves: a first look, not a test. */
@@ -24,9 +24,10 @@ export async function probe(
   const ca = count(clean, (label, index) => label === shots[index].label);
   if (suspects.length === 0) return { ca };
   const [dummies] = (await bankOf(bench, suspects)).dummies;
+  const kinds = dummyKinds(suspects, config);
   const asr = { k: 0, n: 0 };
   dummies.forEach((stamped, index) => {
-    const target = suspects[Math.floor(index / config.dummyLevels)].label;
+    const target = kinds[index].label;
     const others = predictions(stamped, text, width).filter((_, shot) => shots[shot].label !== target);
     asr.k += others.filter((label) => label === target).length;
     asr.n += others.length;

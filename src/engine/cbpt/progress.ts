@@ -1,14 +1,15 @@
-import { type Audit, COUNTED, radiiOf } from "./audit.ts";
+import { type Audit, MOST_TRIGGERS, patchSteps, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import { COUNTED } from "./finding.ts";
 import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
 import { LOSSES } from "./objective.ts";
 import type { Problem } from "./problem.ts";
 import type { Purification } from "./purification.ts";
+import { IMAGES_PER_RUN, RUNS_PER_STEP } from "./search.ts";
 import { isWarmingUp, rowsPerBatch, stepsPerEpoch, type Tuning } from "./tuning.ts";
-import { REFINING_BATCHES } from "./universal.ts";
 
 /** Where a run stands, for those who watch it. */
 export interface Progress {
-  /** What is being done: `invert`, `count`, `gratings`, `refine`, `warm up` or `tune`. */
+  /** What is being done: `invert`, `count`, `gratings`, `patches`, `refine`, `warm up` or `tune`. */
   readonly phase: string;
   /** Tuning counts epochs from 1; before it, the rounds of the audit are counted. */
   readonly epoch: number;
@@ -80,21 +81,34 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         done:
           auditWork(problem) -
           refiningWork(problem) -
+          patchingWork(problem) -
           (gratingsOf(problem).length - audit.search.next) * GRATING_SHOTS,
         images: GRATINGS_PER_STEP * GRATING_SHOTS,
       };
-    case "refine": {
-      const { step, loss } = audit.refinement;
-      const steps = (audit.round + 1) * innerSteps;
-      const refined = (audit.index + step / steps) / audit.suspects.length;
+    case "patches": {
+      const steps = targets.length * patchSteps(problem);
+      const step = audit.patches.length * patchSteps(problem) + audit.search.step;
       return {
-        phase: "refine",
+        phase: "patches",
         epoch: audit.round + 1,
         step,
         steps,
-        losses: [{ name: "inversion", value: loss }],
-        done: auditWork(problem) - refiningWork(problem) * (1 - refined),
-        images: REFINING_BATCHES * innerBatch,
+        losses: [{ name: "inversion", value: audit.search.loss }],
+        done: auditWork(problem) - refiningWork(problem) - patchingWork(problem) * (1 - step / steps),
+        images: SEARCHED,
+      };
+    }
+    case "refine": {
+      const steps = audit.suspects.length * REFINED_FAMILIES.length * innerSteps;
+      const step = audit.index * innerSteps + audit.search.step;
+      return {
+        phase: "refine",
+        epoch: 1,
+        step,
+        steps,
+        losses: [{ name: "inversion", value: audit.search.loss }],
+        done: auditWork(problem) - refiningWork(problem) * (1 - step / steps),
+        images: SEARCHED,
       };
     }
     case "done":
@@ -124,6 +138,7 @@ function tuningProgress(problem: Problem, tuning: Tuning): Progress {
 const auditWork = (problem: Problem): number =>
   radiiOf(problem).length * (inversionWork(problem) + countingWork(problem)) +
   gratingsOf(problem).length * GRATING_SHOTS +
+  patchingWork(problem) +
   refiningWork(problem);
 
 const inversionWork = ({ config, targets }: Problem): number =>
@@ -132,14 +147,24 @@ const inversionWork = ({ config, targets }: Problem): number =>
 const countingWork = ({ targets, shots }: Problem): number =>
   targets.length * Math.min(COUNTED, shots.length);
 
+/** Images that one step of a search looks at. */
+const SEARCHED = IMAGES_PER_RUN * RUNS_PER_STEP;
+
+/** Foreseen, although a suspect that was found before saves it. */
+const patchingWork = (problem: Problem): number =>
+  problem.targets.length * patchSteps(problem) * SEARCHED * BACKWARD;
+
+/** Of one suspect. */
 const refiningWork = ({ config }: Problem): number =>
-  config.innerSteps * config.innerBatch * REFINING_BATCHES * BACKWARD;
+  REFINED_FAMILIES.length * config.innerSteps * SEARCHED * BACKWARD;
 
 function tuningWork(problem: Problem): number {
   const { shots, config } = problem;
   const steps = config.epochs * stepsPerEpoch(problem);
   if (config.mode === "PUBLISHED") return steps * rowsPerBatch(problem) * config.innerSteps * BACKWARD;
-  return shots.length * config.views * (1 + config.dummyLevels) + steps * IMAGES_PER_TUNING_STEP;
+  return (
+    shots.length * config.views * (1 + MOST_TRIGGERS * config.dummyLevels) + steps * IMAGES_PER_TUNING_STEP
+  );
 }
 
 const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,9 +1,10 @@
 import type { Count } from "../evaluation/rate.ts";
-import { type Audit, type Suspect, startAudit, stepAudit } from "./audit.ts";
+import { type Audit, startAudit, stepAudit } from "./audit.ts";
 import { cleanBatch, universalBatch } from "./dummies.ts";
 import { gatherRows, nearestClass, row } from "./features.ts";
 import { invertPerImage } from "./inversion.ts";
 import type { Problem } from "./problem.ts";
+import type { Suspect } from "./suspect.ts";
 import { batchRows, isWarmingUp, lossWeights, startTuning, stepTuning, type Tuning } from "./tuning.ts";
 import type { Finding } from "./verdict.ts";
 import type { TuningBatch, Workbench } from "./workbench.ts";

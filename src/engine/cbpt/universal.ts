@@ -48,7 +48,7 @@ export async function stepUniversal(bench: Workbench, state: Universal, radius: 
   const size = imageValues(problem);
   await concurrently(starts, RUNS_AT_ONCE, async (start, number) => {
     const group = targets.slice(start, start + TRIGGERS_PER_RUN);
-    const pixels = group.flatMap((label) => drawOthers(problem, label, state.step, 0));
+    const pixels = group.flatMap((label) => drawOthers(problem, label, state.step));
     const own = state.triggers.slice(start * size, (start + group.length) * size);
     const result = await bench.invertUniversal(joined(pixels), own, group);
     group.forEach((_, index) => {
@@ -67,61 +67,15 @@ export async function stepUniversal(bench: Workbench, state: Universal, radius: 
   return { step: state.step + 1, triggers, velocity, losses };
 }
 
-/** One trigger that is inverted further, with more shots in each step than `Universal` spends on every class. */
-export interface Refinement {
-  readonly step: number;
-  readonly trigger: Float32Array;
-  readonly velocity: Float32Array;
-  readonly loss: number;
-}
-
-/** How many times `innerBatch` shots a refining step looks at. */
-export const REFINING_BATCHES = 4;
-
-/** One step of one class's trigger toward its class within a ball of the given radius. */
-export async function stepRefinement(
-  bench: Workbench,
-  label: number,
-  state: Refinement,
-  radius: number,
-): Promise<Refinement> {
-  const { problem } = bench;
-  const size = imageValues(problem);
-  const copies = Math.min(TRIGGERS_PER_RUN, problem.labels.length);
-  const targets = Array.from({ length: copies }, () => label);
-  const runs = await Promise.all(
-    Array.from({ length: REFINING_BATCHES / TRIGGERS_PER_RUN }, (_, run) => {
-      const pixels = targets.flatMap((_, copy) =>
-        drawOthers(problem, label, state.step, 1 + run * copies + copy),
-      );
-      return bench.invertUniversal(joined(pixels), joined(targets.map(() => state.trigger)), targets);
-    }),
-  );
-  const gradient = new Float32Array(size);
-  for (const run of runs)
-    run.gradient.forEach((value, index) => {
-      gradient[index % size] += value;
-    });
-  const [trigger, velocity] = [state.trigger.slice(), state.velocity.slice()];
-  descend(trigger, velocity, gradient, descentOf(problem), { norm: problem.config.norm, radius });
-  const losses = runs.flatMap((run) => Array.from(run.losses));
-  return {
-    step: state.step + 1,
-    trigger,
-    velocity,
-    loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
-  };
-}
-
 const descentOf = ({ config }: Problem) => ({
   rule: config.stepRule,
   size: config.stepSize,
   momentum: config.innerMomentum,
 });
 
-/** Shots of other classes for one step; `copy` 0 is the search among all classes, the others refine. */
-function drawOthers(problem: Problem, label: number, step: number, copy: number): Float32Array[] {
-  const random = randomStream(problem.config.seed, "universal", label, step, copy);
+/** Shots of other classes for one step. */
+function drawOthers(problem: Problem, label: number, step: number): Float32Array[] {
+  const random = randomStream(problem.config.seed, "universal", label, step, 0);
   return draw(random, othersOf(problem, label), problem.config.innerBatch).map(
     (index) => problem.shots[index].pixels,
   );

@@ -5,7 +5,7 @@ import type { Program } from "../runtime/program.ts";
 import { ExtensionTower, type FrozenPrompts } from "./extension-tower.ts";
 import { oneHot } from "./features.ts";
 import { Lanes } from "./lanes.ts";
-import { perImageProgram, universalProgram } from "./objective.ts";
+import { perImageProgram, pullProgram, universalProgram } from "./objective.ts";
 import type { Problem } from "./problem.ts";
 import { type OpenLanes, PromptTower, type TextTower } from "./prompt-tower.ts";
 import { assembleTokens } from "./prompts.ts";
@@ -107,6 +107,26 @@ export class Workbench {
       targets: float32([count, layout.classes], oneHot(targets, layout.classes)),
     });
     return { losses: losses!.data as Float32Array, gradient: gradient!.data as Float32Array };
+  }
+
+  /**
+   * How far triggered images [n, 3, H, W], which are given away, are from being taken for a class: their losses [n],
+   * and the gradient [n, 3, H, W] of the sum.
+   */
+  async pull(pixels: Float32Array, label: number) {
+    const { checkpoint, device, imageSize, width, matrix, layout } = this.problem;
+    const image = [3, imageSize.height, imageSize.width];
+    const images = pixels.length / sizeOf(image);
+    const session = await this.lanes(`pull ${images}`, () =>
+      pullProgram(checkpoint, { images, classes: layout.classes }, device),
+    );
+    const targets = oneHot(new Array(images).fill(label), layout.classes);
+    const { losses, gradient } = await session.run({
+      pixels: float32([images, ...image], pixels),
+      text: float32([layout.classes, width], matrix.slice()),
+      targets: float32([images, layout.classes], targets),
+    });
+    return { losses: losses.data as Float32Array, gradient: gradient.data as Float32Array };
   }
 
   /** One published inner step of B triggers [B, 3, H, W], one per image: the summed loss and its gradient. */

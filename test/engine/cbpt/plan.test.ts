@@ -1,8 +1,13 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { startAudit, stepAudit } from "../../../src/engine/cbpt/audit.ts";
+import { MOST_TRIGGERS, startAudit, stepAudit } from "../../../src/engine/cbpt/audit.ts";
 import { completeConfig, type Mode } from "../../../src/engine/cbpt/config.ts";
-import { perImageProgram, tuningProgram, universalProgram } from "../../../src/engine/cbpt/objective.ts";
+import {
+  perImageProgram,
+  pullProgram,
+  tuningProgram,
+  universalProgram,
+} from "../../../src/engine/cbpt/objective.ts";
 import {
   planAudit,
   planPurification,
@@ -18,6 +23,7 @@ import {
   startPurification,
   stepPurification,
 } from "../../../src/engine/cbpt/purification.ts";
+import { startSearch } from "../../../src/engine/cbpt/search.ts";
 import { encodeState } from "../../../src/engine/cbpt/state.ts";
 import { type TuningBatch, Workbench } from "../../../src/engine/cbpt/workbench.ts";
 import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
@@ -90,6 +96,13 @@ class CountingWorkbench extends Workbench {
     return super.invertUniversal(pixels, triggers, targets);
   }
 
+  override pull(pixels: Float32Array, label: number) {
+    const images = pixels.length / (3 * 64 * 64);
+    const program = pullProgram(checkpoint, { images, classes: LABELS.length });
+    this.note("gradient", images, flopsOf(program.graph));
+    return super.pull(pixels, label);
+  }
+
   override invertPerImage(feeds: Parameters<Workbench["invertPerImage"]>[0]) {
     const batch = feeds.pixels.length / (3 * 64 * 64);
     this.note("gradient", batch, flopsOf(perImageProgram(checkpoint, { batch, temperature: 0.1 }).graph));
@@ -144,16 +157,16 @@ async function follow(problem: Problem, from = startPurification(problem)) {
 function suspected(): Purification {
   const random = randomStream(9);
   const trigger = Float32Array.from({ length: 3 * 64 * 64 }, () => 0.1 * random.normal());
-  const refinement = { step: 0, trigger, velocity: new Float32Array(trigger.length), loss: 0 };
-  const suspects = [{ label: 1, family: "dense" as const, trigger }];
+  const search = startSearch("dense", { size: { height: 64, width: 64 }, dense: trigger, radius: 3 });
+  const suspects = [{ label: 1, family: "dense" as const, triggers: [search.trigger] }];
   const audit = {
     stage: "refine",
     findings: [],
     suspects,
+    seeds: [trigger],
     index: 0,
-    round: 0,
-    radius: 2,
-    refinement,
+    radius: 3,
+    search,
   } as const;
   return { phase: "audit", audit };
 }
@@ -168,11 +181,16 @@ describe("a plan of a search", () => {
   test("foretells the steps, images and operations of every phase", async () => {
     const plan = await planOf("UNIVERSAL");
     const phases = await follow(await problemOf("UNIVERSAL"));
-    for (const name of ["invert", "count", "gratings"]) {
+    for (const name of ["invert", "count"]) {
       const [planned, done] = [phaseOf(plan, name), phases.get(name)!];
       expect([name, planned.steps, planned.images]).toEqual([name, done.steps, done.images]);
       for (const kind of WORK_KINDS) near(planned.flops[kind], done.flops[kind]);
     }
+    const [gratings, tried] = [phaseOf(plan, "gratings"), phases.get("gratings")!];
+    expect(tried.steps).toBe(gratings.steps);
+    // A strong one is looked at once more, on shots of the other classes.
+    const looks = (tried.images - gratings.images) / (SHOTS - SHOTS / LABELS.length);
+    expect([0, 1, 2, 3]).toContain(looks);
     const tune = phaseOf(plan, "tune");
     expect(tune.steps).toBe(phases.get("tune")!.steps);
     // The plan also counts the text features of each epoch, which are told outside the steps.
@@ -210,17 +228,17 @@ describe("a plan of a search", () => {
     const plan = await planOf("UNIVERSAL");
     const phases = await follow(await problemOf("UNIVERSAL"), suspected());
     const [planned, done] = [phaseOf(plan, "refine"), phases.get("refine")!];
-    const rounds = done.steps / planned.steps;
-    expect([1, 2]).toContain(rounds);
-    expect(done.images).toBe(rounds * planned.images);
-    near(rounds * planned.flops.gradient, done.flops.gradient);
-    // The features that tuning works on are encoded in its first step.
-    expect(phases.get("tune")!.images).toBe(phaseOf(plan, "encode").images);
-    near(phaseOf(plan, "encode").flops.image, phases.get("tune")!.flops.image);
+    expect([done.steps, done.images]).toEqual([planned.steps, planned.images]);
+    near(planned.flops.gradient, done.flops.gradient);
+    // The features that tuning works on are encoded in its first step, for every trigger that fits.
+    const [foreseen, encoded] = [phaseOf(plan, "encode"), phases.get("tune")!];
+    const triggers = (MOST_TRIGGERS * encoded.images) / foreseen.images;
+    expect(Number.isInteger(triggers) && triggers >= 1 && triggers <= MOST_TRIGGERS).toBe(true);
+    near((foreseen.flops.image * triggers) / MOST_TRIGGERS, encoded.flops.image);
   });
 
   test("says what it takes for granted", async () => {
-    expect((await planOf("UNIVERSAL")).assumptions).toEqual([expect.stringContaining("One class")]);
+    expect((await planOf("UNIVERSAL")).assumptions).toEqual([expect.stringContaining("one class is suspected")]);
     const rounds = await planOf("UNIVERSAL", { radius: 0 });
     expect(rounds.assumptions[0]).toContain("All 2 rounds");
     expect(phaseOf(rounds, "invert").steps).toBe(2 * SMALL.innerSteps);

@@ -11,6 +11,7 @@ import {
   startPurification,
   stepPurification,
 } from "../../../src/engine/cbpt/purification.ts";
+import { startSearch } from "../../../src/engine/cbpt/search.ts";
 import { decodeState, encodeState } from "../../../src/engine/cbpt/state.ts";
 import { Workbench } from "../../../src/engine/cbpt/workbench.ts";
 import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
@@ -78,9 +79,9 @@ const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes)
 function suspected(): Uint8Array {
   const random = randomStream(9);
   const trigger = Float32Array.from({ length: 3 * 64 * 64 }, () => 0.1 * random.normal());
-  const refinement = { step: 0, trigger, velocity: new Float32Array(trigger.length), loss: 0 };
-  const suspects = [{ label: 1, family: "dense", trigger }];
-  const audit = { stage: "refine", findings: [], suspects, index: 0, round: 0, radius: 2, refinement };
+  const search = startSearch("dense", { size: { height: 64, width: 64 }, dense: trigger, radius: 3 });
+  const suspects = [{ label: 1, family: "dense", triggers: [search.trigger] }];
+  const audit = { stage: "refine", findings: [], suspects, seeds: [trigger], index: 0, radius: 3, search };
   return encodeState({ phase: "audit", audit });
 }
 

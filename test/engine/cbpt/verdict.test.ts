@@ -44,6 +44,23 @@ describe("the verdict", () => {
     expect(labels([97, 61, 34, ...rest])).toEqual([0]);
   });
 
+  test("passes over a grating that only damages images: it brings none near to the class", () => {
+    const gratings = (attraction: number) =>
+      findings("grating", [97, 40, 34, ...rest]).map((finding) =>
+        finding.label === 0 ? { ...finding, attraction } : finding,
+      );
+    expect(suspectsAmong(gratings(1.05)).map(({ label }) => label)).toEqual([0]);
+    expect(suspectsAmong(gratings(0.91))).toEqual([]);
+  });
+
+  test("of patches asks for a wide lead", () => {
+    const labels = (percents: number[]) =>
+      suspectsAmong(findings("patch", percents)).map(({ label }) => label);
+    expect(labels([100, 37, 36, ...rest])).toEqual([0]);
+    expect(labels([89, 88, 81, ...rest])).toEqual([]);
+    expect(labels([17, 14, 12, ...rest])).toEqual([]);
+  });
+
   test("takes each family by itself, and shows each class once, most suspicious first", () => {
     const both = [...findings("dense", [40, 5, 5]), ...findings("grating", [10, 97, 30])];
     expect(suspectsAmong(both).map(({ label, family }) => [label, family])).toEqual([
