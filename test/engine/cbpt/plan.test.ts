@@ -238,7 +238,9 @@ describe("a plan of a search", () => {
   });
 
   test("says what it takes for granted", async () => {
-    expect((await planOf("UNIVERSAL")).assumptions).toEqual([expect.stringContaining("one class is suspected")]);
+    expect((await planOf("UNIVERSAL")).assumptions).toEqual([
+      expect.stringContaining("one class is suspected"),
+    ]);
     const rounds = await planOf("UNIVERSAL", { radius: 0 });
     expect(rounds.assumptions[0]).toContain("All 2 rounds");
     expect(phaseOf(rounds, "invert").steps).toBe(2 * SMALL.innerSteps);
