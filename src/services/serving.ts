@@ -45,6 +45,8 @@ type ImageTasks = typeof import("../engine/clip/image-tasks.ts");
 const LARGEST_BATCH = 64;
 /** Longer batches are no faster for each image, and whoever comes next waits for them. */
 const LONGEST_BATCH_MILLISECONDS = 200;
+/** So many small images are decoded in the time that this thread may be busy with requests. */
+const DECODE_DEPTH = 8;
 const MATRICES_KEPT = 64;
 
 /** The models in memory. One is loaded once, by the first image that needs it, however many ask at the same time. */
@@ -57,6 +59,7 @@ export class Serving {
     this.pool = new WorkerPool<ImageTasks>(entryPoint(import.meta.url, "../engine/clip/image-tasks"), {
       ...options,
       size: Math.max(1, Math.min(options.threads, 8)),
+      depth: DECODE_DEPTH,
     });
   }
 

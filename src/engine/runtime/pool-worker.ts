@@ -7,7 +7,12 @@ type Task = (input: unknown) => unknown;
 
 const tasks = import(workerData as string) as Promise<Record<string, Task>>;
 
-answerCalls(async (payload) => {
+/** One at a time, however many were sent. */
+let last: Promise<unknown> = Promise.resolve();
+
+answerCalls((payload) => {
   const { name, input } = payload as PoolCall;
-  return (await tasks)[name](input);
+  const result = last.then(async () => (await tasks)[name](input));
+  last = result.catch(() => {});
+  return result;
 });

@@ -14,6 +14,11 @@ export type Tasks = Readonly<Record<string, (input: never) => unknown>>;
 export interface WorkerPoolOptions extends RoomBounds {
   /** Number of threads; each performs one task at a time. */
   readonly size: number;
+  /**
+   * How many tasks a thread is given at once, to go on with while this one is busy; 1 when absent. They count as
+   * waiting, but cannot leave the queue any more.
+   */
+  readonly depth?: number;
 }
 
 export interface TaskOptions {
@@ -50,13 +55,21 @@ export class WorkerPool<T extends Tasks> {
   ) {
     const entry = entryPoint(import.meta.url, "pool-worker");
     this.channels = Array.from({ length: options.size }, () => new WorkerChannel(entry, module.href));
-    this.idle = [...this.channels];
+    this.idle = Array.from({ length: this.depth }, () => this.channels).flat();
     this.room = new Room(options, "tasks");
   }
 
   /** How many tasks wait for a thread. */
   get waitingTasks(): number {
-    return this.waiting.size;
+    return this.waiting.size + Math.max(0, this.underWay.size - this.options.size);
+  }
+
+  private get depth(): number {
+    return this.options.depth ?? 1;
+  }
+
+  private get freeThreads(): number {
+    return Math.max(0, this.options.size - this.underWay.size);
   }
 
   /** Throws OVERLOADED, at once, when as many tasks wait as may. */
@@ -67,7 +80,7 @@ export class WorkerPool<T extends Tasks> {
   ): Promise<Awaited<ReturnType<T[Name]>>> {
     signal?.throwIfAborted();
     this.assertOpen();
-    this.room.assertSpace(this.waiting.size, this.idle.length > 0 ? 0 : 1);
+    this.room.assertSpace(this.waitingTasks, this.freeThreads > 0 ? 0 : 1);
     return new Promise<Awaited<ReturnType<T[Name]>>>((resolve, reject) => {
       const task: WaitingTask = {
         perform: async (channel) => {
@@ -76,7 +89,10 @@ export class WorkerPool<T extends Tasks> {
           await channel
             .call(call, transfer)
             .then((value) => resolve(value as Awaited<ReturnType<T[Name]>>), reject);
-          this.room.measured(this.options.size, performance.now() - begin);
+          this.room.measured(
+            Math.min(this.underWay.size, this.options.size * this.depth),
+            performance.now() - begin,
+          );
           signal?.removeEventListener("abort", abort);
         },
       };
@@ -94,7 +110,7 @@ export class WorkerPool<T extends Tasks> {
   assertRoom(count: number): void {
     this.assertOpen();
     // What finds an idle thread does not wait.
-    this.room.assertTimely(this.waiting.size, Math.max(0, count - this.idle.length));
+    this.room.assertTimely(this.waitingTasks, Math.max(0, count - this.freeThreads));
   }
 
   /** Refuses new tasks, finishes those it has, and ends the threads. */
