@@ -14,7 +14,7 @@ export const wanet = defineAttack({
   paper: "Nguyen and Tran 2021, arXiv:2102.10369",
   defaults: {
     grid: whole(
-      4,
+      0,
       [0, 224],
       "Nodes of the field in each direction; 0 for a node at every pixel, as CLIP work has it",
     ),

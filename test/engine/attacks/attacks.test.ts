@@ -56,7 +56,7 @@ const CASES: Record<AttackKind, Case> = {
   badnet: { changed: [75, 75], other: { position: "top-left" }, invalid: { size: -1 } },
   blended: { changed: [11_000, 12_288], other: { seed: 1 }, invalid: { alpha: 1.5 } },
   sig: { changed: [10_000, 12_288], other: { frequency: 7 }, invalid: { amplitude: 2 } },
-  wanet: { changed: [11_000, 12_288], other: { grid: 0 }, invalid: { strength: -1 } },
+  wanet: { changed: [11_000, 12_288], other: { grid: 4 }, invalid: { strength: -1 } },
   ssba: {
     changed: [10_000, 12_288],
     other: { secret: 2 },
