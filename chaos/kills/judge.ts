@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Antidote } from "../../client/index.ts";
+import { Antidote, AntidoteError } from "../../client/index.ts";
 import type { Server } from "../fleet.ts";
 import type { Row } from "../part.ts";
 import { jobState, outcomeOf, PROMPT_SET, startJob } from "./jobs.ts";
@@ -109,6 +109,11 @@ async function jobs({ client }: Pick<Server, "client">, ledger: Ledger, expected
   const wrong: string[] = [];
   let resumed = 0;
   for (const entry of ledger.jobs) {
+    // Asked for before it is started again under its name, which would hide that it was gone.
+    if (entry.acknowledged && (await isLost(client, entry.acknowledged.id))) {
+      wrong.push(`${entry.name} is lost.`);
+      continue;
+    }
     const { id } = await startJob(client, entry);
     if (entry.acknowledged && entry.acknowledged.id !== id) wrong.push(`${entry.name} was started twice.`);
     let state = await jobState(client, id);
@@ -131,3 +136,12 @@ async function jobs({ client }: Pick<Server, "client">, ledger: Ledger, expected
   const note = `${resumed} failed with WORKER_LOST after three losses, and were resumed`;
   return { what: "jobs started", count: ledger.jobs.length, violations: wrong, note };
 }
+
+const isLost = (client: Antidote, id: string): Promise<boolean> =>
+  jobState(client, id).then(
+    () => false,
+    (error: unknown) => {
+      if (error instanceof AntidoteError && error.code === "NOT_FOUND") return true;
+      throw error;
+    },
+  );

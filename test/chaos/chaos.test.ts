@@ -79,12 +79,14 @@ describe("the judge of kills", () => {
     ledger.datasets.push({ name: "chaos-0", acknowledged: { digest: "d" } }, { name: "chaos-1" });
     ledger.keys.push({ name: "chaos-0", acknowledged: { secret: "nobody" } }, { name: "chaos-1" });
     ledger.moves.push({ name: "move-0", alias: "canary-0", to: "version_x", acknowledged: true });
+    const unknown = { id: "job_none" };
+    ledger.jobs.push({ name: "job-0", kind: "audit", seed: 1, finished: false, acknowledged: unknown });
     const rows = await judge({ client, url: app.url }, ledger, new Map());
     expect(rows.map(({ count, violations }) => [count, violations.length])).toEqual([
       [1, 1],
       [1, 1],
       [1, 1],
-      [0, 0],
+      [1, 1],
     ]);
   });
 
