@@ -16,7 +16,7 @@ export const CLASSIFY = /* GraphQL */ `
     classify(input: $input) {
       results {
         __typename
-        ... on Prediction { index labels ${SCORED} margin shadow ${SCORED} disagreement cached }
+        ... on Prediction { index labels ${SCORED} margin shadow ${SCORED} disagreement suspicion { score rank alarm } cached }
         ... on ImageRejected { index code message }
       }
       served ${VERSION}

@@ -177,6 +177,7 @@ query ClassifyLive($input: ClassifyInput!) {
         labels { label probability }
         shadow { label probability }
         disagreement
+        suspicion { rank alarm }
       }
       ... on ImageRejected { code message }
     }
