@@ -46,7 +46,10 @@ export class JobRun {
         ? { status: "VALIDATING", record: { attempts: current.attempts + 1 } }
         : undefined,
     );
-    if (job.status !== "VALIDATING") return false;
+    if (job.status !== "VALIDATING") {
+      await this.clearIfDone(job);
+      return false;
+    }
     this.attempt = job.attempts;
     this.began = performance.now();
     this.options.observer.began(job);
@@ -62,9 +65,10 @@ export class JobRun {
     if (refusal) return this.fail(packError(refusal));
     const outcome = await this.metered(this.run(job));
     await this.writing;
-    return this.settle(outcome).catch((error) => {
+    return this.settle(outcome).catch(async (error) => {
       if (!(error instanceof Superseded)) throw error;
       this.options.logger.warn({ job: this.id }, "another attempt at a job has taken the place of this one");
+      await this.clearIfDone(await this.options.records.get(this.tenant, this.id));
       return false;
     });
   }
@@ -136,9 +140,20 @@ export class JobRun {
   }
 
   private async discard(kept: string | undefined): Promise<void> {
-    if (kept === undefined) return;
-    await this.options.shelf.discard(this.id, kept).catch((error) => {
-      this.options.logger.warn({ job: this.id, kept, reason: String(error) }, "an old state was left behind");
+    if (kept !== undefined) await this.tidy(this.options.shelf.discard(this.id, kept));
+  }
+
+  /**
+   * Removes what a job that has succeeded had kept: after the success of this attempt, and also after that of another
+   * which was killed before it came to this, or beside which this one has kept something still.
+   */
+  private async clearIfDone({ status }: JobRecord): Promise<void> {
+    if (status === "SUCCEEDED") await this.tidy(this.options.shelf.clear(this.id));
+  }
+
+  private tidy(tidying: Promise<void>): Promise<void> {
+    return tidying.catch((error) => {
+      this.options.logger.warn({ job: this.id, reason: String(error) }, "an old state was left behind");
     });
   }
 
@@ -193,7 +208,7 @@ export class JobRun {
         const { result, writes } = await complete(job, handlerResult, jobFolder(folder, job.id));
         return { status: "SUCCEEDED", record: { result, progress: 1, kept: undefined }, writes };
       });
-      if (done.status === "SUCCEEDED") await this.discard(this.kept);
+      await this.clearIfDone(done);
       return false;
     } catch (error) {
       if (error instanceof Superseded) throw error;

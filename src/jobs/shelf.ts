@@ -16,6 +16,8 @@ export interface Shelf {
   restore(jobId: string, folder: string, kept: string | undefined): Promise<void>;
   /** That state is not needed any more. */
   discard(jobId: string, kept: string): Promise<void>;
+  /** None of the job's states is, also none that a worker had kept when it was killed, before it could say so. */
+  clear(jobId: string): Promise<void>;
 }
 
 /** Whoever may go on with a job has the same folder: there is nothing to do. */
@@ -25,6 +27,8 @@ export class SharedShelf implements Shelf {
   async restore(): Promise<void> {}
 
   async discard(): Promise<void> {}
+
+  async clear(): Promise<void> {}
 }
 
 /** States in a bucket under `jobs/<id>/<hex digest>`. */
@@ -51,9 +55,14 @@ export class S3Shelf implements Shelf {
   async discard(jobId: string, kept: string): Promise<void> {
     await this.bucket.remove(keyOf(jobId, kept));
   }
+
+  async clear(jobId: string): Promise<void> {
+    for (const key of await this.bucket.list(folderOf(jobId))) await this.bucket.remove(key);
+  }
 }
 
-const keyOf = (jobId: string, digest: string): string => `jobs/${jobId}/${hexOf(digest)}`;
+const folderOf = (jobId: string): string => `jobs/${jobId}/`;
+const keyOf = (jobId: string, digest: string): string => folderOf(jobId) + hexOf(digest);
 
 function lost(jobId: string, kept: string): AppError {
   const message = `The saved state of job ${jobId} is not in the object storage any more. Start the job again.`;

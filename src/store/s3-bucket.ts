@@ -41,8 +41,9 @@ interface Body {
 const PROBE = Buffer.from("Antidote keeps its files here.\n");
 
 /**
- * Objects in a bucket of S3, or of a storage that speaks like it (MinIO, Ceph, R2, Garage), over four requests: HEAD,
- * GET, PUT and DELETE, signed with SigV4. They go through fetch; what Amazon's own client adds is not needed for them.
+ * Objects in a bucket of S3, or of a storage that speaks like it (MinIO, Ceph, R2, Garage), over five requests: HEAD,
+ * GET, PUT and DELETE of an object and ListObjectsV2 of the bucket, signed with SigV4. They go through fetch; what
+ * Amazon's own client adds is not needed for them.
  */
 export class S3Bucket {
   private constructor(private readonly options: S3Options) {}
@@ -101,27 +102,45 @@ export class S3Bucket {
     await this.send("DELETE", key);
   }
 
-  /** Answers success, and 404 where something may be missing; anything else has failed. */
-  private send(method: string, key: string, body?: Body): Promise<Response> {
-    return this.persist(async () => {
-      const response = await this.request(method, key, body);
-      if (response.ok || (response.status === 404 && method !== "PUT")) {
-        // A body that nobody reads would keep its connection.
-        if (method !== "GET" || !response.ok) await response.body?.cancel();
-        return response;
-      }
-      const text = await response.text().catch(() => "");
-      const code = /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? "";
-      const message = `The storage answered ${method} with ${response.status} ${code}`.trim();
-      throw PASSING.has(response.status) ? new Passing(`${message}.`) : new Error(`${message}.`);
-    });
+  /** All keys that begin so. They may have letters, digits and `/ . _ -`, which XML and URLs leave as they are. */
+  async list(beginning: string): Promise<string[]> {
+    const { prefix } = this.options;
+    const query: Record<string, string> = { "list-type": "2", prefix: `${prefix}/${beginning}` };
+    const keys: string[] = [];
+    for (;;) {
+      const page = await this.persist(async () =>
+        (await this.attempt("GET", this.bucketUrl(query).href)).text(),
+      );
+      for (const [, key] of page.matchAll(/<Key>([^<]+)<\/Key>/g)) keys.push(key!.slice(prefix.length + 1));
+      const next = /<NextContinuationToken>([^<]+)<\/NextContinuationToken>/.exec(page)?.[1];
+      if (next === undefined) return keys;
+      query["continuation-token"] = next;
+    }
   }
 
-  private async request(method: string, key: string, body?: Body): Promise<Response> {
+  private send(method: string, key: string, body?: Body): Promise<Response> {
+    return this.persist(() => this.attempt(method, this.url(key), body));
+  }
+
+  /** Answers success, and 404 where something may be missing; anything else has failed. */
+  private async attempt(method: string, url: string, body?: Body): Promise<Response> {
+    const response = await this.request(method, url, body);
+    if (response.ok || (response.status === 404 && method !== "PUT")) {
+      // A body that nobody reads would keep its connection.
+      if (method !== "GET" || !response.ok) await response.body?.cancel();
+      return response;
+    }
+    const text = await response.text().catch(() => "");
+    const code = /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? "";
+    const message = `The storage answered ${method} with ${response.status} ${code}`.trim();
+    throw PASSING.has(response.status) ? new Passing(`${message}.`) : new Error(`${message}.`);
+  }
+
+  private async request(method: string, address: string, body?: Body): Promise<Response> {
     const { accessKeyId, secretAccessKey, sessionToken, region } = this.options;
     const signer = new AwsV4Signer({
       method,
-      url: this.url(key),
+      url: address,
       headers: { "x-amz-content-sha256": body?.sha256 ?? "UNSIGNED-PAYLOAD" },
       accessKeyId,
       secretAccessKey,
@@ -139,15 +158,19 @@ export class S3Bucket {
   }
 
   private url(key: string): string {
-    const { endpoint, bucket, pathStyle, prefix } = this.options;
+    const url = this.bucketUrl();
+    url.pathname += `${this.options.prefix}/${key}`;
+    return url.href;
+  }
+
+  private bucketUrl(query: Readonly<Record<string, string>> = {}): URL {
+    const { endpoint, bucket, pathStyle } = this.options;
     const url = new URL(endpoint);
     const base = url.pathname.replace(/\/$/, "");
-    if (pathStyle) url.pathname = `${base}/${bucket}/${prefix}/${key}`;
-    else {
-      url.hostname = `${bucket}.${url.hostname}`;
-      url.pathname = `${base}/${prefix}/${key}`;
-    }
-    return url.href;
+    if (!pathStyle) url.hostname = `${bucket}.${url.hostname}`;
+    url.pathname = pathStyle ? `${base}/${bucket}/` : `${base}/`;
+    url.search = new URLSearchParams(query).toString();
+    return url;
   }
 
   /** Tries until it has an answer, with growing pauses; past the patience it fails with OVERLOADED. */

@@ -4,16 +4,13 @@ import { expect, test } from "@jest/globals";
 import { describeWithRedis } from "../support/redis-server.ts";
 import { withS3 } from "../support/s3-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { digestOf, FOLLOW, untilCheckpoint } from "./jobs.ts";
+import { isAlive, until } from "../support/until.ts";
+import { digestOf, eventsOf, FOLLOW, untilCheckpoint } from "./jobs.ts";
 import { serve, work } from "./programs.ts";
 import { FEW_LABELS, PURIFY, quickPurification, ZOO } from "./server.ts";
 
 /** Long enough to be killed between its first epochs and its last. */
 const INPUT = { ...quickPurification("bucket"), innerSteps: 4, epochs: 12 };
-
-const STEPS = `query ($id: ID!) { job(id: $id) {
-  events(afterSeq: 0, first: 100) { ... on StatusChanged { status } ... on StepMetrics { phase } }
-} }`;
 
 const CLASSIFY = `query ($image: String!) {
   classify(input: { images: [{ base64: $image }], topK: 1, through: { alias: { promptSet: "bucket", alias: "live" } } }) {
@@ -33,6 +30,8 @@ describeWithRedis((redis) => {
     return { ...variables, REDIS_URL: redis().url, ...s3().variables };
   }
 
+  const states = (id: string) => readdirSync(s3().path(`jobs/${id.slice("job_".length)}`));
+
   test("a worker that is killed at work is followed by one on another machine: the same digest as alone", async () => {
     const alone = await serve({ DATA_DIR: temporaryFolder() });
     const undisturbed = (await alone.ask(PURIFY, { input: INPUT, key: "k" })).data.purify.job.id;
@@ -48,19 +47,23 @@ describeWithRedis((redis) => {
     const events = one.follow(FOLLOW, { id });
     await untilCheckpoint(one, id, 2);
     const busy = workers.find((worker) => worker.output().includes("a job's process started"));
+    const pid = Number(/"pid":(\d+),"attempt":1/.exec(busy?.output() ?? "")?.[1]);
+    expect(isAlive(pid)).toBe(true);
     busy?.child.kill("SIGKILL");
-    expect(readdirSync(s3().path(`jobs/${id.slice("job_".length)}`))).not.toEqual([]);
+    // What it ran for the job ends by itself.
+    await until(() => !isAlive(pid));
+    expect(states(id)).not.toEqual([]);
     await events;
     for (const server of [one, other]) expect(await digestOf(server, id)).toBe(expected);
 
     // It went on where the other had been: nothing was searched again.
-    const told = (await other.ask(STEPS, { id })).data.job.events;
-    const again = told.findLastIndex(({ status }: { status?: string }) => status === "QUEUED");
+    const told = await eventsOf(other, id);
+    const again = told.findLastIndex(({ status }) => status === "QUEUED");
     expect(again).toBeGreaterThan(0);
-    const phases = told.slice(again).flatMap(({ phase }: { phase?: string }) => phase ?? []);
+    const phases = told.slice(again).flatMap(({ phase }) => phase ?? []);
     expect(new Set(phases)).toEqual(new Set(["tune"]));
-    // A job that has succeeded leaves no state behind.
-    expect(readdirSync(s3().path(`jobs/${id.slice("job_".length)}`))).toEqual([]);
+    // A job that has succeeded leaves no state behind; they go right after its success is told.
+    await until(() => states(id).length === 0);
 
     // The machine that brought no model answers through what the others have learned.
     const image = readFileSync(join(ZOO, "shots", FEW_LABELS[0], "00.png")).toString("base64");

@@ -4,19 +4,10 @@ import { createInterface } from "node:readline";
 import { describe, expect, test } from "@jest/globals";
 import { compiled } from "../support/compiled.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { isAlive, until } from "../support/until.ts";
 import { chainHash, eventOf, follow, startServer } from "./server.ts";
 
-const isAlive = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const untilGone = async (pid: number) => {
-  while (isAlive(pid)) await sleep(10);
-};
 
 describe("a job's process that is killed", () => {
   test("is replaced, and the job comes to the same result", async () => {
@@ -123,7 +114,7 @@ describe("the server's end", () => {
       id = await server.jobId;
       await sleep(moment);
       server.kill();
-      await untilGone(pid);
+      await until(() => !isAlive(pid));
     }
     const server = await startServer(folder);
     const { statuses, sequence } = await follow(server.queue, "acme", id!);

@@ -1,11 +1,15 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { checkpointPath } from "../../src/jobs/folder.ts";
+import { JobRecords } from "../../src/jobs/records.ts";
+import { JobRun } from "../../src/jobs/run.ts";
+import { runOptions } from "../../src/jobs/run-options.ts";
 import { S3Shelf, SharedShelf, type Shelf } from "../../src/jobs/shelf.ts";
 import { writeDurably } from "../../src/store/durable-file.ts";
 import { S3Bucket } from "../../src/store/s3-bucket.ts";
 import { withS3 } from "../support/s3-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { chainHash, eventOf, follow, Log, optionsOf, startServer } from "./server.ts";
 
 const s3 = withS3();
 const save = (folder: string, state: string) => writeDurably(checkpointPath(folder), Buffer.from(state));
@@ -60,5 +64,56 @@ describe("S3Shelf", () => {
     await shelf.discard("b", kept);
     await shelf.restore("c", temporaryFolder(), kept);
     await expect(shelf.restore("b", temporaryFolder(), kept)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  test("clearing a job's part leaves nothing of it, and everything of the others", async () => {
+    const [shelf, folder] = [await open(), temporaryFolder()];
+    for (const state of ["one", "two", "three"]) {
+      await save(folder, state);
+      await shelf.keep("d", folder);
+    }
+    const kept = await shelf.keep("d2", folder);
+    await shelf.clear("d");
+    expect(readdirSync(s3().path("jobs/d"))).toEqual([]);
+    await shelf.restore("d2", temporaryFolder(), kept);
+  });
+
+  test("a job that succeeds leaves nothing behind, not even what a killed attempt had kept without a word", async () => {
+    const folder = temporaryFolder();
+    const shelf = await open();
+    const first = await startServer(folder, { shelf });
+    const { id } = await first.queue.enqueue("acme", "purify", { steps: 40, every: 4, pause: 5 });
+    await eventOf(first.queue, "acme", id, ({ kind }) => kind === "checkpoint");
+    await first.close();
+    const states = readdirSync(s3().path(`jobs/${id}`));
+    expect(states).toHaveLength(1);
+    const another = temporaryFolder();
+    await save(another, "kept by a worker that was killed before it could note it");
+    await shelf.keep(id, another);
+    const second = await startServer(folder, { shelf });
+    await follow(second.queue, "acme", id);
+    expect((await second.queue.get("acme", id)).result).toMatchObject({ hash: chainHash(40) });
+    // The states go after the success is told; the queue stops when they are gone.
+    await second.close();
+    expect(readdirSync(s3().path(`jobs/${id}`))).toEqual([]);
+  });
+
+  test("what an attempt left that was killed right after its success goes when the job is handed out again", async () => {
+    const [folder, shelf, log] = [temporaryFolder(), await open(), new Log()];
+    const server = await startServer(folder, { shelf });
+    const { id } = await server.queue.enqueue("acme", "purify", { steps: 2, every: 1 });
+    await follow(server.queue, "acme", id);
+    await save(folder, "left");
+    await shelf.keep(id, folder);
+    const records = new JobRecords(server.store, () => new Date());
+    const run = new JobRun(
+      runOptions({ ...optionsOf(folder, server.store, log), shelf }, records),
+      "acme",
+      id,
+    );
+    expect(await run.perform()).toBe(false);
+    expect(readdirSync(s3().path(`jobs/${id}`))).toEqual([]);
+    expect(await server.queue.get("acme", id)).toMatchObject({ status: "SUCCEEDED", attempts: 1 });
+    await server.close();
   });
 });

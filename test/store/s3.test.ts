@@ -100,6 +100,19 @@ describe("S3Bucket", () => {
     await expect(opening).rejects.not.toThrow("not-the-key");
   });
 
+  test("lists the keys that begin so, over all pages, and none of another prefix", async () => {
+    const [bucket, another] = await Promise.all(
+      ["test", "another"].map((prefix) => S3Bucket.open({ ...s3().options(), prefix })),
+    );
+    const path = join(temporaryFolder(), "file");
+    writeFileSync(path, bytes);
+    const keys = Array.from({ length: 5 }, (_, index) => `list/${index}`);
+    for (const key of [...keys, "listed"]) await bucket.upload(key, path, digest);
+    await another.upload("list/elsewhere", path, digest);
+    expect((await bucket.list("list/")).sort()).toEqual(keys);
+    expect(await bucket.list("nothing/")).toEqual([]);
+  });
+
   test("two prefixes in one bucket are apart", async () => {
     const blobs = await openBlobs(temporaryFolder(), { ...s3().options(), prefix: "another" });
     const mine = await (await openBlobs()).put(Buffer.from("mine"));

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll } from "@jest/globals";
 import type { S3Options } from "../../src/store/s3-bucket.ts";
 import { freePort } from "./free-port.ts";
@@ -13,10 +13,12 @@ const BUCKET = "shelf";
 const ACCOUNT = { id: "an-account", secret: "its+secret/key" };
 /** How far a request's date may be off. */
 const TOLERANCE_MILLISECONDS = 15 * 60_000;
+/** Amazon's has a thousand; a server may give fewer at once. */
+const KEYS_ON_A_PAGE = 2;
 
 /**
- * The part of S3 that is used here, on loopback, over a folder: objects of one bucket by HEAD, GET, PUT and DELETE, in
- * the path's style. Signatures, dates and the digests of bodies are checked as Amazon documents them.
+ * The part of S3 that is used here, on loopback, over a folder: objects of one bucket by HEAD, GET, PUT and DELETE, and
+ * their list, in the path's style. Signatures, dates and the digests of bodies are checked as Amazon documents them.
  */
 export class S3Server {
   private server: Server | undefined;
@@ -87,6 +89,7 @@ export class S3Server {
     const body = Buffer.concat(chunks);
     const problem = this.problemOf(request, { path, query, body });
     if (problem) return fail(response, ...problem);
+    if (path === `/${BUCKET}/`) return this.list(new URLSearchParams(query), response);
     this.answer(request.method, join(this.folder, path.slice(`/${BUCKET}/`.length)), body, response);
   }
 
@@ -105,7 +108,29 @@ export class S3Server {
     const claimed = headers["x-amz-content-sha256"];
     if (claimed !== "UNSIGNED-PAYLOAD" && claimed !== digest) return [400, "XAmzContentSHA256Mismatch"];
     if (method === "PUT" && headers["content-length"] === undefined) return [411, "MissingContentLength"];
-    return path.startsWith(`/${BUCKET}/`) ? undefined : [404, "NoSuchBucket"];
+    if (!path.startsWith(`/${BUCKET}/`)) return [404, "NoSuchBucket"];
+    const lists = path === `/${BUCKET}/`;
+    return lists && !query.includes("list-type=2") ? [501, "NotImplemented"] : undefined;
+  }
+
+  /** ListObjectsV2: keys in their order, and where to go on; a token means nothing to whoever is given it. */
+  private list(query: URLSearchParams, response: ServerResponse): void {
+    const token = Buffer.from(query.get("continuation-token") ?? "", "base64").toString();
+    const keys = readdirSync(this.folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => relative(this.folder, join(parentPath, name)))
+      .filter((key) => key.startsWith(query.get("prefix") ?? "") && key > token)
+      .sort();
+    const page = keys.slice(0, KEYS_ON_A_PAGE);
+    const next = Buffer.from(page.at(-1) ?? "").toString("base64");
+    const more = keys.length > page.length;
+    response.writeHead(200, { "content-type": "application/xml" });
+    response.end(
+      `<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult><IsTruncated>${more}</IsTruncated>` +
+        page.map((key) => `<Contents><Key>${key}</Key></Contents>`).join("") +
+        (more ? `<NextContinuationToken>${next}</NextContinuationToken>` : "") +
+        "</ListBucketResult>",
+    );
   }
 
   private answer(method: string | undefined, path: string, body: Buffer, response: ServerResponse): void {
