@@ -20,7 +20,7 @@ const config = {
   transformIgnorePatterns: ["/node_modules/(?!@huggingface/tokenizers)", "/dist/"],
   modulePathIgnorePatterns: ["<rootDir>/dist"],
   // Nothing is timed: a test that hangs is told from one on a machine that does other work.
-  testTimeout: 180_000,
+  testTimeout: 300_000,
   maxWorkers: 2,
 };
 

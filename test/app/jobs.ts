@@ -18,7 +18,7 @@ export async function digestOf(server: Client, id: string): Promise<string> {
 const EVENTS_AT_ONCE = 100;
 const EVENTS = `query ($id: ID!, $after: Int!) { job(id: $id) {
   events(afterSeq: $after, first: ${EVENTS_AT_ONCE}) {
-    __typename seq ... on StatusChanged { status } ... on StepMetrics { phase }
+    __typename seq ... on StatusChanged { status } ... on StepMetrics { phase step }
   }
 } }`;
 
@@ -27,6 +27,7 @@ interface ToldEvent {
   readonly seq: number;
   readonly status?: string;
   readonly phase?: string;
+  readonly step?: number;
 }
 
 /** All that a job has told since; a slow one tells more than one answer has room for. */

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterEach } from "@jest/globals";
 import { compiled } from "../support/compiled.ts";
@@ -14,7 +13,7 @@ afterEach(() => {
 export interface Program {
   readonly child: ChildProcess;
   readonly output: () => string;
-  /** Resolves when it has written this. */
+  /** Resolves when it has written this; fails when it has ended before. */
   until(text: string): Promise<void>;
 }
 
@@ -27,7 +26,8 @@ export function run(command: string, variables: Record<string, string>): Program
     DEVICE: "cpu",
     THREADS: "1",
     LOG_LEVEL: "info",
-    JOB_LOCK_SECONDS: "2",
+    JOB_LOCK_SECONDS: "4",
+    JOB_NICENESS: "0",
     ...variables,
   };
   const child = spawn(process.execPath, [fileURLToPath(compiled("src/main")), command], {
@@ -39,9 +39,13 @@ export function run(command: string, variables: Record<string, string>): Program
   child.stdout.on("data", (chunk) => {
     text += chunk;
   });
-  const until = async (wanted: string) => {
-    while (!text.includes(wanted)) await once(child.stdout, "data");
-  };
+  const until = (wanted: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => text.includes(wanted) && resolve();
+      child.stdout.on("data", look);
+      child.once("close", () => reject(new Error(`It ended without having written "${wanted}": ${text}`)));
+      look();
+    });
   return { child, output: () => text, until };
 }
 

@@ -4,6 +4,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { compiled } from "../support/compiled.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
+import { eventsOf } from "./jobs.ts";
 import { ADMIN_KEY, type Client, clientOf, PURIFY, quickPurification } from "./server.ts";
 
 const processes: ChildProcess[] = [];
@@ -34,10 +36,14 @@ async function start(folder: string, variables: Record<string, string> = { ADMIN
   });
   processes.push(child);
   let banner = "";
-  for await (const chunk of child.stdout) {
-    banner += chunk;
-    if (banner.includes("Device")) break;
-  }
+  await new Promise<void>((resolve, reject) => {
+    // Read to its end: what nobody reads is broken off, and so would be whoever writes it.
+    child.stdout.on("data", (chunk) => {
+      banner += chunk;
+      if (banner.includes("Device")) resolve();
+    });
+    child.once("close", () => reject(new Error(`The program ended: ${banner}`)));
+  });
   const url = /GraphQL +(\S+)\/graphql/.exec(banner)?.[1] ?? "";
   return { child, banner, ...clientOf(url) };
 }
@@ -81,7 +87,7 @@ describe("a server that is killed in the middle of a purification", () => {
     const input = { ...quickPurification("survivor"), innerSteps: 60 };
     const { data } = await first.ask(PURIFY, { input, key: "survivor" });
     const { id } = data.purify.job;
-    await untilStep(first, id, 20);
+    await until(async () => (await eventsOf(first, id)).some(({ step = 0 }) => step >= 20), 50);
     await kill(first, "SIGKILL");
 
     const second = await start(folder);
@@ -105,12 +111,3 @@ describe("a server that is killed in the middle of a purification", () => {
     expect(await kill(second, "SIGTERM")).toBe(0);
   });
 });
-
-async function untilStep(server: Client, id: string, step: number): Promise<void> {
-  const query = `query ($id: ID!) { job(id: $id) { events(afterSeq: 0, first: 100) { ... on StepMetrics { step } } } }`;
-  for (;;) {
-    const { data } = await server.ask(query, { id });
-    if (data.job.events.some((event: { step?: number }) => (event.step ?? 0) >= step)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

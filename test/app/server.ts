@@ -7,6 +7,7 @@ import { WebSocket } from "ws";
 import { type App, type AppOptions, startApp } from "../../src/app.ts";
 import { type Config, readConfig } from "../../src/config.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 
 export const ADMIN_KEY = "the-admin-key-of-the-tests";
 export const ZOO = join(__dirname, "../../zoo");
@@ -55,18 +56,27 @@ export interface TestServer extends Client {
   close(): Promise<void>;
 }
 
+/** Resolves when so many subscriptions are open at the server: a client is not told when its own has begun. */
+export async function untilSubscribed(server: Client, count = 1): Promise<void> {
+  const open = new RegExp(`^antidote_subscriptions ${count}$`, "m");
+  await until(async () => open.test(await (await server.fetch("/metrics")).text()), 20);
+}
+
 const running = new Set<App>();
 
 afterAll(async () => {
   for (const app of running) await app.close();
 });
 
+/** Jobs give way to nobody here: all that a test does meanwhile is wait for them. */
+const OURS = { DEVICE: "cpu", THREADS: "1", JOB_NICENESS: "0", ADMIN_KEY };
+
 export async function startTestServer(
   variables: Record<string, string> = {},
   options: Pick<AppOptions, "scheduleMilliseconds" | "handlersModule"> = {},
 ): Promise<TestServer> {
   const config = {
-    ...readConfig({ DATA_DIR: temporaryFolder(), DEVICE: "cpu", THREADS: "1", ADMIN_KEY, ...variables }),
+    ...readConfig({ ...OURS, DATA_DIR: temporaryFolder(), ...variables }),
     port: 0,
   };
   const log: string[] = [];

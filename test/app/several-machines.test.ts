@@ -5,12 +5,13 @@ import { expect, test } from "@jest/globals";
 import { compiled } from "../support/compiled.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 import { digestOf, FOLLOW, untilCheckpoint } from "./jobs.ts";
 import { serve, work } from "./programs.ts";
 import { type Client, PURIFY, quickPurification } from "./server.ts";
 
 /** Long enough to be killed at, short enough for a test. */
-const INPUT = { ...quickPurification("shared"), innerSteps: 20, epochs: 3 };
+const INPUT = { ...quickPurification("shared"), innerSteps: 20, epochs: 20 };
 
 const readyz = async (server: Client) => (await server.fetch("/readyz")).status;
 
@@ -22,9 +23,9 @@ describeWithRedis((redis) => {
     const expected = await digestOf(alone, undisturbed);
     alone.child.kill("SIGKILL");
 
-    const variables = { DATA_DIR: temporaryFolder(), REDIS_URL: redis().url, DRAIN_SECONDS: "1" };
+    const variables = { DATA_DIR: temporaryFolder(), REDIS_URL: redis().url };
     // Both make the demo tenant and the key at the same moment.
-    const [one, other] = await Promise.all([serve(variables), serve(variables)]);
+    const [one, other] = await Promise.all([serve({ ...variables, DRAIN_SECONDS: "5" }), serve(variables)]);
     const workers = await Promise.all([work(variables), work(variables)]);
     const { data } = await one.ask(PURIFY, { input: INPUT, key: "k" });
     const { id } = data.purify.job;
@@ -50,21 +51,23 @@ describeWithRedis((redis) => {
     expect((await one.fetch("/healthz")).status).toBe(200);
     expect((await one.fetch("/metrics")).status).toBe(200);
     await redis().restart();
-    while ((await readyz(one)) !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(async () => (await readyz(one)) === 200, 50);
     expect(await digestOf(other, id)).toBe(expected);
 
     // Told to stop, a server says that it is not ready, and answers until the balancer has seen it.
+    const left = once(one.child, "exit");
     one.child.kill("SIGTERM");
-    while ((await readyz(one)) !== 503);
+    await until(async () => (await readyz(one)) === 503);
     expect(await digestOf(one, id)).toBe(expected);
-    expect(await once(one.child, "exit")).toEqual([0, null]);
+    expect(await left).toEqual([0, null]);
 
     const survivor = workers.find((worker) => worker !== busy);
     for (const program of [other, survivor]) {
+      const ended = once(program?.child as ChildProcess, "exit");
       program?.child.kill("SIGTERM");
-      expect(await once(program?.child as ChildProcess, "exit")).toEqual([0, null]);
+      expect(await ended).toEqual([0, null]);
     }
-  }, 180_000);
+  });
 });
 
 test("a worker without Redis says what it needs, and ends with code 1", () => {

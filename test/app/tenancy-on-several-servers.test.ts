@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Receiver } from "../services/webhooks/receiver.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { startTestServer, type TestServer } from "./server.ts";
+import { until } from "../support/until.ts";
+import { startTestServer, type TestServer, untilSubscribed } from "./server.ts";
 
 describeWithRedis((redis) => {
   describe("two servers", () => {
@@ -26,7 +27,7 @@ describeWithRedis((redis) => {
         const tenant = transport.slice(0, 3);
         const key = await one.tenant(tenant, ["CLASSIFY"]);
         const following = listen(key);
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        await untilSubscribed(other);
         await one.ask(
           `mutation { suspendTenant(tenant: "${tenant}", reason: "Unpaid") { userErrors { code } } }`,
         );
@@ -42,9 +43,14 @@ describeWithRedis((redis) => {
         `mutation { setQuota(tenant: "metered", resource: REQUESTS, limit: 10, window: DAY) { userErrors { code } } }`,
       );
       const ask = (server: TestServer) => server.ask("{ viewer { key } }", {}, { key });
+      const usedOf = async (server: TestServer) =>
+        (await server.ask("{ tenants { name quotas { used } } }")).data.tenants.find(
+          ({ name }: { name: string }) => name === "metered",
+        ).quotas[0]?.used;
       for (const server of [one, other])
         for (let request = 0; request < 5; request++) expect((await ask(server)).errors).toBeUndefined();
-      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      // Each has written what it let in, and has read what the other did.
+      for (const server of [one, other]) await until(async () => (await usedOf(server)) === 10);
       for (const server of [one, other])
         expect((await ask(server)).errors?.[0].extensions).toMatchObject({
           code: "QUOTA_EXCEEDED",
@@ -69,7 +75,7 @@ describeWithRedis((redis) => {
         (await other.ask(query, { id })).data.node.deliveries.edges.map(
           ({ node }: { node: { status: string } }) => node.status,
         );
-      while ((await statuses()).includes("PENDING")) await new Promise((resolve) => setTimeout(resolve, 50));
+      await until(async () => !(await statuses()).includes("PENDING"), 50);
       expect(await statuses()).toEqual(Array(10).fill("DELIVERED"));
       expect(receiver.received).toHaveLength(10);
       await receiver.close();

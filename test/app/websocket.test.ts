@@ -2,7 +2,15 @@ import { once } from "node:events";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { createClient } from "graphql-ws";
 import { WebSocket } from "ws";
-import { ADMIN_KEY, PURIFY, quickPurification, startTestServer, type TestServer } from "./server.ts";
+import { until } from "../support/until.ts";
+import {
+  ADMIN_KEY,
+  PURIFY,
+  quickPurification,
+  startTestServer,
+  type TestServer,
+  untilSubscribed,
+} from "./server.ts";
 
 let server: TestServer;
 
@@ -61,7 +69,7 @@ describe("a WebSocket", () => {
     await server.follow("{ __typename }");
     const open = async () =>
       /^antidote_websockets (\d+)$/m.exec(await (await server.fetch("/metrics")).text())?.[1];
-    while ((await open()) !== "0") await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(async () => (await open()) === "0", 20);
   });
 });
 
@@ -76,6 +84,7 @@ describe("the jobs of a tenant", () => {
       query: "subscription { jobs { id status } }",
     });
     const first = changes.next();
+    await untilSubscribed(server);
     const { data } = await server.ask(PURIFY, { input: quickPurification("watched"), key: "watched" });
     const seen = [(await first).value?.data?.jobs];
     for await (const change of changes) {

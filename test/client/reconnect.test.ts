@@ -30,7 +30,7 @@ const seqsOf = (events: readonly JobEvent[]) => events.map(({ seq }) => seq);
 
 /** Each epoch is told of, which is a place to be cut at. */
 const EPOCHS = 5;
-const purification = (promptSet: string) => ({ ...quickPurification(promptSet), epochs: EPOCHS });
+const purification = (promptSet: string, epochs = EPOCHS) => ({ ...quickPurification(promptSet), epochs });
 
 /** Every stored event, as the server itself tells them. */
 async function stored(id: string): Promise<number[]> {
@@ -78,7 +78,7 @@ describe("the events of a purification", () => {
       }
     }
     const watching = new Antidote({ ...options(), webSocket: Watched, keepAliveMs: 200 });
-    const job = await watching.purify(purification("silent"));
+    const job = await watching.purify(purification("silent", 30));
     const events: JobEvent[] = [];
     for await (const event of job.events()) {
       events.push(event);

@@ -20,7 +20,7 @@ const missing =
     : undefined);
 if (missing) process.stderr.write(`The test of compose.yaml's processes is skipped: ${missing}.\n`);
 
-const INPUT = { ...quickPurification("fleet"), innerSteps: 4, epochs: 12 };
+const INPUT = { ...quickPurification("fleet"), innerSteps: 4, epochs: 30 };
 
 const processes: ChildProcess[] = [];
 afterEach(() => {
@@ -122,7 +122,8 @@ async function follow(
       DATA_DIR: temporaryFolder(),
       MODELS_DIR: join(ZOO, "models"),
       ADMIN_KEY,
-      JOB_LOCK_SECONDS: "2",
+      JOB_LOCK_SECONDS: "4",
+      JOB_NICENESS: "0",
     };
     const startAll = (command: string) =>
       Promise.all(ofCommand(command).map((service) => startService(service, here)));
@@ -166,5 +167,4 @@ async function follow(
     const survivor = await (await fetch(`${workers[1 - working].url}/metrics`)).text();
     expect(survivor).toMatch(/antidote_job_seconds_count\{kind="purify",outcome="succeeded"\} 1/);
   },
-  180_000,
 );

@@ -13,7 +13,7 @@ export async function startBullServer(
   const prefix = folder.replace(/\W/g, "");
   const store = await RedisStore.open({ url, prefix, patienceMilliseconds: 20_000 });
   const log = new Log();
-  const all = { ...optionsOf(folder, store, log), url, prefix, lockMilliseconds: 1_000, ...options };
+  const all = { ...optionsOf(folder, store, log), url, prefix, ...options };
   const queue = new BullJobQueue(all);
   const worker = options.concurrency === 0 ? undefined : new BullJobWorker(all);
   await queue.start();

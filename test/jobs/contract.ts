@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { AppError } from "../../src/errors.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { chainHash, eventOf, follow, type JobServer, type StartJobServer } from "./server.ts";
+import { chainHash, eventOf, follow, Gate, type JobServer, type StartJobServer } from "./server.ts";
 
 const counted = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -253,10 +253,12 @@ export function describeQueue(name: string, start: StartJobServer): void {
       });
 
       test("a cancelled job goes on", async () => {
-        const { id } = await enqueue({ steps: 60, every: 10, pause: 10 });
+        const gate = new Gate();
+        const { id } = await enqueue({ steps: 60, every: 10, ...gate.at(45) });
         await eventOf(server.queue, "acme", id, (event) => event.kind === "checkpoint");
         await server.queue.cancel("acme", id);
         await follow(server.queue, "acme", id);
+        gate.open();
         await server.queue.resume("acme", id);
         await follow(server.queue, "acme", id);
         const { status, result } = await server.queue.get("acme", id);

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * Hashes a chain of `steps` links, `every` links to a checkpoint, `pause` milliseconds a link. The result is the same
- * however often it was interrupted. `spec.end` chooses another end than success.
+ * however often it was interrupted. `spec.end` chooses another end than success, or what has to be first.
  */
 async function chain(spec, context) {
   if (!Number.isInteger(spec.steps)) throw await appError("BAD_USER_INPUT", "steps must be a whole number.");
@@ -24,10 +24,14 @@ async function chain(spec, context) {
       context.report({ kind: "checkpoint", epoch: state.step / spec.every });
     }
     if (spec.end) await end(spec.end, state, context);
+    if (spec.killedAfterCheckpoint && isOneBeyond(state, resumedFrom, spec)) process.kill(process.pid, "SIGKILL");
     await sleep(spec.pause ?? 0);
   }
   return { hash: state.hash, resumedFrom, threads: context.threads, device: context.device, niceness: getPriority() };
 }
+
+/** Whether this process has come to a checkpoint of its own, and one step further. */
+const isOneBeyond = ({ step }, resumedFrom, { every }) => step === resumedFrom + every + 1;
 
 function stepReport({ step, hash }, { steps, every }) {
   return {
@@ -44,9 +48,16 @@ function stepReport({ step, hash }, { steps, every }) {
   };
 }
 
-async function end({ how, at }, state, context) {
+async function end({ how, at, until }, state, context) {
   if (state.step !== at) return;
   switch (how) {
+    // Goes no further before the file is there, so that a test comes in time whatever else the machine does.
+    case "wait":
+      while (!existsSync(until)) {
+        context.signal.throwIfAborted();
+        await sleep(5);
+      }
+      return;
     case "appError":
       throw await appError("DIVERGED", "The loss is not a number.");
     case "unexpected":

@@ -1,5 +1,6 @@
-// A server that runs jobs until it is killed. Arguments: the compiled queue, its folder, a job to go on with.
-const [module, folder, known] = process.argv.slice(2);
+// A server that runs jobs until it is killed. Arguments: the compiled queue, its folder, a file
+// that the job waits for when it is half done, a job to go on with.
+const [module, folder, until, known] = process.argv.slice(2);
 const { EmbeddedJobQueue } = await import(module);
 const { LmdbStore } = await import(new URL("../store/lmdb.js", module).href);
 
@@ -17,6 +18,7 @@ const queue = new EmbeddedJobQueue({
   complete: async (job, result) => ({ result, writes: [{ kind: "put", key: `results/${job.id}`, value: result }] }),
   logger: { info: print, warn: print, error: print },
 });
-const id = known || (await queue.enqueue("acme", "purify", { steps: 100, every: 4, pause: 3 })).id;
+const spec = { steps: 100, every: 4, pause: 3, end: { how: "wait", at: 50, until } };
+const id = known || (await queue.enqueue("acme", "purify", spec)).id;
 console.log(`job ${id}`);
 await queue.start();

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, test } from "@jest/globals";
 import { compiled } from "../support/compiled.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { isAlive, until } from "../support/until.ts";
-import { chainHash, eventOf, follow, startServer } from "./server.ts";
+import { chainHash, eventOf, follow, Gate, startServer } from "./server.ts";
 
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -14,13 +15,16 @@ describe("a job's process that is killed", () => {
     const server = await startServer(temporaryFolder());
     for (const moment of [0, 20, 45]) {
       const started = server.nextProcess();
-      const { id } = await server.queue.enqueue("acme", "purify", { steps: 40, every: 4, pause: 3 });
+      const gate = new Gate();
+      const spec = { steps: 40, every: 4, pause: 3, ...gate.at(30) };
+      const { id } = await server.queue.enqueue("acme", "purify", spec);
       const pid = await started;
       if (moment > 0) {
         await eventOf(server.queue, "acme", id, (event) => event.kind === "checkpoint");
         await sleep(moment);
       }
       process.kill(pid, "SIGKILL");
+      gate.open();
       const { statuses, sequence } = await follow(server.queue, "acme", id);
       const job = await server.queue.get("acme", id);
       expect(job).toMatchObject({
@@ -50,21 +54,11 @@ describe("a job's process that is killed", () => {
 
   test("any number of times is replaced, as long as each gets to a new checkpoint", async () => {
     const server = await startServer(temporaryFolder());
-    let started = server.nextProcess();
-    const { id } = await server.queue.enqueue("acme", "purify", { steps: 40, every: 2, pause: 20 });
-    let last = 0;
-    for (let kill = 0; kill < 5; kill++) {
-      const pid = await started;
-      started = server.nextProcess();
-      for await (const { seq, event } of server.queue.events("acme", id, last)) {
-        last = seq;
-        if (event.kind === "checkpoint") break;
-      }
-      process.kill(pid, "SIGKILL");
-    }
-    await follow(server.queue, "acme", id, last);
+    const spec = { steps: 24, every: 4, killedAfterCheckpoint: true };
+    const { id } = await server.queue.enqueue("acme", "purify", spec);
+    await follow(server.queue, "acme", id);
     const job = await server.queue.get("acme", id);
-    expect(job).toMatchObject({ status: "SUCCEEDED", attempts: 6, result: { hash: chainHash(40) } });
+    expect(job).toMatchObject({ status: "SUCCEEDED", attempts: 6, result: { hash: chainHash(24) } });
     await server.close();
   });
 
@@ -91,11 +85,14 @@ describe("the server's end", () => {
     const folder = temporaryFolder();
     const first = await startServer(folder);
     const started = first.nextProcess();
-    const { id } = await first.queue.enqueue("acme", "purify", { steps: 60, every: 10, pause: 5 });
+    const gate = new Gate();
+    const spec = { steps: 60, every: 10, pause: 5, ...gate.at(45) };
+    const { id } = await first.queue.enqueue("acme", "purify", spec);
     const pid = await started;
     await eventOf(first.queue, "acme", id, (event) => event.kind === "checkpoint");
     await first.close();
     expect(isAlive(pid)).toBe(false);
+    gate.open();
     const second = await startServer(folder);
     await follow(second.queue, "acme", id);
     const job = await second.queue.get("acme", id);
@@ -107,15 +104,17 @@ describe("the server's end", () => {
 
   test("killed at any moment, it leaves no orphan, and the next start goes on to the same result", async () => {
     const folder = temporaryFolder();
+    const waitsFor = join(temporaryFolder(), "open");
     let id: string | undefined;
     for (const moment of [0, 30, 90]) {
-      const server = runServer(folder, id);
+      const server = runServer(folder, waitsFor, id);
       const pid = await server.processId;
       id = await server.jobId;
       await sleep(moment);
       server.kill();
       await until(() => !isAlive(pid));
     }
+    writeFileSync(waitsFor, "");
     const server = await startServer(folder);
     const { statuses, sequence } = await follow(server.queue, "acme", id!);
     expect(statuses.filter((status) => status === "SUCCEEDED")).toHaveLength(1);
@@ -130,10 +129,16 @@ describe("the server's end", () => {
 });
 
 /** A server in a process of its own, to be killed. It prints the job's id and its process's. */
-function runServer(folder: string, id: string | undefined) {
+function runServer(folder: string, waitsFor: string, id: string | undefined) {
   const child = spawn(
     process.execPath,
-    [join(__dirname, "fixture-server.mjs"), compiled("src/jobs/embedded-queue").href, folder, id ?? ""],
+    [
+      join(__dirname, "fixture-server.mjs"),
+      compiled("src/jobs/embedded-queue").href,
+      folder,
+      waitsFor,
+      id ?? "",
+    ],
     {
       stdio: ["ignore", "pipe", "inherit"],
     },

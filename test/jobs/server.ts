@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { EmbeddedJobQueue, type EmbeddedJobQueueOptions } from "../../src/jobs/embedded-queue.ts";
@@ -6,6 +7,7 @@ import type { JobEvent, JobStatus } from "../../src/jobs/job.ts";
 import type { JobQueue } from "../../src/jobs/queue.ts";
 import { LmdbStore } from "../../src/store/lmdb.ts";
 import type { Store } from "../../src/store/store.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 interface Line {
   readonly facts: Record<string, unknown>;
@@ -78,6 +80,20 @@ export function optionsOf(folder: string, store: Store, logger: Log): EmbeddedJo
     logger,
     graceMilliseconds: 2_000,
   };
+}
+
+/** What a job of the chain handler waits for. */
+export class Gate {
+  private readonly file = join(temporaryFolder(), "open");
+
+  /** Has a job wait at this step until the gate is open. */
+  at(step: number) {
+    return { end: { how: "wait", at: step, until: this.file } };
+  }
+
+  open(): void {
+    writeFileSync(this.file, "");
+  }
 }
 
 /** What the chain handler must answer, worked out here. */

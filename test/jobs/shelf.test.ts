@@ -9,7 +9,7 @@ import { writeDurably } from "../../src/store/durable-file.ts";
 import { S3Bucket } from "../../src/store/s3-bucket.ts";
 import { withS3 } from "../support/s3-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { chainHash, eventOf, follow, Log, optionsOf, startServer } from "./server.ts";
+import { chainHash, eventOf, follow, Gate, Log, optionsOf, startServer } from "./server.ts";
 
 const s3 = withS3();
 const save = (folder: string, state: string) => writeDurably(checkpointPath(folder), Buffer.from(state));
@@ -82,11 +82,12 @@ describe("S3Shelf", () => {
     const folder = temporaryFolder();
     const shelf = await open();
     const first = await startServer(folder, { shelf });
-    const { id } = await first.queue.enqueue("acme", "purify", { steps: 40, every: 4, pause: 5 });
+    const gate = new Gate();
+    const { id } = await first.queue.enqueue("acme", "purify", { steps: 40, every: 4, ...gate.at(30) });
     await eventOf(first.queue, "acme", id, ({ kind }) => kind === "checkpoint");
     await first.close();
-    const states = readdirSync(s3().path(`jobs/${id}`));
-    expect(states).toHaveLength(1);
+    expect(readdirSync(s3().path(`jobs/${id}`))).toHaveLength(1);
+    gate.open();
     const another = temporaryFolder();
     await save(another, "kept by a worker that was killed before it could note it");
     await shelf.keep(id, another);

@@ -6,6 +6,7 @@ import { LmdbStore } from "../../src/store/lmdb.ts";
 import { RedisStore } from "../../src/store/redis.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 import { chainHash, follow, Log, optionsOf } from "./server.ts";
 
 /** The two versions are one program, of which one believes that plans have come one version further. */
@@ -36,13 +37,14 @@ describeWithRedis((redis) => {
     // It waits, for both servers, as if nobody had taken it.
     for (const queue of queues) {
       expect(await queue.get("acme", planned.id)).toMatchObject({ status: "QUEUED", attempts: 0 });
-      expect(await queue.position(planned.id)).toBe(1);
-      expect(await queue.counts()).toMatchObject({ waiting: 1 });
+      // Now and then the worker looks at it again.
+      await until(async () => (await queue.position(planned.id)) === 1);
+      await until(async () => (await queue.counts()).waiting === 1);
     }
 
     const cancelled = await newerQueue.enqueue("acme", "purify", SPEC);
     await olderQueue.cancel("acme", cancelled.id);
-    while ((await newerQueue.counts()).waiting > 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(async () => (await newerQueue.counts()).waiting <= 1);
 
     const newerWorker = new BullJobWorker(options(new Log(), NEWER));
     await newerWorker.start();

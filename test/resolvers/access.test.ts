@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { startTestServer, type TestServer } from "../app/server.ts";
+import { startTestServer, type TestServer, untilSubscribed } from "../app/server.ts";
+import { until } from "../support/until.ts";
 
 let server: TestServer;
 let key: string;
@@ -64,7 +65,7 @@ describe("a key with an end", () => {
     const lastUsedAt = async () =>
       (await server.ask(query, { id: data.createKey.key.id })).data.node.lastUsedAt;
     // The note of it is written without anybody's waiting for it.
-    while ((await lastUsedAt()) === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(async () => (await lastUsedAt()) !== null);
     expect(await lastUsedAt()).toMatch(/^20\d\d-/);
   });
 });
@@ -82,7 +83,7 @@ describe("a subscription", () => {
     ["its tenant is suspended", suspend, "FORBIDDEN"],
   ])("ends with the reason when %s", async (_what, act, code) => {
     const following = server.follow("subscription { jobs { id } }", {}, key);
-    await untilFollowed();
+    await untilSubscribed(server);
     const { data } = await act();
     expect(Object.values(data)[0]).toMatchObject({ userErrors: [] });
     const answers = await following;
@@ -90,12 +91,4 @@ describe("a subscription", () => {
     await expect(server.follow("{ viewer { tenant } }", {}, key)).rejects.toMatchObject({ code: 4401 });
     expect(await codeOf({ key })).toBe(code);
   });
-
-  /** A WebSocket is open, and its operation has had time to reach the server. */
-  async function untilFollowed(): Promise<void> {
-    const open = async () =>
-      (await (await server.fetch("/metrics")).text()).includes("antidote_websockets 1");
-    while (!(await open())) await new Promise((resolve) => setTimeout(resolve, 10));
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 });

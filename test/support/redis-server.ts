@@ -9,6 +9,8 @@ export const missingRedis = spawnSync("redis-server", ["--version"]).error
   ? "there is no redis-server on this machine; install the package redis-server to run these tests"
   : undefined;
 
+const MOST_TRIES = 5;
+
 /** A real Redis on loopback with a folder of its own, which can be killed and started again over what it has kept. */
 export class RedisServer {
   private child: ChildProcess | undefined;
@@ -18,10 +20,17 @@ export class RedisServer {
     readonly port: number,
   ) {}
 
+  /** Another may have taken the port that was free; then there is another port. */
   static async start(): Promise<RedisServer> {
-    const server = new RedisServer(temporaryFolder(), await freePort());
-    await server.restart();
-    return server;
+    for (let tries = 1; ; tries++) {
+      const server = new RedisServer(temporaryFolder(), await freePort());
+      try {
+        await server.restart();
+        return server;
+      } catch (error) {
+        if (tries === MOST_TRIES) throw error;
+      }
+    }
   }
 
   get url(): string {
@@ -41,8 +50,13 @@ export class RedisServer {
     const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
     const child = spawn("redis-server", flags, { stdio: ["ignore", "pipe", "inherit"] });
     this.child = child;
-    await new Promise<void>((resolve) => {
-      child.stdout.on("data", (chunk) => String(chunk).includes("Ready to accept") && resolve());
+    let output = "";
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.on("data", (chunk) => {
+        output += chunk;
+        if (output.includes("Ready to accept")) resolve();
+      });
+      child.once("exit", (code) => reject(new Error(`redis-server ended with ${code}: ${output}`)));
     });
   }
 

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll } from "@jest/globals";
 import type { S3Options } from "../../src/store/s3-bucket.ts";
-import { freePort } from "./free-port.ts";
 import { verify } from "./s3-signature.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -22,14 +22,12 @@ const KEYS_ON_A_PAGE = 2;
  */
 export class S3Server {
   private server: Server | undefined;
-
-  private constructor(
-    private readonly folder: string,
-    readonly port: number,
-  ) {}
+  private readonly folder = temporaryFolder();
+  /** Whatever was free at the first start, and the same at each later one. */
+  port = 0;
 
   static async start(): Promise<S3Server> {
-    const server = new S3Server(temporaryFolder(), await freePort());
+    const server = new S3Server();
     await server.restart();
     return server;
   }
@@ -69,6 +67,7 @@ export class S3Server {
     this.server = createServer((request, response) => void this.serve(request, response));
     this.server.listen(this.port, "127.0.0.1");
     await once(this.server, "listening");
+    this.port = (this.server.address() as AddressInfo).port;
   }
 
   /** Whatever is under way breaks off; the objects stay. */

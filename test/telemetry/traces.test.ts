@@ -109,7 +109,7 @@ describeWithRedis((redis) => {
       }),
     );
     receiver.close();
-  }, 180_000);
+  });
 });
 
 test("without an endpoint nothing of the SDK is loaded, and nothing is recorded", async () => {

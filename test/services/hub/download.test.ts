@@ -225,7 +225,7 @@ describe("a download", () => {
 
   test("does not wait for a connection that says nothing", async () => {
     const hub = await hubWith({ behaviours: { "weights.bin": [{ kind: "silence" }, { kind: "whole" }] } });
-    const { folder, retries } = await download(hub, undefined, { idleMilliseconds: 200 });
+    const { folder, retries } = await download(hub, undefined, { idleMilliseconds: 1_000 });
     expect(read(folder, "weights.bin")).toEqual(large);
     expect(retries).toHaveLength(1);
   });

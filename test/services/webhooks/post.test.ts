@@ -82,7 +82,7 @@ describe("what is sent", () => {
   });
   afterEach(() => receiver.close());
 
-  const allowing = new WebhookPost(new Set(["127.0.0.1", "localhost"]), 300);
+  const allowing = new WebhookPost(new Set(["127.0.0.1", "localhost"]));
 
   test("arrives as it is, and the status comes back", async () => {
     receiver.status = 202;
@@ -113,7 +113,8 @@ describe("what is sent", () => {
 
   test("waits for no answer for ever", async () => {
     receiver.silent = true;
-    await expect(allowing.send(receiver.url, {}, "{}")).rejects.toMatchObject({ name: /Abort|Timeout/ });
+    const impatient = new WebhookPost(new Set(["127.0.0.1"]), 300);
+    await expect(impatient.send(receiver.url, {}, "{}")).rejects.toMatchObject({ name: /Abort|Timeout/ });
   });
 });
 
