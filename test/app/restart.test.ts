@@ -28,6 +28,8 @@ async function start(folder: string, variables: Record<string, string> = { ADMIN
     PORT: "0",
     DATA_DIR: folder,
     DEVICE: "cpu",
+    THREADS: "1",
+    JOB_NICENESS: "0",
     LOG_LEVEL: "warn",
   };
   const child = spawn(process.execPath, [fileURLToPath(compiled("src/main"))], {

@@ -44,7 +44,7 @@ beforeAll(async () => {
     series.set(name, known);
   }
   await server.close();
-}, 60_000);
+});
 
 /** The metrics of a query with the labels that it selects by, and all labels that it groups by. */
 function namesIn(expr: string) {
