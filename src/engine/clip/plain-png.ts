@@ -83,36 +83,49 @@ function inflated(packed: Uint8Array, length: number): Uint8Array | undefined {
   }
 }
 
-/** Each row begins with the number of its filter: none, left, up, their mean, or Paeth's choice (PNG, section 9). */
+/** Each row begins with the number of its filter (PNG, section 9). */
 function unfiltered(rows: Uint8Array, width: number, height: number): RgbImage | undefined {
   const stride = 3 * width;
   const data = new Uint8Array(stride * height);
+  let above = new Uint8Array(stride);
   for (let row = 0; row < height; row++) {
     const from = row * (stride + 1);
-    const filter = rows[from];
-    if (filter > 4) return undefined;
-    const to = row * stride;
-    for (let index = 0; index < stride; index++) {
-      const left = index < 3 ? 0 : data[to + index - 3];
-      const up = row === 0 ? 0 : data[to + index - stride];
-      const corner = index < 3 || row === 0 ? 0 : data[to + index - stride - 3];
-      data[to + index] = rows[from + 1 + index] + predicted(filter, left, up, corner);
-    }
+    const restore = FILTERS[rows[from]];
+    if (!restore) return undefined;
+    const target = data.subarray(row * stride, (row + 1) * stride);
+    restore(rows.subarray(from + 1, from + 1 + stride), target, above);
+    above = target;
   }
   return { width, height, data };
 }
 
-function predicted(filter: number, left: number, up: number, corner: number): number {
-  if (filter === 0) return 0;
-  if (filter === 1) return left;
-  if (filter === 2) return up;
-  if (filter === 3) return (left + up) >> 1;
-  const estimate = left + up - corner;
-  const [toLeft, toUp, toCorner] = [
-    Math.abs(estimate - left),
-    Math.abs(estimate - up),
-    Math.abs(estimate - corner),
-  ];
+/** Fills a row from its filtered bytes and the row above; a pixel has three bytes, and those before the first are 0. */
+type Restore = (filtered: Uint8Array, row: Uint8Array, above: Uint8Array) => void;
+
+/** By number: a byte is told as it is, or beside the left one, the upper one, their mean, or Paeth's choice. */
+const FILTERS: readonly Restore[] = [
+  (filtered, row) => row.set(filtered),
+  (filtered, row) => {
+    for (let at = 0; at < row.length; at++) row[at] = filtered[at] + (at < 3 ? 0 : row[at - 3]);
+  },
+  (filtered, row, above) => {
+    for (let at = 0; at < row.length; at++) row[at] = filtered[at] + above[at];
+  },
+  (filtered, row, above) => {
+    for (let at = 0; at < row.length; at++)
+      row[at] = filtered[at] + (((at < 3 ? 0 : row[at - 3]) + above[at]) >> 1);
+  },
+  (filtered, row, above) => {
+    for (let at = 0; at < row.length; at++)
+      row[at] = filtered[at] + (at < 3 ? above[at] : paeth(row[at - 3], above[at], above[at - 3]));
+  },
+];
+
+/** Whichever is nearest to left + up − corner. */
+function paeth(left: number, up: number, corner: number): number {
+  const toLeft = Math.abs(up - corner);
+  const toUp = Math.abs(left - corner);
+  const toCorner = Math.abs(left + up - 2 * corner);
   if (toLeft <= toUp && toLeft <= toCorner) return left;
   return toUp <= toCorner ? up : corner;
 }

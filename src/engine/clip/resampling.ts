@@ -16,12 +16,21 @@ interface Taps {
   /** `stride` weights for each output position, the unused ones zero. */
   readonly weights: Int32Array;
   readonly stride: number;
+  /** The input positions that are read at all: from `begin` to before `end`. */
+  readonly begin: number;
+  readonly end: number;
+  /** Whether each position takes one pixel as it is. */
+  readonly isCopy: boolean;
 }
 
 const CHANNELS = 3;
 /** Weights are multiples of 2⁻²²: eight bits of pixel and two of overshoot fill the rest of a 32-bit word. */
 const PRECISION_BITS = 32 - 8 - 2;
 const HALF = 1 << (PRECISION_BITS - 1);
+
+/** So many sides' taps are kept, by what they depend on; each takes 16 bytes for a pixel of the side at most. */
+const MOST_KEPT = 16;
+const kept = new Map<string, Taps>();
 
 const FILTERS: Readonly<Record<Filter, { support: number; value: (x: number) => number }>> = {
   // The triangle: 1 − |x|.
@@ -40,24 +49,19 @@ export function resampleWindow(
   window: Window,
   filter: Filter,
 ): Uint8Array {
-  const across = taps(image.width, resized.width, window.left, window.width, filter);
-  const down = taps(image.height, resized.height, window.top, window.height, filter);
-  const top = Math.min(...ends(down).tops);
-  const rows = Math.max(...ends(down).bottoms) - top;
+  const across = knownTaps(image.width, resized.width, window.left, window.width, filter);
+  const down = knownTaps(image.height, resized.height, window.top, window.height, filter);
+  const top = down.begin;
+  const rows = down.end - top;
   const narrow = isWhole(window.width, image.width, across)
     ? image.data.subarray(top * image.width * CHANNELS, (top + rows) * image.width * CHANNELS)
     : resampleRows(image, across, top, rows);
   return isWhole(window.height, rows, down) ? narrow : resampleColumns(narrow, window.width, down, top);
 }
 
-/** Whether a side keeps its size, whole: each position then takes one pixel as it is. */
-const isWhole = (length: number, inputLength: number, { count }: Taps): boolean =>
-  length === inputLength && count.every((taps) => taps === 1);
-
-function ends({ first, count }: Taps): { tops: number[]; bottoms: number[] } {
-  const tops = Array.from(first);
-  return { tops, bottoms: tops.map((start, index) => start + count[index]!) };
-}
+/** Whether a side keeps its size, whole. */
+const isWhole = (length: number, inputLength: number, { isCopy }: Taps): boolean =>
+  length === inputLength && isCopy;
 
 /** Keys' cubic convolution kernel with a = −1/2 (IEEE Trans. ASSP 29, 1981). */
 function cubic(x: number): number {
@@ -68,18 +72,28 @@ function cubic(x: number): number {
   return 0;
 }
 
+/** Making them takes longer than decoding a small image, and images often have the size of one before. */
+function knownTaps(...sides: Parameters<typeof taps>): Taps {
+  const key = sides.join();
+  const found = kept.get(key) ?? taps(...sides);
+  kept.delete(key);
+  kept.set(key, found);
+  for (const oldest of kept.keys()) {
+    if (kept.size <= MOST_KEPT) break;
+    kept.delete(oldest);
+  }
+  return found;
+}
+
 function taps(inputSize: number, outputSize: number, start: number, length: number, filter: Filter): Taps {
   const { support, value } = FILTERS[filter];
   const scale = inputSize / outputSize;
   const stretch = Math.max(scale, 1);
   const reach = support * stretch;
   const stride = Math.min(Math.ceil(reach) * 2 + 1, inputSize);
-  const result = {
-    first: new Int32Array(length),
-    count: new Int32Array(length),
-    weights: new Int32Array(length * stride),
-    stride,
-  };
+  const firsts = new Int32Array(length);
+  const counts = new Int32Array(length);
+  const weightsOfAll = new Int32Array(length * stride);
   for (let index = 0; index < length; index++) {
     const centre = (start + index + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - reach + 0.5));
@@ -94,11 +108,19 @@ function taps(inputSize: number, outputSize: number, start: number, length: numb
       fixed.findIndex((weight) => weight !== 0),
     );
     const end = 1 + fixed.findLastIndex((weight) => weight !== 0);
-    result.first[index] = first + begin;
-    result.count[index] = end - begin;
-    result.weights.set(fixed.slice(begin, end), index * stride);
+    firsts[index] = first + begin;
+    counts[index] = end - begin;
+    weightsOfAll.set(fixed.slice(begin, end), index * stride);
   }
-  return result;
+  return {
+    first: firsts,
+    count: counts,
+    weights: weightsOfAll,
+    stride,
+    begin: Math.min(...firsts),
+    end: Math.max(...firsts.map((first, index) => first + counts[index]!)),
+    isCopy: counts.every((count) => count === 1),
+  };
 }
 
 /** Weights that add up to one, in fixed point, rounded half away from zero. */
