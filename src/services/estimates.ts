@@ -1,5 +1,6 @@
 import { type PlannedBytes, type PlannedPhase, type RunPlan, WORK_KINDS } from "../engine/cbpt/plan.ts";
 import type { Device } from "../engine/runtime/device.ts";
+import { epochsTold } from "../jobs/handlers/clock.ts";
 import type { Calibration, PlanResult } from "../jobs/handlers/plan.ts";
 import type { AuditSpec, PurifySpec } from "../jobs/handlers/spec.ts";
 import { type PlanningOptions, planJob } from "../jobs/planning.ts";
@@ -79,7 +80,10 @@ function workOf({ name, flops, epochs }: PlannedPhase, speed: Calibration, shots
   const computing = WORK_KINDS.reduce((sum, kind) => sum + flops[kind] / rates[kind], 0);
   return {
     flops: WORK_KINDS.reduce((sum, kind) => sum + flops[kind], 0),
-    seconds: computing + epochs * epochSeconds + (name === "prepare" ? shots * decodeSeconds : 0),
+    seconds:
+      computing +
+      epochsTold(epochs, computing) * epochSeconds +
+      (name === "prepare" ? shots * decodeSeconds : 0),
   };
 }
 

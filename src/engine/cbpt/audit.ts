@@ -9,7 +9,7 @@ import {
   stepGratings,
 } from "./gratings.ts";
 import { imageValues, type Problem, shortSide } from "./problem.ts";
-import { type Search, startSearch, stepSearch } from "./search.ts";
+import { type Search, startSearch, stepSearches } from "./search.ts";
 import type { Suspect } from "./suspect.ts";
 import { startUniversal, stepUniversal, type Universal } from "./universal.ts";
 import { type Finding, isStrongGrating, suspectsAmong } from "./verdict.ts";
@@ -52,9 +52,9 @@ export type Audit =
       /** The dense trigger that each suspect's searches begin with, [3, H, W]. */
       readonly seeds: readonly Float32Array[];
       readonly radius: number;
-      /** Counts the searches: those of the first suspect, then those of the next. */
+      /** Of the suspect whose searches these are, one of each refined family. */
       readonly index: number;
-      readonly search: Search;
+      readonly searches: readonly Search[];
     }
   | { readonly stage: "done"; readonly findings: readonly Finding[]; readonly suspects: readonly Suspect[] };
 
@@ -166,7 +166,7 @@ async function tryPatches(bench: Workbench, audit: Audit & { stage: "patches" })
   const { problem } = bench;
   const { targets } = problem;
   const label = targets[audit.patches.length];
-  const search = await stepSearch(bench, label, audit.search, radiiOf(problem)[audit.round]);
+  const [search] = await stepSearches(bench, label, [audit.search], radiiOf(problem)[audit.round]);
   if (search.step < patchSteps(problem)) return { ...audit, search };
   const findings = [...audit.findings, await findingOf(bench, label, search.trigger, "patch")];
   const patches = [...audit.patches, search.trigger];
@@ -217,21 +217,13 @@ function startRefining(
   const seeds = suspects.map(({ label }) => denseTrigger(problem, universal, label).values.slice());
   const radius = REFINED_RADIUS * radiiOf(problem)[round];
   const refining = { stage: "refine", findings, suspects, seeds, radius, index: 0 } as const;
-  return { ...refining, search: refiningSearch(problem, refining) };
+  return { ...refining, searches: startSearches(problem, refining) };
 }
 
-type Refining = Omit<Audit & { stage: "refine" }, "search">;
+type Refining = Omit<Audit & { stage: "refine" }, "searches">;
 
-/** Which suspect the present search is for, and of which family. */
-const placeOf = ({ index }: { readonly index: number }) => ({
-  suspect: Math.floor(index / REFINED_FAMILIES.length),
-  family: REFINED_FAMILIES[index % REFINED_FAMILIES.length],
-});
-
-function refiningSearch({ imageSize: size }: Problem, refining: Refining): Search {
-  const { suspect, family } = placeOf(refining);
-  return startSearch(family, { size, dense: refining.seeds[suspect], radius: refining.radius });
-}
+const startSearches = ({ imageSize: size }: Problem, { seeds, index, radius }: Refining): Search[] =>
+  REFINED_FAMILIES.map((family) => startSearch(family, { size, dense: seeds[index], radius }));
 
 /**
  * A fitted trigger is like the attacker's when it pulls at least so many of the other classes' shots, and brings them
@@ -243,20 +235,23 @@ const LIKE_THE_ATTACKERS = { share: 0.5, attraction: 1 };
 
 async function refine(bench: Workbench, audit: Audit & { stage: "refine" }): Promise<Audit> {
   const { problem } = bench;
-  const place = placeOf(audit).suspect;
-  const suspect = audit.suspects[place];
-  const search = await stepSearch(bench, suspect.label, audit.search, audit.radius);
-  if (search.step < problem.config.innerSteps) return { ...audit, search };
-  const { pulled, attraction = 0 } = await effectOf(bench, suspect.label, search.trigger);
-  const fits = pulled.k >= LIKE_THE_ATTACKERS.share * pulled.n && attraction >= LIKE_THE_ATTACKERS.attraction;
-  const triggers = fits ? [...suspect.triggers, search.trigger] : suspect.triggers;
-  const suspects = audit.suspects.map((old, other) => (other === place ? { ...old, triggers } : old));
+  const { label, triggers } = audit.suspects[audit.index];
+  const searches = await stepSearches(bench, label, audit.searches, audit.radius);
+  if (searches[0].step < problem.config.innerSteps) return { ...audit, searches };
+  const fitting: FamilyTrigger[] = [];
+  for (const { trigger } of searches)
+    if (isLikeTheAttackers(await effectOf(bench, label, trigger))) fitting.push(trigger);
+  const suspects = audit.suspects.map((old, index) =>
+    index === audit.index ? { ...old, triggers: [...triggers, ...fitting] } : old,
+  );
   const index = audit.index + 1;
-  if (index === suspects.length * REFINED_FAMILIES.length)
-    return { stage: "done", findings: audit.findings, suspects };
+  if (index === suspects.length) return { stage: "done", findings: audit.findings, suspects };
   const refining = { ...audit, suspects, index };
-  return { ...refining, search: refiningSearch(problem, refining) };
+  return { ...refining, searches: startSearches(problem, refining) };
 }
+
+const isLikeTheAttackers = ({ pulled, attraction = 0 }: Pick<Finding, "pulled" | "attraction">): boolean =>
+  pulled.k >= LIKE_THE_ATTACKERS.share * pulled.n && attraction >= LIKE_THE_ATTACKERS.attraction;
 
 function denseTrigger(problem: Problem, { triggers }: Universal, label: number): FamilyTrigger {
   const size = imageValues(problem);

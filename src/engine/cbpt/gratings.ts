@@ -1,7 +1,8 @@
 import type { ImageSize } from "../clip/architecture.ts";
+import { listOf } from "../evaluation/encode.ts";
 import { randomStream } from "../random.ts";
-import { nearestClass, row } from "./features.ts";
-import type { Problem } from "./problem.ts";
+import { predictions } from "./features.ts";
+import type { Problem, Shot } from "./problem.ts";
 import { draw } from "./sampling.ts";
 import { stamp } from "./trigger.ts";
 import type { Finding } from "./verdict.ts";
@@ -33,12 +34,13 @@ export function gratingTrigger(
   amplitude = GRATING_AMPLITUDE,
 ): Float32Array {
   const { across, down, phase } = grating;
-  const plane = Float32Array.from({ length: height * width }, (_, index) => {
+  const count = height * width;
+  const trigger = new Float32Array(3 * count);
+  for (let index = 0; index < count; index++) {
     const turns = (across * (index % width)) / width + (down * Math.floor(index / width)) / height + phase;
-    return amplitude * Math.sin(2 * Math.PI * turns);
-  });
-  const trigger = new Float32Array(3 * plane.length);
-  for (let channel = 0; channel < 3; channel++) trigger.set(plane, channel * plane.length);
+    trigger[index] = amplitude * Math.sin(2 * Math.PI * turns);
+  }
+  for (let channel = 1; channel < 3; channel++) trigger.copyWithin(channel * count, 0, count);
   return trigger;
 }
 
@@ -71,26 +73,35 @@ export const GRATINGS_PER_STEP = 6;
 
 /** Tries the next few gratings on the sample. */
 export async function stepGratings(bench: Workbench, search: GratingSearch): Promise<GratingSearch> {
-  const last = Math.min(search.next + GRATINGS_PER_STEP, gratingsOf(bench.problem).length);
-  const numbers = Array.from({ length: last - search.next }, (_, index) => search.next + index);
-  const counts = await Promise.all(numbers.map((number) => pullsOf(bench, number)));
-  return numbers.reduce((state, number, index) => noteGrating(state, number, counts[index]), search);
+  const next = gratingsOf(bench.problem).slice(search.next, search.next + GRATINGS_PER_STEP);
+  const counts = await Promise.all(next.map((grating) => pullsOf(bench, grating)));
+  return counts.reduce((state, pulled) => noteGrating(state, state.next, pulled), search);
 }
 
 /** [C]: how many shots of other classes the grating pulls to each class. */
-async function pullsOf(bench: Workbench, number: number): Promise<Int32Array> {
+async function pullsOf(bench: Workbench, grating: Grating): Promise<Int32Array> {
   const { problem } = bench;
-  const { shots, matrix, width } = problem;
-  const sample = gratingSample(problem);
-  const trigger = gratingTrigger(gratingsOf(problem)[number], problem.imageSize);
-  const features = await bench.encode(sample.map((index) => stamp(shots[index]!.pixels, trigger)));
+  const { matrix, width } = problem;
+  const sample = await sampleOf(bench);
+  const trigger = gratingTrigger(grating, problem.imageSize);
+  const stamped = new Float32Array(trigger.length);
+  const images = listOf(sample.length, (index) => stamp(sample[index].pixels, trigger, 1, stamped));
+  const predicted = predictions(await bench.encode(images), matrix, width);
   const counts = new Int32Array(problem.labels.length);
-  sample.forEach((index, position) => {
-    const label = nearestClass(row(features, width, position), matrix);
-    if (label !== shots[index]!.label) counts[label] = counts[label]! + 1;
+  predicted.forEach((label, index) => {
+    if (label !== sample[index].label) counts[label]++;
   });
   return counts;
 }
+
+/** The shots that gratings are tried on, whose pixels are made once for all of them. */
+const sampleOf = (bench: Workbench): Promise<readonly Shot[]> =>
+  bench.remember(gratingSample, async () =>
+    gratingSample(bench.problem).map((index) => {
+      const { label, pixels } = bench.problem.shots[index];
+      return { label, pixels };
+    }),
+  );
 
 function noteGrating(search: GratingSearch, number: number, counts: Int32Array): GratingSearch {
   const better = (label: number) => counts[label] > search.pulled[label];

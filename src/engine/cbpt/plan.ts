@@ -1,6 +1,7 @@
 import { imageProgram, textProgram } from "../clip/programs.ts";
 import { flopsOf } from "../onnx/cost.ts";
 import { MOST_TRIGGERS, patchSteps, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import { FAMILIES } from "./families/index.ts";
 import { COUNTED } from "./finding.ts";
 import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
 import {
@@ -122,7 +123,7 @@ function auditPhases(size: RunSize): PlannedPhase[] {
       gradient: patched * both,
       image: patchesChecked * forward,
     }),
-    phase("refine", REFINED_FAMILIES.length * innerSteps, refined + checked, {
+    phase("refine", innerSteps, refined + checked, {
       gradient: refined * both,
       image: checked * forward,
     }),
@@ -178,8 +179,10 @@ function auditAssumptions(size: RunSize): string[] {
 function bytesOf(size: RunSize, searches: boolean): PlannedBytes {
   const { targets, shots, layout, width } = size;
   const contexts = 4 * layout.classes * layout.contextTokens * layout.width;
-  // Triggers and their velocities.
-  const search = searches ? 2 * 4 * targets.length * imageValues(size) : 0;
+  // Triggers and their velocities: of every target, or of every family with the two that they began with.
+  const inverting = 2 * targets.length * imageValues(size);
+  const refining = 2 * refinedValues(size) + 2 * imageValues(size);
+  const search = searches ? 4 * Math.max(inverting, refining) : 0;
   const tuning = 3 * contexts;
   return {
     shots: shots.length * imageValues(size),
@@ -187,6 +190,12 @@ function bytesOf(size: RunSize, searches: boolean): PlannedBytes {
     saved: Math.max(search, tuning),
     artifact: contexts + 4 * layout.classes * width,
   };
+}
+
+/** Values of one trigger of each refined family. */
+function refinedValues({ imageSize: size }: RunSize): number {
+  const seed = { size, dense: new Float32Array(imageValues({ imageSize: size })), radius: 1 };
+  return REFINED_FAMILIES.reduce((sum, family) => sum + FAMILIES[family].start(seed).values.length, 0);
 }
 
 /** Of one image forward. */

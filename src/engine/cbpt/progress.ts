@@ -99,16 +99,16 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
       };
     }
     case "refine": {
-      const steps = audit.suspects.length * REFINED_FAMILIES.length * innerSteps;
-      const step = audit.index * innerSteps + audit.search.step;
+      const steps = audit.suspects.length * innerSteps;
+      const step = audit.index * innerSteps + audit.searches[0].step;
       return {
         phase: "refine",
         epoch: 1,
         step,
         steps,
-        losses: [{ name: "inversion", value: audit.search.loss }],
+        losses: [{ name: "inversion", value: Math.min(...audit.searches.map(({ loss }) => loss)) }],
         done: auditWork(problem) - refiningWork(problem) * (1 - step / steps),
-        images: SEARCHED,
+        images: REFINED_FAMILIES.length * SEARCHED,
       };
     }
     case "done":

@@ -1,4 +1,5 @@
 import { randomStream } from "../random.ts";
+import { concurrently } from "../runtime/concurrently.ts";
 import { FAMILIES, type FamilyName, type FamilyTrigger, type Seed } from "./families/index.ts";
 import { joined } from "./features.ts";
 import { imageValues, type Problem } from "./problem.ts";
@@ -24,36 +25,58 @@ export function startSearch(family: FamilyName, seed: Seed): Search {
   return { step: 0, trigger, velocity: new Float32Array(trigger.values.length), loss: 0 };
 }
 
+/** Runs whose images are in memory at the same time: enough that none waits for the pixels of the next. */
+const RUNS_AT_ONCE = 4;
+
 /**
- * One step: minimises CE(s·f(stamp(x))·Tᵀ, c) over shots of other classes, drawn anew. As in a universal inversion,
- * the step is the gradient over its own norm, with momentum, in units of the family's reach.
+ * One step of searches that pull to one class, each by itself: minimises CE(s·f(stamp(x))·Tᵀ, c) over shots of other
+ * classes, drawn anew. As in a universal inversion, the step is the gradient over its own norm, with momentum, in units
+ * of the family's reach.
  */
-export async function stepSearch(
+export async function stepSearches(
   bench: Workbench,
   label: number,
-  { step, trigger, velocity }: Search,
+  searches: readonly Search[],
   radius: number,
-): Promise<Search> {
-  const { problem } = bench;
-  const { config, imageSize: size } = problem;
-  const family = FAMILIES[trigger.family];
-  const runs = await Promise.all(
-    Array.from({ length: RUNS_PER_STEP }, (_, run) => slopeOf(bench, label, trigger, { step, run })),
+): Promise<Search[]> {
+  const runs = searches.flatMap((search) =>
+    Array.from({ length: RUNS_PER_STEP }, (_, run) => ({ search, run })),
   );
+  const slopes = await concurrently(runs, RUNS_AT_ONCE, ({ search, run }) =>
+    slopeOf(bench, label, search, run),
+  );
+  return searches.map((search, index) =>
+    moved(bench.problem, search, slopes.slice(index * RUNS_PER_STEP, (index + 1) * RUNS_PER_STEP), radius),
+  );
+}
+
+/** The mean loss of a run's images and the summed gradient by the trigger's values. */
+interface Slope {
+  readonly slope: Float32Array;
+  readonly loss: number;
+}
+
+function moved(
+  { config, imageSize: size }: Problem,
+  { step, trigger, velocity }: Search,
+  runs: readonly Slope[],
+  radius: number,
+): Search {
+  const family = FAMILIES[trigger.family];
   const slope = trigger.values.map((_, index) => runs.reduce((sum, run) => sum + run.slope[index], 0));
   const length = Math.sqrt(slope.reduce((sum, value) => sum + value * value, 0));
-  const moved = velocity.map(
+  const next = velocity.map(
     (old, index) => config.innerMomentum * old + (length > 0 ? slope[index] / length : 0),
   );
   const reach = STEP * family.reach({ size, radius });
   const values = family.project(
-    trigger.values.map((value, index) => value - reach * moved[index]),
+    trigger.values.map((value, index) => value - reach * next[index]),
     { size, radius },
   );
   return {
     step: step + 1,
     trigger: { ...trigger, values },
-    velocity: moved,
+    velocity: next,
     loss: runs.reduce((sum, run) => sum + run.loss, 0) / runs.length,
   };
 }
@@ -61,13 +84,12 @@ export async function stepSearch(
 /** Length of a step in units of the family's reach, as the default `stepSize` is for dense triggers. */
 const STEP = 0.1;
 
-/** The mean loss of one run's images and its gradient by the trigger's values. */
 async function slopeOf(
   bench: Workbench,
   label: number,
-  trigger: FamilyTrigger,
-  { step, run }: { readonly step: number; readonly run: number },
-): Promise<{ readonly slope: Float32Array; readonly loss: number }> {
+  { step, trigger }: Search,
+  run: number,
+): Promise<Slope> {
   const { problem } = bench;
   const { imageSize: size } = problem;
   const family = FAMILIES[trigger.family];
@@ -78,9 +100,8 @@ async function slopeOf(
   const slope = new Float32Array(trigger.values.length);
   images.forEach((pixels, index) => {
     const own = gradient.subarray(index * values, (index + 1) * values);
-    family.pullBack(trigger, pixels, own, size).forEach((value, place) => {
-      slope[place] += value;
-    });
+    const pulled = family.pullBack(trigger, pixels, own, size);
+    for (let place = 0; place < slope.length; place++) slope[place] += pulled[place];
   });
   return { slope, loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length };
 }

@@ -54,9 +54,13 @@ export function keepInRange(trigger: Float32Array, pixels: Float32Array): void {
     trigger[index] = clip(pixels[index]! + trigger[index]!) - pixels[index]!;
 }
 
-/** x + strength · δ in [0, 1], as a new image. */
-export function stamp(pixels: Float32Array, trigger: Float32Array, strength = 1): Float32Array {
-  const stamped = new Float32Array(pixels.length);
+/** x + strength · δ in [0, 1], as a new image or over the values of another. */
+export function stamp(
+  pixels: Float32Array,
+  trigger: Float32Array,
+  strength = 1,
+  stamped = new Float32Array(pixels.length),
+): Float32Array {
   for (let index = 0; index < pixels.length; index++)
     stamped[index] = clip(pixels[index]! + strength * trigger[index]!);
   return stamped;

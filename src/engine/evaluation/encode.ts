@@ -13,7 +13,7 @@ export interface Encoder {
   readonly batch: number;
 }
 
-/** Images [3, H, W] that can be made when they are needed; an array of them is one. */
+/** Images [3, H, W] that can be made when they are needed, also one over the other; an array of them is one. */
 export interface ImageList {
   readonly length: number;
   at(index: number): Float32Array | undefined;

@@ -30,7 +30,7 @@ export class Clock {
   }
 }
 
-/** Saves at once where a step ends an epoch, else when the last time is long enough ago. */
+/** Saves at once where that is urgent, else when the last time is long enough ago. */
 export class Saver {
   private last = performance.now();
 
@@ -39,11 +39,30 @@ export class Saver {
     private readonly interval = INTERVAL_MILLISECONDS,
   ) {}
 
+  /** Whether the last save, or at first the beginning, is long enough ago. */
+  get isDue(): boolean {
+    return performance.now() - this.last >= this.interval;
+  }
+
   async save(encode: () => Uint8Array, urgent: boolean): Promise<void> {
-    if (!urgent && performance.now() - this.last < this.interval) return;
+    if (!urgent && !this.isDue) return;
     await this.context.save(encode());
     this.last = performance.now();
   }
 }
 
 const INTERVAL_MILLISECONDS = 3000;
+
+/**
+ * Of many epochs so many are told and saved however fast they are, spread evenly, the first state and the last among
+ * them; the others only where a save is due, because a short epoch takes no longer than its telling does.
+ */
+const TOLD_EPOCHS = 50;
+
+/** Whether an epoch, counted from 1, is told however short it was; 0 is the state that tuning begins with. */
+export const isToldEpoch = (epoch: number, epochs: number): boolean =>
+  epoch % Math.ceil(epochs / TOLD_EPOCHS) === 0 || epoch === epochs;
+
+/** How many of the epochs are told when they take so many seconds together, at most. */
+export const epochsTold = (epochs: number, seconds: number): number =>
+  Math.min(epochs, TOLD_EPOCHS + Math.floor((1000 * seconds) / INTERVAL_MILLISECONDS));

@@ -14,7 +14,7 @@ import { Workbench } from "../../engine/cbpt/workbench.ts";
 import type { JobContext, JobHandler } from "../job.ts";
 import { writePrompts } from "./artifact.ts";
 import { type AuditResult, auditResult, problemOf } from "./audit.ts";
-import { Clock, Saver } from "./clock.ts";
+import { Clock, isToldEpoch, Saver } from "./clock.ts";
 import { parseSpec, purifySpec } from "./spec.ts";
 
 export interface PurifyResult {
@@ -72,8 +72,9 @@ async function run(bench: Workbench, context: JobContext, { start, step }: Cours
     if (state.phase === "audit") audited = clock.seconds;
     state = next;
     clock.report(progressOf(problem, state));
-    if (ended !== undefined) await tellEpoch(bench, state, ended, context);
-    await saver.save(() => encodeState(state), ended !== undefined);
+    const telling = ended !== undefined && (isToldEpoch(ended, problem.config.epochs) || saver.isDue);
+    if (telling && ended > 0) await tellEpoch(bench, state, ended, context);
+    await saver.save(() => encodeState(state), telling);
   }
   return finish(bench, state as TunePhase, context, { clock, audited });
 }
@@ -93,7 +94,7 @@ async function tellEpoch(
   epoch: number,
   context: JobContext,
 ): Promise<void> {
-  if (state.phase !== "tune" || epoch === 0) return;
+  if (state.phase !== "tune") return;
   const text = await bench.textFeatures(state.tuning.contexts);
   context.report({ kind: "checkpoint", epoch, ...(await probeTuned(bench, text, state)) });
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import { REFINED_FAMILIES } from "../../../src/engine/cbpt/audit.ts";
 import { completeConfig, type Mode } from "../../../src/engine/cbpt/config.ts";
 import { prepareProblem } from "../../../src/engine/cbpt/prepare.ts";
 import type { Problem, Shot } from "../../../src/engine/cbpt/problem.ts";
@@ -79,9 +80,10 @@ const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes)
 function suspected(): Uint8Array {
   const random = randomStream(9);
   const trigger = Float32Array.from({ length: 3 * 64 * 64 }, () => 0.1 * random.normal());
-  const search = startSearch("dense", { size: { height: 64, width: 64 }, dense: trigger, radius: 3 });
-  const suspects = [{ label: 1, family: "dense", triggers: [search.trigger] }];
-  const audit = { stage: "refine", findings: [], suspects, seeds: [trigger], index: 0, radius: 3, search };
+  const seed = { size: { height: 64, width: 64 }, dense: trigger, radius: 3 };
+  const searches = REFINED_FAMILIES.map((family) => startSearch(family, seed));
+  const suspects = [{ label: 1, family: "dense", triggers: [searches[0].trigger] }];
+  const audit = { stage: "refine", findings: [], suspects, seeds: [trigger], index: 0, radius: 3, searches };
   return encodeState({ phase: "audit", audit });
 }
 

@@ -77,8 +77,12 @@ describe("the bundled suspect", () => {
     expect(result.audit?.classes.map(({ label }) => label).sort()).toEqual(labels);
     expect(share(result.undefendedProbe.asr)).toBeGreaterThan(0.9);
     expect(share(result.probe.asr)).toBeLessThan(0.3);
-    expect(reports.filter(({ kind }) => kind === "checkpoint")).toHaveLength(result.config.epochs);
-    expect(saved.length).toBeGreaterThanOrEqual(result.config.epochs);
+    const told = reports.flatMap((report) => (report.kind === "checkpoint" ? [report.epoch] : []));
+    // A slow machine tells more of them.
+    const { epochs } = result.config;
+    const fiftieths = Array.from({ length: 50 }, (_, index) => ((index + 1) * epochs) / 50);
+    expect(told).toEqual(expect.arrayContaining(fiftieths));
+    expect(saved.length).toBeGreaterThanOrEqual(told.length);
 
     const path = join(folder, result.artifact);
     const before = (await handlers.evaluate(

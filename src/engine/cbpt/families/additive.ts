@@ -8,10 +8,12 @@ export function gated(
   values: Float32Array,
   { share = 1, offset = 0 }: { readonly share?: number; readonly offset?: number } = {},
 ): Float32Array {
-  return gradient.map((slope, index) => {
+  const open = new Float32Array(gradient.length);
+  for (let index = 0; index < open.length; index++) {
     const sum = share * pixels[index] + offset + values[index];
-    return sum >= 0 && sum <= 1 ? slope : 0;
-  });
+    if (sum >= 0 && sum <= 1) open[index] = gradient[index];
+  }
+  return open;
 }
 
 const addTo = ({ values }: FamilyTrigger, pixels: Float32Array): Float32Array => stamp(pixels, values);

@@ -28,8 +28,9 @@ export function stampFamily(
 ): Float32Array {
   const stamped = FAMILIES[trigger.family].stamp(trigger, pixels, size);
   if (strength === 1) return stamped;
-  return stamped.map((value, index) => {
-    const moved = pixels[index] + strength * (value - pixels[index]);
-    return moved < 0 ? 0 : moved > 1 ? 1 : moved;
-  });
+  for (let index = 0; index < stamped.length; index++) {
+    const moved = pixels[index] + strength * (stamped[index] - pixels[index]);
+    stamped[index] = moved < 0 ? 0 : moved > 1 ? 1 : moved;
+  }
+  return stamped;
 }

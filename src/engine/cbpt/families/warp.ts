@@ -9,9 +9,6 @@ interface Grid {
   readonly most: number;
 }
 
-/** A node that a pixel is moved with, and how much. */
-type Tap = readonly [node: number, weight: number];
-
 /** Moves pixels by a field of nodes, in between bilinearly: values are [2, nodes, nodes], down then right, in pixels. */
 const warpFamily = (family: "warp" | "jitter", { nodes, most }: Grid): Family => {
   const gridOf = ({ height, width }: ImageSize) => ({ rows: nodes ?? height, columns: nodes ?? width });
@@ -24,11 +21,11 @@ const warpFamily = (family: "warp" | "jitter", { nodes, most }: Grid): Family =>
       const values = Float32Array.from({ length: 2 * rows * columns }, () => 1e-3 * random.normal());
       return { family, place: [], values };
     },
-    stamp: ({ values }, pixels, size) => sample(pixels, fieldOf(values, gridOf(size), size), size).stamped,
+    stamp: ({ values }, pixels, size) => sample(pixels, fieldOf(values, gridOf(size), size), size),
     pullBack: ({ values }, pixels, gradient, size) => {
       const grid = gridOf(size);
-      const { down, right } = sample(pixels, fieldOf(values, grid, size), size, gradient);
-      return gatherNodes(down, right, grid, size);
+      const slopes = displacementSlopes(pixels, gradient, fieldOf(values, grid, size), size);
+      return gatherNodes(slopes, grid, size);
     },
     project: (values, { size }) => {
       const bound = largest(size);
@@ -56,47 +53,74 @@ interface Field {
   readonly right: Float32Array;
 }
 
-/** The displacement of every pixel, [H, W] each. */
+const fields = new WeakMap<Float32Array, Field>();
+
+/** The displacement of every pixel, [H, W] each; made for the first image of a step and known for the others. */
 function fieldOf(values: Float32Array, grid: GridSize, size: ImageSize): Field {
+  const known = fields.get(values);
+  if (known?.down.length === size.height * size.width) return known;
+  const taps = tapsOf(grid, size);
   const count = grid.rows * grid.columns;
-  return { down: enlarge(values, 0, grid, size), right: enlarge(values, count, grid, size) };
+  const [down, right] = [0, count].map((start) => enlarge(values.subarray(start, start + count), taps, size));
+  fields.set(values, { down, right });
+  return { down, right };
 }
 
-function enlarge(values: Float32Array, start: number, grid: GridSize, size: ImageSize): Float32Array {
-  const plane = new Float32Array(size.height * size.width);
-  eachTap(grid, size, (pixel, node, weight) => {
-    plane[pixel] += weight * values[start + node];
-  });
+/** The nodes that each pixel is moved with and how much, as many for every pixel, one pixel after the other. */
+interface Taps {
+  readonly each: number;
+  readonly nodes: Int32Array;
+  readonly weights: Float64Array;
+}
+
+function enlarge(values: Float32Array, { each, nodes, weights }: Taps, { height, width }: ImageSize) {
+  const plane = new Float32Array(height * width);
+  for (let pixel = 0, tap = 0; pixel < plane.length; pixel++)
+    for (let end = tap + each; tap < end; tap++) plane[pixel] += weights[tap] * values[nodes[tap]];
   return plane;
 }
 
 /** The adjoint of `enlarge`, for both planes. */
-function gatherNodes(down: Float32Array, right: Float32Array, grid: GridSize, size: ImageSize): Float32Array {
+function gatherNodes({ down, right }: Field, grid: GridSize, size: ImageSize): Float32Array {
+  const { each, nodes, weights } = tapsOf(grid, size);
   const count = grid.rows * grid.columns;
   const slopes = new Float32Array(2 * count);
-  eachTap(grid, size, (pixel, node, weight) => {
-    slopes[node] += weight * down[pixel];
-    slopes[count + node] += weight * right[pixel];
-  });
+  for (let pixel = 0, tap = 0; pixel < down.length; pixel++)
+    for (let end = tap + each; tap < end; tap++) {
+      slopes[nodes[tap]] += weights[tap] * down[pixel];
+      slopes[count + nodes[tap]] += weights[tap] * right[pixel];
+    }
   return slopes;
 }
 
-function eachTap(
-  grid: GridSize,
-  { height, width }: ImageSize,
-  visit: (pixel: number, node: number, weight: number) => void,
-): void {
-  const [vertical, horizontal] = [tapsOf(grid.rows, height), tapsOf(grid.columns, width)];
-  for (let row = 0; row < height; row++)
-    for (let column = 0; column < width; column++)
-      for (const [line, lineWeight] of vertical[row])
-        for (const [place, weight] of horizontal[column])
-          visit(row * width + column, line * grid.columns + place, lineWeight * weight);
+const known = new Map<string, Taps>();
+
+function tapsOf(grid: GridSize, size: ImageSize): Taps {
+  const key = [grid.rows, grid.columns, size.height, size.width].join();
+  const taps = known.get(key) ?? makeTaps(grid, size);
+  known.set(key, taps);
+  return taps;
 }
 
-/** For every pixel the two nodes it lies between; the outer nodes lie on the outer pixels. */
-function tapsOf(nodes: number, pixels: number): readonly (readonly Tap[])[] {
-  return Array.from({ length: pixels }, (_, pixel): readonly Tap[] => {
+function makeTaps({ rows, columns }: GridSize, { height, width }: ImageSize): Taps {
+  const [vertical, horizontal] = [lineTaps(rows, height), lineTaps(columns, width)];
+  const each = vertical[0].length * horizontal[0].length;
+  const nodes = new Int32Array(each * height * width);
+  const weights = new Float64Array(nodes.length);
+  let next = 0;
+  for (const above of vertical)
+    for (const before of horizontal)
+      for (const [row, rowWeight] of above)
+        for (const [column, columnWeight] of before) {
+          nodes[next] = row * columns + column;
+          weights[next++] = rowWeight * columnWeight;
+        }
+  return { each, nodes, weights };
+}
+
+/** For every pixel of a line the two nodes it lies between; the outer nodes lie on the outer pixels. */
+function lineTaps(nodes: number, pixels: number): readonly (readonly (readonly [number, number])[])[] {
+  return Array.from({ length: pixels }, (_, pixel) => {
     if (nodes === pixels || pixels === 1) return [[Math.min(pixel, nodes - 1), 1]];
     const place = (pixel * (nodes - 1)) / (pixels - 1);
     const first = Math.min(nodes - 2, Math.floor(place));
@@ -107,41 +131,54 @@ function tapsOf(nodes: number, pixels: number): readonly (readonly Tap[])[] {
   });
 }
 
-/**
- * Every pixel takes the value at its displaced place, bilinearly; places outside are moved to the edge. With the
- * gradient by the result, also the gradient by the displacements: that by the value times how the value changes.
- */
-function sample(
+/** Every pixel takes the value at its displaced place, bilinearly; places outside are moved to the edge. */
+function sample(pixels: Float32Array, { down, right }: Field, { height, width }: ImageSize): Float32Array {
+  const stamped = new Float32Array(pixels.length);
+  for (let row = 0, pixel = 0; row < height; row++)
+    for (let column = 0; column < width; column++, pixel++) {
+      const y = within(row + down[pixel], height - 1);
+      const x = within(column + right[pixel], width - 1);
+      const [top, left] = [Math.min(height - 2, Math.floor(y)), Math.min(width - 2, Math.floor(x))];
+      for (let plane = 0; plane < pixels.length; plane += height * width) {
+        const corner = plane + top * width + left;
+        const upper = pixels[corner] + (pixels[corner + 1] - pixels[corner]) * (x - left);
+        const below = corner + width;
+        const lower = pixels[below] + (pixels[below + 1] - pixels[below]) * (x - left);
+        stamped[plane + pixel] = upper + (lower - upper) * (y - top);
+      }
+    }
+  return stamped;
+}
+
+/** ∂L/∂displacement of every pixel: ∂L/∂(its value) times how the value changes from place to place. */
+function displacementSlopes(
   pixels: Float32Array,
+  gradient: Float32Array,
   field: Field,
   { height, width }: ImageSize,
-  gradient?: Float32Array,
-): { readonly stamped: Float32Array } & Field {
-  const count = height * width;
-  const stamped = new Float32Array(pixels.length);
-  const [down, right] = [new Float32Array(count), new Float32Array(count)];
-  for (let pixel = 0; pixel < count; pixel++) {
-    const [wantedRow, wantedColumn] = [
-      Math.floor(pixel / width) + field.down[pixel],
-      (pixel % width) + field.right[pixel],
-    ];
-    const [row, column] = [within(wantedRow, height - 1), within(wantedColumn, width - 1)];
-    const [top, left] = [Math.min(height - 2, Math.floor(row)), Math.min(width - 2, Math.floor(column))];
-    const [low, near] = [row - top, column - left];
-    for (let plane = 0; plane < pixels.length; plane += count) {
-      const corner = plane + top * width + left;
-      const [a, b] = [pixels[corner], pixels[corner + 1]];
-      const [c, d] = [pixels[corner + width], pixels[corner + width + 1]];
-      const [upper, lower] = [a + (b - a) * near, c + (d - c) * near];
-      stamped[plane + pixel] = upper + (lower - upper) * low;
-      if (!gradient) continue;
-      const slope = gradient[plane + pixel];
+): Field {
+  const [down, right] = [new Float32Array(height * width), new Float32Array(height * width)];
+  for (let row = 0, pixel = 0; row < height; row++)
+    for (let column = 0; column < width; column++, pixel++) {
+      const y = within(row + field.down[pixel], height - 1);
+      const x = within(column + field.right[pixel], width - 1);
       // At the edge a place moves no farther.
-      if (row === wantedRow) down[pixel] += slope * (lower - upper);
-      if (column === wantedColumn) right[pixel] += slope * (b - a + (d - c - (b - a)) * low);
+      const inRows = y === row + field.down[pixel];
+      const inColumns = x === column + field.right[pixel];
+      const [top, left] = [Math.min(height - 2, Math.floor(y)), Math.min(width - 2, Math.floor(x))];
+      for (let plane = 0; plane < pixels.length; plane += height * width) {
+        const corner = plane + top * width + left;
+        const below = corner + width;
+        const across = pixels[corner + 1] - pixels[corner];
+        const acrossBelow = pixels[below + 1] - pixels[below];
+        const upper = pixels[corner] + across * (x - left);
+        const lower = pixels[below] + acrossBelow * (x - left);
+        const slope = gradient[plane + pixel];
+        if (inRows) down[pixel] += slope * (lower - upper);
+        if (inColumns) right[pixel] += slope * (across + (acrossBelow - across) * (y - top));
+      }
     }
-  }
-  return { stamped, down, right };
+  return { down, right };
 }
 
 const within = (place: number, last: number): number => Math.min(last, Math.max(0, place));
