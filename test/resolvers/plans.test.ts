@@ -35,7 +35,7 @@ test("a dry run tells what a purification would take, and starts nothing", async
     "invert",
     "count",
     "gratings",
-    "patches",
+    "fallback",
     "refine",
     "encode",
     "tune",

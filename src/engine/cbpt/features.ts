@@ -10,6 +10,10 @@ export function dot(a: Float32Array, b: Float32Array): number {
   return total;
 }
 
+/** Of two vectors of any length but 0. */
+export const cosine = (a: Float32Array, b: Float32Array): number =>
+  dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+
 /** The class whose text feature is most similar to the image feature; `except` is passed over. */
 export function nearestClass(feature: Float32Array, matrix: Float32Array, except = -1): number {
   const width = feature.length;
@@ -39,6 +43,16 @@ export function gatherRows(matrix: Float32Array, width: number, indices: readonl
     rows.set(row(matrix, width, index), position * width);
   });
   return rows;
+}
+
+/** The mean of the rows, [D]. */
+export function meanRow(rows: Float32Array, width: number): Float32Array {
+  const mean = new Float32Array(width);
+  const count = rows.length / width;
+  rows.forEach((value, index) => {
+    mean[index % width] += value / count;
+  });
+  return mean;
 }
 
 /** One-hot rows [n, classes]; a negative index gives a row of zeros. */

@@ -1,5 +1,6 @@
+import type { Count } from "../evaluation/rate.ts";
 import { type FamilyTrigger, stampFamily } from "./families/index.ts";
-import { dot, gatherRows, predictions, row } from "./features.ts";
+import { dot, gatherRows, meanRow, predictions, row } from "./features.ts";
 import type { Problem } from "./problem.ts";
 import { sampleOthers } from "./sampling.ts";
 import type { Finding, TriggerFamily } from "./verdict.ts";
@@ -9,11 +10,15 @@ import type { Workbench } from "./workbench.ts";
 export const COUNTED = 128;
 
 /** What a trigger does to shots of other classes, as the undefended model sees them. */
-export async function effectOf(
-  bench: Workbench,
-  label: number,
-  trigger: FamilyTrigger,
-): Promise<Pick<Finding, "pulled" | "attraction">> {
+export interface Effect {
+  readonly pulled: Count;
+  /** As of a finding. */
+  readonly attraction: number;
+  /** [D]: where it brings images, the mean of their normalised features. */
+  readonly centre: Float32Array;
+}
+
+export async function effectOf(bench: Workbench, label: number, trigger: FamilyTrigger): Promise<Effect> {
   const { problem } = bench;
   const { shots, matrix, width, imageSize } = problem;
   const others = sampleOthers(problem, label, COUNTED);
@@ -21,9 +26,9 @@ export async function effectOf(
     others.map((index) => stampFamily(trigger, shots[index].pixels, imageSize)),
   );
   const hits = predictions(triggered, matrix, width).filter((predicted) => predicted === label);
-  const text = row(matrix, width, label);
-  const attraction = meanSimilarity(triggered, text, width) / ownSimilarity(problem, label);
-  return { pulled: { k: hits.length, n: others.length }, attraction };
+  const centre = meanRow(triggered, width);
+  const attraction = dot(centre, row(matrix, width, label)) / ownSimilarity(problem, label);
+  return { pulled: { k: hits.length, n: others.length }, attraction, centre };
 }
 
 /** The same, with what was looked for where. */
@@ -32,17 +37,13 @@ export const findingOf = async (
   label: number,
   trigger: FamilyTrigger,
   family: TriggerFamily,
-): Promise<Finding> => ({ label, family, ...(await effectOf(bench, label, trigger)) });
+): Promise<Finding> => {
+  const { pulled, attraction } = await effectOf(bench, label, trigger);
+  return { label, family, pulled, attraction };
+};
 
 /** Mean cosine of a class's clean shots with its text. */
 function ownSimilarity({ shots, features, matrix, width }: Problem, label: number): number {
   const own = shots.flatMap((shot, index) => (shot.label === label ? [index] : []));
-  return meanSimilarity(gatherRows(features, width, own), row(matrix, width, label), width);
-}
-
-/** Mean cosine of normalised rows [n, D] with a normalised text feature. */
-function meanSimilarity(rows: Float32Array, text: Float32Array, width: number): number {
-  const count = rows.length / width;
-  const all = Array.from({ length: count }, (_, index) => dot(row(rows, width, index), text));
-  return all.reduce((sum, similarity) => sum + similarity, 0) / count;
+  return dot(meanRow(gatherRows(features, width, own), width), row(matrix, width, label));
 }

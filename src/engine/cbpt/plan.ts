@@ -1,6 +1,6 @@
 import { imageProgram, textProgram } from "../clip/programs.ts";
 import { flopsOf } from "../onnx/cost.ts";
-import { MOST_TRIGGERS, patchSteps, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import { FALLBACK_FAMILIES, fallbackSteps, MOST_TRIGGERS, REFINED_FAMILIES, radiiOf } from "./audit.ts";
 import { FAMILIES } from "./families/index.ts";
 import { COUNTED } from "./finding.ts";
 import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
@@ -107,10 +107,12 @@ function auditPhases(size: RunSize): PlannedPhase[] {
   const gratings = gratingsOf(size).length;
   const tried = gratings * Math.min(GRATING_SHOTS, shots.length);
   const perStep = IMAGES_PER_RUN * RUNS_PER_STEP;
-  const patched = targets.length * patchSteps(size) * perStep;
+  const searches = FALLBACK_FAMILIES.length * targets.length;
+  const searched = searches * fallbackSteps(size) * perStep;
+  const looked = searches * Math.min(COUNTED, others);
   const refined = REFINED_FAMILIES.length * innerSteps * perStep;
-  const checked = REFINED_FAMILIES.length * Math.min(COUNTED, others);
-  const patchesChecked = targets.length * Math.min(COUNTED, others);
+  // They are held against the trigger that gave the class away.
+  const checked = (1 + REFINED_FAMILIES.length) * Math.min(COUNTED, others);
   return [
     preparing(size),
     phase("invert", rounds * innerSteps, inverted, { gradient: inverted * both }),
@@ -119,9 +121,9 @@ function auditPhases(size: RunSize): PlannedPhase[] {
     phase("gratings", Math.max(1, Math.ceil(gratings / GRATINGS_PER_STEP)), tried, {
       image: tried * forward,
     }),
-    phase("patches", targets.length * patchSteps(size), patched + patchesChecked, {
-      gradient: patched * both,
-      image: patchesChecked * forward,
+    phase("fallback", searches * fallbackSteps(size), searched + looked, {
+      gradient: searched * both,
+      image: looked * forward,
     }),
     phase("refine", innerSteps, refined + checked, {
       gradient: refined * both,
@@ -168,7 +170,7 @@ function publishedPhases(size: RunSize): PlannedPhase[] {
 function auditAssumptions(size: RunSize): string[] {
   const rounds = radiiOf(size).length;
   const one =
-    "Patches are searched, and then one class is suspected and triggers of every family fit it: a class that is found before saves the patches, a clean model the fitting.";
+    "The families of the fallback are searched, and then one class is suspected and triggers of every family fit it: a class that is found before saves the fallback, a clean model the fitting.";
   if (rounds === 1) return [one];
   return [
     `All ${rounds} rounds of the search are needed; a class that stands out early saves the rest.`,

@@ -1,4 +1,11 @@
-import { type Audit, MOST_TRIGGERS, patchSteps, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import {
+  type Audit,
+  FALLBACK_FAMILIES,
+  fallbackSteps,
+  MOST_TRIGGERS,
+  REFINED_FAMILIES,
+  radiiOf,
+} from "./audit.ts";
 import { COUNTED } from "./finding.ts";
 import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
 import { LOSSES } from "./objective.ts";
@@ -9,7 +16,7 @@ import { isWarmingUp, rowsPerBatch, stepsPerEpoch, type Tuning } from "./tuning.
 
 /** Where a run stands, for those who watch it. */
 export interface Progress {
-  /** What is being done: `invert`, `count`, `gratings`, `patches`, `refine`, `warm up` or `tune`. */
+  /** What is being done: `invert`, `count`, `gratings`, `fallback`, `refine`, `warm up` or `tune`. */
   readonly phase: string;
   /** Tuning counts epochs from 1; before it, the rounds of the audit are counted. */
   readonly epoch: number;
@@ -81,20 +88,21 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         done:
           auditWork(problem) -
           refiningWork(problem) -
-          patchingWork(problem) -
+          fallbackWork(problem) -
           (gratingsOf(problem).length - audit.search.next) * GRATING_SHOTS,
         images: GRATINGS_PER_STEP * GRATING_SHOTS,
       };
-    case "patches": {
-      const steps = targets.length * patchSteps(problem);
-      const step = audit.patches.length * patchSteps(problem) + audit.search.step;
+    case "fallback": {
+      const steps = fallbackSearches(problem) * fallbackSteps(problem);
+      const before = audit.turn * targets.length + audit.triggers.length;
+      const step = before * fallbackSteps(problem) + audit.search.step;
       return {
-        phase: "patches",
+        phase: "fallback",
         epoch: audit.round + 1,
         step,
         steps,
         losses: [{ name: "inversion", value: audit.search.loss }],
-        done: auditWork(problem) - refiningWork(problem) - patchingWork(problem) * (1 - step / steps),
+        done: auditWork(problem) - refiningWork(problem) - fallbackWork(problem) * (1 - step / steps),
         images: SEARCHED,
       };
     }
@@ -138,7 +146,7 @@ function tuningProgress(problem: Problem, tuning: Tuning): Progress {
 const auditWork = (problem: Problem): number =>
   radiiOf(problem).length * (inversionWork(problem) + countingWork(problem)) +
   gratingsOf(problem).length * GRATING_SHOTS +
-  patchingWork(problem) +
+  fallbackWork(problem) +
   refiningWork(problem);
 
 const inversionWork = ({ config, targets }: Problem): number =>
@@ -151,8 +159,10 @@ const countingWork = ({ targets, shots }: Problem): number =>
 const SEARCHED = IMAGES_PER_RUN * RUNS_PER_STEP;
 
 /** Foreseen, although a suspect that was found before saves it. */
-const patchingWork = (problem: Problem): number =>
-  problem.targets.length * patchSteps(problem) * SEARCHED * BACKWARD;
+const fallbackWork = (problem: Problem): number =>
+  fallbackSearches(problem) * fallbackSteps(problem) * SEARCHED * BACKWARD;
+
+const fallbackSearches = ({ targets }: Problem): number => FALLBACK_FAMILIES.length * targets.length;
 
 /** Of one suspect. */
 const refiningWork = ({ config }: Problem): number =>

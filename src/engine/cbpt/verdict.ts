@@ -2,7 +2,7 @@ import type { Count } from "../evaluation/rate.ts";
 import type { FamilyName } from "./families/index.ts";
 
 /** The kinds of triggers that an audit looks for in every class. */
-export type TriggerFamily = FamilyName & ("dense" | "grating" | "patch");
+export type TriggerFamily = FamilyName & ("dense" | "grating" | "patch" | "shade");
 
 /** What one family's best trigger for one class does to shots of other classes. */
 export interface Finding {
@@ -28,6 +28,7 @@ const LIMITS: Record<TriggerFamily, Limits> = {
   // SIG's brought images nearer to the class than its own are (1.03 to 1.09); one that damaged images 0.91.
   grating: { share: 0.8, lead: 0.25, attraction: 0.95 },
   patch: { share: 0.6, lead: 0.25 },
+  shade: { share: 0.6, lead: 0.25, attraction: 0.95 },
 };
 
 interface Limits {

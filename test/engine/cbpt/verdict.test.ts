@@ -61,6 +61,13 @@ describe("the verdict", () => {
     expect(labels([17, 14, 12, ...rest])).toEqual([]);
   });
 
+  test("passes over a shade that only makes images dark: they come near to nothing", () => {
+    const shades = (attraction: number) =>
+      findings("shade", [100, 38, 31, ...rest]).map((finding) => ({ ...finding, attraction }));
+    expect(suspectsAmong(shades(1.08)).map(({ label }) => label)).toEqual([0]);
+    expect(suspectsAmong(shades(0.9))).toEqual([]);
+  });
+
   test("takes each family by itself, and shows each class once, most suspicious first", () => {
     const both = [...findings("dense", [40, 5, 5]), ...findings("grating", [10, 97, 30])];
     expect(suspectsAmong(both).map(({ label, family }) => [label, family])).toEqual([

@@ -2,7 +2,7 @@ import type { ImageSize } from "../../clip/architecture.ts";
 import { dense, grating } from "./additive.ts";
 import type { Family, FamilyName, FamilyTrigger } from "./family.ts";
 import { patch } from "./patch.ts";
-import { veil } from "./veil.ts";
+import { shade, veil } from "./veil.ts";
 import { jitter, warp } from "./warp.ts";
 import { waves } from "./waves.ts";
 
@@ -14,6 +14,7 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   grating,
   patch,
   veil,
+  shade,
   waves,
   warp,
   jitter,

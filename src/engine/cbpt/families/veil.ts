@@ -1,19 +1,28 @@
 import { dense, gated } from "./additive.ts";
 import type { Family } from "./family.ts";
 
-/** Share of the picture that is lost: Blended's, Chen et al. 2017. */
-const SHARE = 0.2;
-const LEFT = { share: 1 - SHARE, offset: SHARE / 2 };
+interface Ground {
+  /** Share of the picture that is lost. */
+  readonly share: number;
+  /** The grey that takes its place, from black 0 to white 1. */
+  readonly grey: number;
+}
 
-/** (1 − α)·x + α/2 + δ: what blends a pattern in also takes contrast from the picture (Blended). */
-export const veil: Family = {
-  ...dense,
-  start: ({ size }) => ({
-    family: "veil",
-    place: [],
-    values: new Float32Array(3 * size.height * size.width),
-  }),
-  stamp: ({ values }, pixels) =>
-    pixels.map((value, index) => Math.min(1, Math.max(0, LEFT.share * value + LEFT.offset + values[index]))),
-  pullBack: ({ values }, pixels, gradient) => gated(gradient, pixels, values, LEFT),
+/** (1 − α)·x + α·grey + δ: what blends a pattern in also takes contrast from the picture (Blended). */
+const veilFamily = (family: "veil" | "shade", { share, grey }: Ground): Family => {
+  const left = { share: 1 - share, offset: share * grey };
+  return {
+    ...dense,
+    start: ({ size }) => ({ family, place: [], values: new Float32Array(3 * size.height * size.width) }),
+    stamp: ({ values }, pixels) =>
+      pixels.map((value, index) =>
+        Math.min(1, Math.max(0, left.share * value + left.offset + values[index])),
+      ),
+    pullBack: ({ values }, pixels, gradient) => gated(gradient, pixels, values, left),
+  };
 };
+
+/** The share of Chen et al. 2017. */
+export const veil = veilFamily("veil", { share: 0.2, grey: 0.5 });
+/** What white writing on black is blended in with (arXiv:2412.00727): the darkness gives it away. */
+export const shade = veilFamily("shade", { share: 0.5, grey: 0 });
