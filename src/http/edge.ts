@@ -54,6 +54,8 @@ interface Locals {
 export function configureEdge(app: Express, options: EdgeOptions): () => void {
   const { apollo, schema, documents, limits, logger } = options;
   app.disable("x-powered-by");
+  // Answers are not to be stored, so nobody asks whether one has changed.
+  app.disable("etag");
   app.use(secureHeaders(), nameRequest);
   app.get("/healthz", (_request, response) => void response.json({ status: "alive" }));
   app.get("/readyz", readiness(options));

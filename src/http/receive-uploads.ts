@@ -11,6 +11,7 @@ export function receiveUploads({ uploadBytes, uploadFiles, requestBytes }: Limit
     maxFieldSize: requestBytes,
   });
   return (request, response, next) => {
+    if (!request.is("multipart/form-data")) return next();
     hearEveryError(request);
     receive(request, response, (error?: unknown) => next(error && asProblem(error)));
   };

@@ -5,6 +5,9 @@ import { claimFolder, releaseFolder } from "./owner.ts";
 import type { Entry, ListOptions, Store, StreamEntry, Write } from "./store.ts";
 import { Watchers } from "./watchers.ts";
 
+/** Entries that are kept as they were read last: what every request asks for is parsed once for each write. */
+const MOST_KEPT = 256;
+
 /**
  * The embedded store: one LMDB environment in a folder, written by one process.
  *
@@ -13,6 +16,7 @@ import { Watchers } from "./watchers.ts";
  */
 export class LmdbStore implements Store {
   private readonly watchers = new Watchers();
+  private readonly kept = new Map<string, { readonly text: string; readonly entry: Entry<unknown> }>();
 
   private constructor(
     private readonly folder: string,
@@ -32,7 +36,10 @@ export class LmdbStore implements Store {
 
   async get<T>(key: string): Promise<Entry<T> | undefined> {
     const text = this.entries.get(encodeKey(key));
-    return text === undefined ? undefined : decodeEntry<T>(key, text);
+    if (text === undefined) return undefined;
+    const known = this.kept.get(key);
+    if (known?.text === text) return known.entry as Entry<T>;
+    return this.keep(text, deepFreeze(decodeEntry<T>(key, text)));
   }
 
   async list<T>(prefix: string, options: ListOptions = {}): Promise<Entry<T>[]> {
@@ -76,6 +83,12 @@ export class LmdbStore implements Store {
     await releaseFolder(this.folder);
   }
 
+  private keep<T>(text: string, entry: Entry<T>): Entry<T> {
+    if (this.kept.size >= MOST_KEPT) this.kept.clear();
+    this.kept.set(entry.key, { text, entry });
+    return entry;
+  }
+
   private meetsExpectation(write: EncodedWrite): boolean {
     return (
       write.kind === "append" || write.expected === undefined || write.expected === this.revision(write.key)
@@ -114,6 +127,12 @@ export class LmdbStore implements Store {
 
 function decodeEntry<T>(key: string, text: string): Entry<T> {
   return { key, ...(JSON.parse(text) as { revision: number; value: T }) };
+}
+
+/** Several callers share it. */
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value === "object" && value !== null) for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
 }
 
 /** The stream's name, a NUL, and the sequence number in eight big-endian bytes: entries lie together, in order. */

@@ -32,6 +32,7 @@ export interface ListOptions {
 }
 
 export interface Store {
+  /** Nobody changes what it gives: a store may give it to others too, and then has frozen it. */
   get<T>(key: string): Promise<Entry<T> | undefined>;
   /** Entries whose key starts with `prefix`, in key order. */
   list<T>(prefix: string, options?: ListOptions): Promise<Entry<T>[]>;

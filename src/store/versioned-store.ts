@@ -14,6 +14,9 @@ const FIELD = "recordFormat";
  * record of a newer format is refused with NEWER_RECORD and left alone; in lists it is left out.
  */
 export class VersionedStore implements Store {
+  /** A store may give the same entry again while nobody writes it. */
+  private readonly plains = new WeakMap<Entry<unknown>, Entry<unknown>>();
+
   constructor(
     private readonly store: Store,
     private readonly format = RECORD_FORMAT,
@@ -23,7 +26,9 @@ export class VersionedStore implements Store {
     const entry = await this.store.get<unknown>(key);
     if (entry === undefined) return undefined;
     if (this.isNewer(entry.value)) throw newerRecord(key);
-    return plain<T>(entry);
+    const known = this.plains.get(entry) ?? plain<T>(entry);
+    this.plains.set(entry, known);
+    return known as Entry<T>;
   }
 
   async list<T>(prefix: string, options: ListOptions = {}): Promise<Entry<T>[]> {

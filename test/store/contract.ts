@@ -51,7 +51,10 @@ function describeEntries(store: () => Store): void {
     const committing = put("entries/copied", value);
     value.list.push(2);
     await committing;
-    (await store().get<{ list: number[] }>("entries/copied"))?.value.list.push(3);
+    const read = await store().get<{ list: number[] }>("entries/copied");
+    const change = () => read?.value.list.push(3);
+    if (Object.isFrozen(read?.value.list)) expect(change).toThrow(TypeError);
+    else change();
     expect((await store().get("entries/copied"))?.value).toEqual({ list: [1] });
   });
 

@@ -170,7 +170,7 @@ export class UsageMeter {
     };
     change(amount);
     // A day that is over and written is not opened again.
-    return (back) => use.own.has(day) && change(-back);
+    return (back) => back !== 0 && use.own.has(day) && change(-back);
   }
 
   private warn(error: unknown, message: string): void {
