@@ -204,7 +204,6 @@ export const REFINED_FAMILIES = [
   "dense",
   "patch",
   "veil",
-  "waves",
   "warp",
   "jitter",
 ] as const satisfies readonly FamilyName[];

@@ -79,14 +79,3 @@ test("a patch lies where a dense trigger has most of its energy", () => {
   expect(place[1]).toBeLessThanOrEqual(4);
   expect(place[1] + side).toBeGreaterThan(5);
 });
-
-test("waves keep six cycles and lose ten", () => {
-  const wave = (cycles: number) =>
-    Float32Array.from(
-      { length: values },
-      (_, index) => 0.001 * Math.sin((2 * Math.PI * cycles * (index % size.width)) / size.width),
-    );
-  const power = (data: Float32Array) => data.reduce((sum, value) => sum + value * value, 0);
-  expect(power(FAMILIES.waves.project(wave(6), seed))).toBeCloseTo(power(wave(6)), 9);
-  expect(power(FAMILIES.waves.project(wave(10), seed))).toBeLessThan(1e-9);
-});

@@ -1,16 +1,7 @@
 import type { ImageSize } from "../../clip/architecture.ts";
 
 /** The kinds of triggers that are looked for. */
-export const FAMILY_NAMES = [
-  "dense",
-  "grating",
-  "patch",
-  "veil",
-  "shade",
-  "waves",
-  "warp",
-  "jitter",
-] as const;
+export const FAMILY_NAMES = ["dense", "grating", "patch", "veil", "shade", "warp", "jitter"] as const;
 export type FamilyName = (typeof FAMILY_NAMES)[number];
 
 /** A trigger as plain data: its family knows how to put it on an image. */

@@ -4,7 +4,6 @@ import type { Family, FamilyName, FamilyTrigger } from "./family.ts";
 import { patch } from "./patch.ts";
 import { shade, veil } from "./veil.ts";
 import { jitter, warp } from "./warp.ts";
-import { waves } from "./waves.ts";
 
 export { FAMILY_NAMES, type Family, type FamilyName, type FamilyTrigger, type Seed } from "./family.ts";
 
@@ -15,7 +14,6 @@ export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   patch,
   veil,
   shade,
-  waves,
   warp,
   jitter,
 };
