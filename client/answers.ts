@@ -32,7 +32,7 @@ export interface Alias {
   readonly version: Version;
 }
 
-export type ClassAudit = Pick<schema.ClassAudit, "label" | "pulled" | "family">;
+export type ClassAudit = Pick<schema.ClassAudit, "label" | "pulled" | "family" | "word">;
 
 export interface Audit extends Pick<schema.Audit, "verdict" | "seconds"> {
   /** The labels that stand out. */

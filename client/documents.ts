@@ -3,7 +3,8 @@
 const RATE = "{ value k n low95 high95 }";
 const USER_ERRORS = "userErrors { code message path }";
 const VERSION = "{ id number digest labels createdAt }";
-const AUDIT = `{ verdict seconds suspects { label pulled ${RATE} family } classes { label pulled ${RATE} family } }`;
+const CLASS = `{ label pulled ${RATE} family word }`;
+const AUDIT = `{ verdict seconds suspects ${CLASS} classes ${CLASS} }`;
 const DATASET = "{ id name labels size digest createdAt }";
 const SCORED = "{ label probability logit }";
 const EVALUATION = `{

@@ -428,6 +428,8 @@ export interface ClassAudit {
   readonly label: string;
   /** Shots of other labels that the label's inverted trigger pulls over to it. */
   readonly pulled: Rate;
+  /** Of a suspect whose trigger works together with a word in the prompt: the vocabulary's nearest to the word that was found. */
+  readonly word: string | null;
 }
 
 /** The learned prompt of one class. */

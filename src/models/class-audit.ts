@@ -13,4 +13,11 @@ export class ClassAudit {
 
   @Field(() => String, { nullable: true, description: "The family of triggers in which the best was found." })
   family?: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "Of a suspect whose trigger works together with a word in the prompt: the vocabulary's nearest to the word that was found.",
+  })
+  word?: string;
 }

@@ -211,10 +211,11 @@ export function viewJob(record: JobRecord): Job {
 }
 
 export function viewAudit({ verdict, suspects, classes, seconds }: AuditResult): Audit {
-  const view = ({ label, pulled, family }: AuditResult["classes"][number]): ClassAudit => ({
+  const view = ({ label, pulled, family, word }: AuditResult["classes"][number]): ClassAudit => ({
     label,
     pulled: rate(pulled),
     family,
+    word,
   });
   const byPull = [...classes].sort((a, b) => rate(b.pulled).value - rate(a.pulled).value);
   return { verdict: verdict as Verdict, suspects: suspects.map(view), classes: byPull.map(view), seconds };

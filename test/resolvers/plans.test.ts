@@ -36,6 +36,7 @@ test("a dry run tells what a purification would take, and starts nothing", async
     "count",
     "gratings",
     "fallback",
+    "words",
     "refine",
     "encode",
     "tune",

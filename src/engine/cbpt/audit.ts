@@ -14,12 +14,19 @@ import { type Search, startSearch, stepSearches } from "./search.ts";
 import type { Suspect } from "./suspect.ts";
 import { startUniversal, stepUniversal, type Universal } from "./universal.ts";
 import { type Finding, isStrongGrating, suspectsAmong, type TriggerFamily } from "./verdict.ts";
+import {
+  namesOfWords,
+  startWordSearch,
+  stepWordSearch,
+  type WordSearch,
+  wordFindingOf,
+} from "./word-search.ts";
 import type { Workbench } from "./workbench.ts";
 
 /**
  * Where an audit stands. It inverts one dense trigger per target in a ball that grows until a class stands out, counts
  * how many shots each pulls over, tries the gratings, and, while still nothing stands out, searches one more family
- * after another. Then it fits triggers of every family to the suspects, and is done.
+ * after another, the last of them with a word in the prompts. Then it fits triggers of every family to the suspects, and is done.
  */
 export type Audit =
   | { readonly stage: "invert"; readonly round: number; readonly universal: Universal }
@@ -47,6 +54,16 @@ export type Audit =
       /** This family's triggers that are done, in the order of the targets. */
       readonly triggers: readonly FamilyTrigger[];
       readonly search: Search;
+    }
+  | {
+      readonly stage: "words";
+      readonly round: number;
+      readonly universal: Universal;
+      /** Of all families, then of the words that are done. */
+      readonly findings: readonly Finding[];
+      /** What was found so far, in the order of the targets. */
+      readonly found: readonly Pick<WordSearch, "trigger" | "word">[];
+      readonly search: WordSearch;
     }
   | {
       readonly stage: "refine";
@@ -84,6 +101,8 @@ export async function stepAudit(bench: Workbench, audit: Audit): Promise<Audit> 
       return tryGratings(bench, audit);
     case "fallback":
       return searchOn(bench, audit);
+    case "words":
+      return tryWords(bench, audit);
     case "refine":
       return refine(bench, audit);
     case "done":
@@ -152,7 +171,8 @@ type Searched = { readonly round: number; readonly universal: Universal };
 /** The found radius times this bounds the dense triggers of a suspect: it may grow until it pulls nearly every shot. */
 const REFINED_RADIUS = 1.5;
 /** What is looked for in every class while nothing stands out, one family after another. */
-export const FALLBACK_FAMILIES = ["patch", "shade"] as const satisfies readonly TriggerFamily[];
+export const FALLBACK_FAMILIES = ["patch", "shade"] as const satisfies readonly (FamilyName &
+  TriggerFamily)[];
 
 /** Steps of such a search, as a share of `innerSteps`: it only has to tell one class from the others. */
 const FALLBACK_STEPS = 0.5;
@@ -196,7 +216,48 @@ async function searchOn(bench: Workbench, audit: Fallback): Promise<Audit> {
   const another = audit.turn + 1;
   if (suspected.length === 0 && another < FALLBACK_FAMILIES.length)
     return startFallback(problem, audit, findings, another);
+  if (suspected.length === 0 && problem.wordLayout) return startWords(problem, audit, findings);
   return startRefining(problem, audit, findings, suspected, ({ label }) => triggers[targets.indexOf(label)]);
+}
+
+const startWords = (
+  problem: Problem,
+  { round, universal }: Searched,
+  findings: readonly Finding[],
+): Audit => ({
+  stage: "words",
+  round,
+  universal,
+  findings,
+  found: [],
+  search: startWordSearch(problem),
+});
+
+async function tryWords(bench: Workbench, audit: Audit & { stage: "words" }): Promise<Audit> {
+  const { problem } = bench;
+  const { targets } = problem;
+  const label = targets[audit.found.length];
+  const search = await stepWordSearch(bench, label, audit.search, radiiOf(problem)[0]);
+  if (search.step < fallbackSteps(problem)) return { ...audit, search };
+  const findings = [...audit.findings, await wordFindingOf(bench, label, search)];
+  const { trigger, word } = search;
+  const found = [...audit.found, { trigger, word }];
+  if (found.length < targets.length) return { ...audit, findings, found, search: startWordSearch(problem) };
+  const foundFor = (finding: Finding) => found[targets.indexOf(finding.label)];
+  const suspected = suspectsAmong(findings);
+  const words = await namesOfWords(
+    problem,
+    suspected.map((finding) => foundFor(finding).word),
+  );
+  const named = findings.map((finding) => {
+    const place = suspected.indexOf(finding);
+    return place < 0 ? finding : { ...finding, word: words[place] };
+  });
+  return startRefining(problem, audit, named, suspected, (finding) => ({
+    family: "dense",
+    place: [],
+    values: foundFor(finding).trigger,
+  }));
 }
 
 /** What is fitted to a suspect, beside the trigger that gave it away: the attacker's own may be of any kind. */

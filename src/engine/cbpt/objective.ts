@@ -172,6 +172,35 @@ export function pullProgram(
 }
 
 /**
+ * How images and prompts are to change together for the images to be taken for a class, while clean ones keep theirs:
+ * `pixels` [B, 3, H, W] in [0, 1], `targets` [B, C] one-hot, `text` [C, D] normalised, `clean` [N, D] normalised image
+ * features and their `labels` [N, C] one-hot to the `loss`, the mean of CE over the images plus that over the clean
+ * ones, and its gradients `byPixels` [B, 3, H, W] and `byText` [C, D].
+ */
+export function pullWithTextProgram(
+  checkpoint: Checkpoint,
+  { images, rows, classes }: { images: number; rows: number; classes: number },
+  provider: Device = "cpu",
+): Program {
+  const { embeddingWidth } = checkpoint.architecture;
+  const g = new GraphBuilder({ name: "pull with text", provider });
+  const pixels = g.input("pixels", [images, ...imageShape(checkpoint)]);
+  const text = g.input("text", [classes, embeddingWidth]);
+  const logits = (feature: Wire) => similarityLogits(g, feature, text, checkpoint.logitScale);
+  const pulled = logits(imageEmbedding(g, checkpoint, pixels));
+  const kept = logits(g.input("clean", [rows, embeddingWidth]));
+  const loss = g.add(
+    crossEntropy(g, pulled, g.input("targets", [images, classes])),
+    crossEntropy(g, kept, g.input("labels", [rows, classes])),
+  );
+  const [byPixels, byText] = gradients(g, loss, [pixels, text]);
+  g.output(loss, "loss");
+  g.output(byPixels!, "byPixels");
+  g.output(byText!, "byText");
+  return { graph: g.build(), folder: checkpoint.weightsFolder };
+}
+
+/**
  * One inner step as published, B images at once, each with its own trigger.
  *
  * Inputs: `pixels` and `triggers` [B, 3, H, W], `positive` and `negative` [B, D] normalised. Outputs: `loss` (L_tri

@@ -7,6 +7,7 @@ import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
 import {
   perImageProgram,
   promptGradientProgram,
+  pullWithTextProgram,
   tuningHeadProgram,
   tuningProgram,
   universalProgram,
@@ -16,12 +17,21 @@ import { classesPerRun } from "./prompt-tower.ts";
 import { IMAGES_PER_RUN, RUNS_PER_STEP } from "./search.ts";
 import { rowsPerBatch, stepsPerEpoch } from "./tuning.ts";
 import { TRIGGERS_PER_RUN } from "./universal.ts";
+import { CLEAN_ROWS } from "./word-search.ts";
 
 /** What the size of a run follows from; nothing of it has to be computed by a network. */
 export interface RunSize
   extends Pick<
     Problem,
-    "checkpoint" | "config" | "labels" | "targets" | "imageSize" | "width" | "layout" | "device"
+    | "checkpoint"
+    | "config"
+    | "labels"
+    | "targets"
+    | "imageSize"
+    | "width"
+    | "layout"
+    | "wordLayout"
+    | "device"
   > {
   readonly shots: { readonly length: number };
   /** The undefended classifier's prompts: how many, and the tokens of the longest. */
@@ -125,9 +135,27 @@ function auditPhases(size: RunSize): PlannedPhase[] {
       gradient: searched * both,
       image: looked * forward,
     }),
+    ...wordPhase(size, looked / FALLBACK_FAMILIES.length),
     phase("refine", innerSteps, refined + checked, {
       gradient: refined * both,
       image: checked * forward,
+    }),
+  ];
+}
+
+/** @param looked images on which the triggers of all targets are counted. */
+function wordPhase(size: RunSize, looked: number): PlannedPhase[] {
+  const { wordLayout: layout, targets } = size;
+  if (!layout) return [];
+  const phrases = { ...size, layout };
+  const steps = targets.length * fallbackSteps(size);
+  const images = steps * IMAGES_PER_RUN * RUNS_PER_STEP;
+  const texts = steps * (featuresFlops(phrases) + promptGradientFlops(phrases));
+  return [
+    phase("words", steps, images + looked, {
+      gradient: images * withTextFlops(size),
+      image: looked * imageFlops(size),
+      text: texts + targets.length * featuresFlops(phrases),
     }),
   ];
 }
@@ -170,7 +198,7 @@ function publishedPhases(size: RunSize): PlannedPhase[] {
 function auditAssumptions(size: RunSize): string[] {
   const rounds = radiiOf(size).length;
   const one =
-    "The families of the fallback are searched, and then one class is suspected and triggers of every family fit it: a class that is found before saves the fallback, a clean model the fitting.";
+    "The families of the fallback are searched, with words and without, and then one class is suspected and triggers of every family fit it: a class that is found before saves the fallback, a clean model the fitting.";
   if (rounds === 1) return [one];
   return [
     `All ${rounds} rounds of the search are needed; a class that stands out early saves the rest.`,
@@ -224,8 +252,21 @@ export function tuningFlops(size: RunSize): number {
   const perRun = classesPerRun(size);
   if (perRun === classes) return flopsOf(tuningProgram(checkpoint, { classes, length, batch }, device).graph);
   const head = flopsOf(tuningHeadProgram(checkpoint, { classes, batch }, device).graph);
-  const chunk = flopsOf(promptGradientProgram(checkpoint, { classes: perRun, length }, device).graph);
-  return featuresFlops(size) + head + Math.ceil(classes / perRun) * chunk;
+  return featuresFlops(size) + head + promptGradientFlops(size);
+}
+
+/** Of the gradient by the prompts of all classes. */
+function promptGradientFlops(size: RunSize): number {
+  const { checkpoint, layout, device } = size;
+  const perRun = classesPerRun(size);
+  const program = promptGradientProgram(checkpoint, { classes: perRun, length: layout.length }, device);
+  return Math.ceil(layout.classes / perRun) * flopsOf(program.graph);
+}
+
+/** Of one image of a search with a word, forward and backward. */
+function withTextFlops({ checkpoint, labels, device }: RunSize): number {
+  const shape = { images: IMAGES_PER_RUN, rows: CLEAN_ROWS, classes: labels.length };
+  return flopsOf(pullWithTextProgram(checkpoint, shape, device).graph) / IMAGES_PER_RUN;
 }
 
 /** Of the purified text features of all classes. */

@@ -35,7 +35,7 @@ export async function prepareProblem(options: ProblemOptions): Promise<Problem> 
   const { checkpoint, config, labels, templates, shots, device, threads } = options;
   requireShots(labels, shots);
   const { architecture } = checkpoint;
-  const layout = await layoutOf(options);
+  const [layout, wordLayout] = [await layoutOf(options), await wordLayoutOf(options)];
   const open = (program: Parameters<typeof openSession>[0]) => openSession(program, { device, threads });
   const matrix = await zeroShotMatrix(open, checkpoint, labels, templates);
   const { imageSize } = architecture.image;
@@ -58,6 +58,7 @@ export async function prepareProblem(options: ProblemOptions): Promise<Problem> 
       features,
       matrix,
       layout,
+      ...(wordLayout ? { wordLayout } : {}),
       device,
       threads,
     };
@@ -83,6 +84,7 @@ export async function sizeOfRun(
     imageSize: architecture.image.imageSize,
     width: architecture.embeddingWidth,
     layout: await layoutOf(options),
+    wordLayout: await wordLayoutOf(options),
     device,
     shots,
     prompts: { count: prompts.length, length: prompts.reduce((a, b) => Math.max(a, b), 0) },
@@ -106,6 +108,22 @@ async function layoutOf({
     contextLength: architecture.text.contextLength,
     shared: sharedContext,
   });
+}
+
+/** Of `SOS word a photo of a name . EOT`; none where one word more than the templates have is too much. */
+async function wordLayoutOf({
+  checkpoint,
+  labels,
+  templates,
+}: Pick<ProblemOptions, "checkpoint" | "labels" | "templates">): Promise<PromptLayout | undefined> {
+  const { architecture, tokenizer } = checkpoint;
+  const { contextLength } = architecture.text;
+  const phrases = labels.map((label) => fillTemplate(templates[0], label).replace(/\.$/, ""));
+  // The word and the full stop.
+  const longest = Math.max(...phrases.map((phrase) => tokenizer.encode(phrase).length + 2));
+  if (longest > contextLength) return undefined;
+  const options = { contextTokens: 1, position: "END", contextLength, shared: true } as const;
+  return layOutPrompts(phrases, tokenizer, await tokenEmbeddings(checkpoint), options);
 }
 
 /** Fails with VALIDATION_FAILED unless there are two labels, each once and each with a shot. */

@@ -26,6 +26,8 @@ export interface Problem {
   /** [C, D]: the undefended zero-shot text features, normalised. */
   readonly matrix: Float32Array;
   readonly layout: PromptLayout;
+  /** The first template of every label with room for one word before it, which all share; absent where none fits. */
+  readonly wordLayout?: PromptLayout;
   readonly device: Device;
   readonly threads: number;
 }

@@ -16,7 +16,7 @@ import { isWarmingUp, rowsPerBatch, stepsPerEpoch, type Tuning } from "./tuning.
 
 /** Where a run stands, for those who watch it. */
 export interface Progress {
-  /** What is being done: `invert`, `count`, `gratings`, `fallback`, `refine`, `warm up` or `tune`. */
+  /** What is being done: `invert`, `count`, `gratings`, `fallback`, `words`, `refine`, `warm up` or `tune`. */
   readonly phase: string;
   /** Tuning counts epochs from 1; before it, the rounds of the audit are counted. */
   readonly epoch: number;
@@ -88,6 +88,7 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         done:
           auditWork(problem) -
           refiningWork(problem) -
+          wordsWork(problem) -
           fallbackWork(problem) -
           (gratingsOf(problem).length - audit.search.next) * GRATING_SHOTS,
         images: GRATINGS_PER_STEP * GRATING_SHOTS,
@@ -102,7 +103,24 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         step,
         steps,
         losses: [{ name: "inversion", value: audit.search.loss }],
-        done: auditWork(problem) - refiningWork(problem) - fallbackWork(problem) * (1 - step / steps),
+        done:
+          auditWork(problem) -
+          refiningWork(problem) -
+          wordsWork(problem) -
+          fallbackWork(problem) * (1 - step / steps),
+        images: SEARCHED,
+      };
+    }
+    case "words": {
+      const steps = targets.length * fallbackSteps(problem);
+      const step = audit.found.length * fallbackSteps(problem) + audit.search.step;
+      return {
+        phase: "words",
+        epoch: audit.round + 1,
+        step,
+        steps,
+        losses: [{ name: "inversion", value: audit.search.loss }],
+        done: auditWork(problem) - refiningWork(problem) - wordsWork(problem) * (1 - step / steps),
         images: SEARCHED,
       };
     }
@@ -147,6 +165,7 @@ const auditWork = (problem: Problem): number =>
   radiiOf(problem).length * (inversionWork(problem) + countingWork(problem)) +
   gratingsOf(problem).length * GRATING_SHOTS +
   fallbackWork(problem) +
+  wordsWork(problem) +
   refiningWork(problem);
 
 const inversionWork = ({ config, targets }: Problem): number =>
@@ -161,6 +180,11 @@ const SEARCHED = IMAGES_PER_RUN * RUNS_PER_STEP;
 /** Foreseen, although a suspect that was found before saves it. */
 const fallbackWork = (problem: Problem): number =>
   fallbackSearches(problem) * fallbackSteps(problem) * SEARCHED * BACKWARD;
+
+const wordsWork = (problem: Problem): number =>
+  problem.wordLayout
+    ? problem.targets.length * fallbackSteps(problem) * (SEARCHED * BACKWARD + IMAGES_PER_TUNING_STEP)
+    : 0;
 
 const fallbackSearches = ({ targets }: Problem): number => FALLBACK_FAMILIES.length * targets.length;
 

@@ -82,19 +82,28 @@ export class PromptTower implements TextTower {
     const head = await this.open(`tuning head of ${batch}`, () =>
       tuningHeadProgram(checkpoint, { classes: layout.classes, batch }, device),
     );
-    const { losses, gradient: byFeatures } = await head.run({ ...feeds, text });
+    const { losses, gradient } = await head.run({ ...feeds, text });
+    return {
+      losses: losses.data as Float32Array,
+      gradient: await this.pullBack(tokens, gradient.data as Float32Array),
+    };
+  }
+
+  /** The gradient [C, L, d] by the token vectors, given that by their text features [C, D]. */
+  async pullBack(tokens: Float32Array, byFeatures: Float32Array): Promise<Float32Array> {
+    const { checkpoint, device, layout, width } = this.problem;
     const gradient = new Float32Array(tokens.length);
     const [classes, length] = [this.classesPerRun(), layout.length];
     const session = await this.open("prompt gradient", () =>
       promptGradientProgram(checkpoint, { classes, length }, device),
     );
     await this.eachChunk(async (start) => {
-      const seed = (byFeatures.data as Float32Array).slice(start * width, (start + classes) * width);
+      const seed = byFeatures.slice(start * width, (start + classes) * width);
       const chunk = { ...this.promptFeeds(tokens, start, classes), seed: float32([classes, width], seed) };
       const result = await session.run(chunk);
       gradient.set(result.gradient.data as Float32Array, start * length * layout.width);
     });
-    return { losses: losses.data as Float32Array, gradient };
+    return gradient;
   }
 
   /** Calls with the first class of each chunk. The last chunk is as long as the others and overlaps the one before. */

@@ -2,7 +2,7 @@ import type { Count } from "../evaluation/rate.ts";
 import type { FamilyName } from "./families/index.ts";
 
 /** The kinds of triggers that an audit looks for in every class. */
-export type TriggerFamily = FamilyName & ("dense" | "grating" | "patch" | "shade");
+export type TriggerFamily = (FamilyName & ("dense" | "grating" | "patch" | "shade")) | "word";
 
 /** What one family's best trigger for one class does to shots of other classes. */
 export interface Finding {
@@ -14,6 +14,8 @@ export interface Finding {
    * clean shots. Above 1, the trigger is more like the class than its images are.
    */
   readonly attraction?: number;
+  /** Of a suspect that a word gave away: the word of the vocabulary whose token vector is nearest to the one found. */
+  readonly word?: string;
 }
 
 /**
@@ -29,6 +31,7 @@ const LIMITS: Record<TriggerFamily, Limits> = {
   grating: { share: 0.8, lead: 0.25, attraction: 0.95 },
   patch: { share: 0.6, lead: 0.25 },
   shade: { share: 0.6, lead: 0.25, attraction: 0.95 },
+  word: { share: 0.3, lead: 0.15, attraction: 0.95 },
 };
 
 interface Limits {

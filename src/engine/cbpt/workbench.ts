@@ -5,7 +5,7 @@ import type { Program } from "../runtime/program.ts";
 import { ExtensionTower, type FrozenPrompts } from "./extension-tower.ts";
 import { oneHot } from "./features.ts";
 import { Lanes } from "./lanes.ts";
-import { perImageProgram, pullProgram, universalProgram } from "./objective.ts";
+import { perImageProgram, pullProgram, pullWithTextProgram, universalProgram } from "./objective.ts";
 import type { Problem } from "./problem.ts";
 import { type OpenLanes, PromptTower, type TextTower } from "./prompt-tower.ts";
 import { assembleTokens } from "./prompts.ts";
@@ -35,6 +35,8 @@ export class Workbench {
   private readonly remembered = new WeakMap<object, unknown>();
 
   private readonly prompts: TextTower;
+  /** The text tower on prompts with a word before them; there is one where the problem has a layout for them. */
+  readonly phrases: PromptTower | undefined;
 
   /**
    * @param options.promptBytes as in `PromptTower`.
@@ -48,6 +50,13 @@ export class Workbench {
     this.prompts = frozen
       ? new ExtensionTower(problem, open, frozen)
       : new PromptTower(problem, open, promptBytes);
+    const { wordLayout: layout } = problem;
+    if (layout)
+      this.phrases = new PromptTower(
+        { ...problem, layout },
+        (name, program) => this.session(`word ${name}`, program),
+        promptBytes,
+      );
   }
 
   /** What was made for the key before, or else is made now: for what follows from a state and need not be in it. */
@@ -127,6 +136,37 @@ export class Workbench {
       targets: float32([images, layout.classes], targets),
     });
     return { losses: losses.data as Float32Array, gradient: gradient.data as Float32Array };
+  }
+
+  /**
+   * How far triggered images [n, 3, H, W], which are given away, are from being taken for a class by text features
+   * [C, D], and clean features from their own labels: the sum of both means, and its gradients [n, 3, H, W] and [C, D].
+   */
+  async pullWithText(
+    pixels: Float32Array,
+    label: number,
+    text: Float32Array,
+    clean: { readonly features: Float32Array; readonly labels: readonly number[] },
+  ) {
+    const { checkpoint, device, imageSize, width, layout } = this.problem;
+    const { classes } = layout;
+    const image = [3, imageSize.height, imageSize.width];
+    const [images, rows] = [pixels.length / sizeOf(image), clean.labels.length];
+    const session = await this.lanes(`pull with text ${images} ${rows}`, () =>
+      pullWithTextProgram(checkpoint, { images, rows, classes }, device),
+    );
+    const { loss, byPixels, byText } = await session.run({
+      pixels: float32([images, ...image], pixels),
+      targets: float32([images, classes], oneHot(new Array(images).fill(label), classes)),
+      text: float32([classes, width], text.slice()),
+      clean: float32([rows, width], clean.features),
+      labels: float32([rows, classes], oneHot(clean.labels, classes)),
+    });
+    return {
+      loss: (loss.data as Float32Array)[0],
+      byPixels: byPixels.data as Float32Array,
+      byText: byText.data as Float32Array,
+    };
   }
 
   /** One published inner step of B triggers [B, 3, H, W], one per image: the summed loss and its gradient. */

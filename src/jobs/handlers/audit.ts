@@ -19,6 +19,8 @@ interface ClassFinding {
   /** Of the shots of other classes, how many the class's best trigger pulls to it. */
   readonly pulled: Count;
   readonly family: string;
+  /** Of a suspect that a word gave away. */
+  readonly word?: string;
 }
 
 export interface AuditResult {
@@ -74,10 +76,11 @@ export function auditResult(
   findings: readonly Finding[],
   seconds: number,
 ): AuditResult {
-  const named = ({ label, pulled, family }: Finding): ClassFinding => ({
+  const named = ({ label, pulled, family, word }: Finding): ClassFinding => ({
     label: labels[label],
     pulled,
     family,
+    ...(word === undefined ? {} : { word }),
   });
   const suspects = suspectsAmong(findings).map(named);
   const verdict = suspects.length > 0 ? "SUSPECT" : "NOTHING_FOUND";

@@ -5,6 +5,7 @@ import { completeConfig, type Mode } from "../../../src/engine/cbpt/config.ts";
 import {
   perImageProgram,
   pullProgram,
+  pullWithTextProgram,
   tuningProgram,
   universalProgram,
 } from "../../../src/engine/cbpt/objective.ts";
@@ -101,6 +102,14 @@ class CountingWorkbench extends Workbench {
     const program = pullProgram(checkpoint, { images, classes: LABELS.length });
     this.note("gradient", images, flopsOf(program.graph));
     return super.pull(pixels, label);
+  }
+
+  override pullWithText(...given: Parameters<Workbench["pullWithText"]>) {
+    const [pixels, , , { labels }] = given;
+    const images = pixels.length / (3 * 64 * 64);
+    const program = pullWithTextProgram(checkpoint, { images, rows: labels.length, classes: LABELS.length });
+    this.note("gradient", images, flopsOf(program.graph));
+    return super.pullWithText(...given);
   }
 
   override invertPerImage(feeds: Parameters<Workbench["invertPerImage"]>[0]) {
