@@ -58,7 +58,7 @@ export class BullJobWorker {
       concurrency,
       lockDuration: lockMilliseconds,
       stalledInterval: lockMilliseconds,
-      // Losses are counted in the job's record, where a checkpoint forgives them.
+      // Losses are counted in the job's record, where a saved state forgives them.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
       runRetryDelay: RETRY_MILLISECONDS,
       autorun: false,

@@ -48,7 +48,7 @@ export interface JobRecord {
   readonly finishedAt?: string;
   /** How many times a process was started for it. */
   readonly attempts: number;
-  /** How many of those processes died without a word since the last checkpoint; the job fails at the third. */
+  /** How many of those processes died without a word since a state was last saved; the job fails at the third. */
   readonly losses?: number;
   /** By what its shelf finds the state that it saved last, where that is not simply in its folder. */
   readonly kept?: string;

@@ -10,7 +10,7 @@ import type { JobRunOptions } from "./run-options.ts";
 import { isFinished } from "./states.ts";
 import { supply } from "./supplies.ts";
 
-/** So many processes lost without a new checkpoint in between, and the job fails. */
+/** So many processes lost without a newly saved state in between, and the job fails. */
 const MOST_LOSSES = 3;
 
 /** The job was given to somebody else meanwhile, who is not to be disturbed. */
@@ -31,6 +31,8 @@ export class JobRun {
   private began: number | undefined;
   /** Where the state is that the record names. */
   private kept: string | undefined;
+  /** Processes that the record counts as lost. */
+  private losses = 0;
   private timer: JobTimer | undefined;
 
   constructor(
@@ -51,6 +53,7 @@ export class JobRun {
       return false;
     }
     this.attempt = job.attempts;
+    this.losses = job.losses ?? 0;
     this.began = performance.now();
     this.options.observer.began(job);
     try {
@@ -127,16 +130,20 @@ export class JobRun {
     return this.process;
   }
 
-  /** Keeps what the process has saved, and notes in the record where. What was kept before goes after that. */
+  /**
+   * Keeps what the process has saved, and notes in the record where; what was kept before goes after that. A saved
+   * state is headway, whether or not it ends an epoch: losses before it do not count any more.
+   */
   private async keep(folder: string): Promise<void> {
-    const { shelf } = this.options;
-    const kept = await shelf.keep(this.id, folder);
-    if (kept === undefined || kept === this.kept) return;
-    const noting = this.writing.then(() => this.change(() => ({ record: { kept } })));
+    const kept = await this.options.shelf.keep(this.id, folder);
+    const before = this.kept;
+    if (kept === before && this.losses === 0) return;
+    const noting = this.writing.then(() => this.change(() => ({ record: { kept, losses: 0 } })));
     this.writing = noting.catch((error) => this.stumble(error));
     await noting;
-    await this.discard(this.kept);
+    this.losses = 0;
     this.kept = kept;
+    if (kept !== before) await this.discard(before);
   }
 
   private async discard(kept: string | undefined): Promise<void> {
@@ -264,10 +271,9 @@ function isAttempt({ attempts, status }: JobRecord, attempt: number): boolean {
   return attempts === attempt && status !== "QUEUED" && !isFinished(status);
 }
 
-/** What the record keeps of a report. A checkpoint is headway: losses before it do not count any more. */
+/** What the record keeps of a report. */
 function recordOf(report: JobReport): JobChange["record"] {
-  if (report.kind === "step") return { progress: report.progress, etaSeconds: report.etaSeconds };
-  return report.kind === "checkpoint" ? { losses: 0 } : undefined;
+  return report.kind === "step" ? { progress: report.progress, etaSeconds: report.etaSeconds } : undefined;
 }
 
 /** Whoever cancels while a job comes to another end gets what they asked for. */

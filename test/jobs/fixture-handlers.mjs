@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * Hashes a chain of `steps` links, `every` links to a checkpoint, `pause` milliseconds a link. The result is the same
- * however often it was interrupted. `spec.end` chooses another end than success, or what has to be first.
+ * however often it was interrupted. With `spec.quiet` it saves without a word of it. `spec.end` chooses another end than success, or what has to be first.
  */
 async function chain(spec, context) {
   if (!Number.isInteger(spec.steps)) throw await appError("BAD_USER_INPUT", "steps must be a whole number.");
@@ -20,14 +20,22 @@ async function chain(spec, context) {
     state.step++;
     context.report(stepReport(state, spec));
     if (state.step % spec.every === 0) {
+      if (spec.end?.how === "dieUnsaved" && spec.end.at === state.step) return dieBoasting(context);
       await context.save(Buffer.from(JSON.stringify(state)));
-      context.report({ kind: "checkpoint", epoch: state.step / spec.every });
+      if (!spec.quiet) context.report({ kind: "checkpoint", epoch: state.step / spec.every });
     }
     if (spec.end) await end(spec.end, state, context);
     if (spec.killedAfterCheckpoint && isOneBeyond(state, resumedFrom, spec)) process.kill(process.pid, "SIGKILL");
     await sleep(spec.pause ?? 0);
   }
   return { hash: state.hash, resumedFrom, threads: context.threads, device: context.device, niceness: getPriority() };
+}
+
+/** Tells of a checkpoint, and is gone before it is saved. */
+async function dieBoasting({ report }) {
+  report({ kind: "checkpoint", epoch: 1 });
+  await sleep(50);
+  process.kill(process.pid, "SIGKILL");
 }
 
 /** Whether this process has come to a checkpoint of its own, and one step further. */

@@ -52,13 +52,31 @@ describe("a job's process that is killed", () => {
     await server.close();
   });
 
-  test("any number of times is replaced, as long as each gets to a new checkpoint", async () => {
+  test("fails with WORKER_LOST, too, when it tells of headway that it never saves", async () => {
     const server = await startServer(temporaryFolder());
-    const spec = { steps: 24, every: 4, killedAfterCheckpoint: true };
+    const spec = { steps: 9, every: 3, end: { how: "dieUnsaved", at: 3 } };
+    const { id } = await server.queue.enqueue("acme", "purify", spec);
+    const { events } = await follow(server.queue, "acme", id);
+    expect(events.filter(({ kind }) => kind === "checkpoint")).toHaveLength(3);
+    expect(await server.queue.get("acme", id)).toMatchObject({ status: "FAILED", attempts: 3, losses: 3 });
+    await server.close();
+  });
+
+  test.each([
+    ["tells of it", {}],
+    ["does not tell, as in a search that has no epochs", { quiet: true }],
+  ])("any number of times is replaced, as long as each saves something new and %s", async (_, more) => {
+    const server = await startServer(temporaryFolder());
+    const spec = { steps: 24, every: 4, killedAfterCheckpoint: true, ...more };
     const { id } = await server.queue.enqueue("acme", "purify", spec);
     await follow(server.queue, "acme", id);
     const job = await server.queue.get("acme", id);
-    expect(job).toMatchObject({ status: "SUCCEEDED", attempts: 6, result: { hash: chainHash(24) } });
+    expect(job).toMatchObject({
+      status: "SUCCEEDED",
+      attempts: 6,
+      losses: 0,
+      result: { hash: chainHash(24) },
+    });
     await server.close();
   });
 
