@@ -34,6 +34,7 @@ import { Estimates } from "./services/estimates.ts";
 import { Housekeeping } from "./services/housekeeping.ts";
 import { mergeDays } from "./services/quotas/daily-use.ts";
 import { meterJobs } from "./services/quotas/job-meter.ts";
+import type { Resource } from "./services/quotas/quota.ts";
 import { Usage } from "./services/quotas/usage.ts";
 import { UsageMeter } from "./services/quotas/usage-meter.ts";
 import { Readiness } from "./services/readiness.ts";
@@ -103,9 +104,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     jobs: () => queue.counts(),
     images: async () => serving.waitingImages(),
     eventStreams: async () => ({ jobs: queue.followers }),
+    deliveries: () => deliverer.pending,
   });
   const supplies = { blobs, depot };
-  const meter = new UsageMeter({ store, logger });
+  const onRefused = (quota: Resource) => metrics.refusals.inc({ quota });
+  const meter = new UsageMeter({ store, logger, onRefused });
   const queue = openQueue(config, {
     store,
     folder: jobsFolder,
@@ -124,7 +127,12 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   });
   countSubscriptions(schema, metrics.subscriptions);
   const webhookPost = new WebhookPost(new Set(config.webhookHosts));
-  const deliverer = new WebhookDeliverer({ store, post: webhookPost, logger });
+  const deliverer = new WebhookDeliverer({
+    store,
+    post: webhookPost,
+    logger,
+    onAttempt: (outcome) => metrics.deliveries.inc({ outcome }),
+  });
   const tenants = new Tenants({
     store,
     blobs,
@@ -145,6 +153,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     limits,
     attacksAllowed: config.attacksAllowed,
     onImages: (answers) => metrics.countImages(answers),
+    onRefused,
   });
   const budget = new CostBudget(limits.costPerMinute);
   const readiness = new Readiness(models, serving, store);

@@ -1,6 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ImageAnswer } from "../services/classification.ts";
+import { RESOURCES } from "../services/quotas/quota.ts";
+import type { AttemptOutcome } from "../services/webhooks/deliverer.ts";
 import { registerEventLoopDelay } from "./event-loop-delay.ts";
+
+const OUTCOMES: readonly AttemptOutcome[] = ["delivered", "retried", "failed"];
 
 /** What is counted where it lies, asked at every reading. */
 export interface Counts {
@@ -8,6 +12,8 @@ export interface Counts {
   jobs(): Promise<Readonly<Record<string, number>>>;
   /** Images that wait, by what for. */
   images(): Promise<Readonly<Record<string, number>>>;
+  /** Deliveries of webhooks that are still to be made. */
+  deliveries(): number;
   /** Whoever follows events at this moment, by what of. */
   eventStreams(): Promise<Readonly<Record<string, number>>>;
 }
@@ -46,6 +52,20 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly refusals = new Counter({
+    name: "antidote_quota_refusals_total",
+    help: "What was refused because a tenant's quota does not hold it, by quota.",
+    labelNames: ["quota"] as const,
+    registers: [this.registry],
+  });
+
+  readonly deliveries = new Counter({
+    name: "antidote_webhook_attempts_total",
+    help: "Attempts at webhooks' deliveries, by outcome: delivered, retried later, or failed for good.",
+    labelNames: ["outcome"] as const,
+    registers: [this.registry],
+  });
+
   readonly sockets = new Gauge({
     name: "antidote_websockets",
     help: "Open WebSocket connections.",
@@ -60,6 +80,17 @@ export class Metrics {
 
   constructor(counts: Counts) {
     collectDefaultMetrics({ register: this.registry });
+    // What has not happened yet is told as none, so that its first time is seen as a rise.
+    for (const quota of RESOURCES) this.refusals.inc({ quota }, 0);
+    for (const outcome of OUTCOMES) this.deliveries.inc({ outcome }, 0);
+    new Gauge({
+      name: "antidote_webhook_deliveries_pending",
+      help: "Deliveries of webhooks that are to be made, of all servers; counted up to 500.",
+      registers: [this.registry],
+      collect() {
+        this.set(counts.deliveries());
+      },
+    });
     registerEventLoopDelay(this.registry);
     this.countAtReading("antidote_jobs", "Jobs that are not finished: waiting and running.", "state", () =>
       // A queue that cannot be asked has no number; everything else is still told.

@@ -7,6 +7,7 @@ import { imageProblemOf } from "./image-source.ts";
 import { checkLabel } from "./labels.ts";
 import { checkName, isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
+import type { OnRefused } from "./quotas/quota.ts";
 import { StoredBytes } from "./quotas/stored-bytes.ts";
 import { mediaType } from "./samples.ts";
 
@@ -71,9 +72,10 @@ export class Datasets {
     private readonly blobs: BlobStore,
     tenant: string,
     private readonly limits: DatasetLimits,
+    onRefused?: OnRefused,
   ) {
     this.prefix = `tenants/${tenant}/datasets/`;
-    this.stored = new StoredBytes(store, tenant);
+    this.stored = new StoredBytes(store, tenant, onRefused);
   }
 
   async list(limit: number): Promise<DatasetRecord[]> {

@@ -37,7 +37,7 @@ interface TenantJobsOptions {
   readonly estimates: Estimates;
   readonly implants: ImplantPlanner;
   readonly defences: DefencePlanner;
-  readonly meter: Pick<UsageMeter, "spent">;
+  readonly meter: Pick<UsageMeter, "requireLeft">;
 }
 
 interface IdempotencyRecord {
@@ -171,9 +171,8 @@ export class TenantJobs {
   }
 
   /** Fails with QUOTA_EXCEEDED when the tenant's jobs may have no more time. */
-  private async requireTime(): Promise<void> {
-    const refusal = await this.options.meter.spent(this.options.tenant, "computeSeconds");
-    if (refusal) throw refusal;
+  private requireTime(): Promise<void> {
+    return this.options.meter.requireLeft(this.options.tenant, "computeSeconds");
   }
 
   private async estimate(kind: "audit" | "purify", spec: AuditJobSpec | PurifyJobSpec): Promise<Started> {

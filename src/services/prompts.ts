@@ -5,6 +5,7 @@ import type { GateResult, GateTerms } from "./gates.ts";
 import type { Manifest } from "./manifest.ts";
 import { checkName, isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
+import type { OnRefused } from "./quotas/quota.ts";
 import { StoredBytes } from "./quotas/stored-bytes.ts";
 import { modern, type StoredVersion } from "./stored-version.ts";
 
@@ -71,12 +72,13 @@ export class Prompts {
   constructor(
     private readonly store: Store,
     tenant: string,
+    onRefused?: OnRefused,
   ) {
     this.sets = `tenants/${tenant}/prompt-sets/`;
     this.versions = `tenants/${tenant}/versions/`;
     this.numbers = `tenants/${tenant}/version-numbers/`;
     this.members = `tenants/${tenant}/version-sets/`;
-    this.stored = new StoredBytes(store, tenant);
+    this.stored = new StoredBytes(store, tenant, onRefused);
   }
 
   async listSets(limit: number): Promise<PromptSetRecord[]> {

@@ -17,6 +17,7 @@ import { JobPlanner } from "./job-planner.ts";
 import { TenantJobs } from "./jobs.ts";
 import { Prompts, type VersionRecord } from "./prompts.ts";
 import { meteredImages } from "./quotas/metered-images.ts";
+import type { OnRefused } from "./quotas/quota.ts";
 import type { UsageMeter } from "./quotas/usage-meter.ts";
 import { ReadablePrompts } from "./readable-prompts.ts";
 import type { ModelRegistry } from "./registry.ts";
@@ -64,6 +65,8 @@ export interface TenantServices {
   /** Whether operators may have poisoned models made. */
   readonly attacksAllowed: boolean;
   readonly onImages: (answers: readonly ImageAnswer[]) => void;
+  /** Hears of what does not fit into what tenants may store. */
+  readonly onRefused: OnRefused;
 }
 
 /** Opens tenants, each once. Models, worker threads and caches are shared; data is not. */
@@ -89,8 +92,9 @@ export class Tenants {
     const { store, blobs, queue, models, devices, estimates, serving, samples, limits, onImages, meter } =
       this.services;
     const { features, embeddings, readable } = this;
-    const datasets = new Datasets(store, blobs, name, limits);
-    const prompts = new Prompts(store, name);
+    const { onRefused } = this.services;
+    const datasets = new Datasets(store, blobs, name, limits, onRefused);
+    const prompts = new Prompts(store, name, onRefused);
     const aliases = new Aliases(store, name);
     const through = new ThroughResolver(prompts, aliases);
     const triggers = new Triggers(queue, name);

@@ -115,6 +115,29 @@ describe("a quota", () => {
   });
 });
 
+describe("what quotas refuse", () => {
+  test("is counted for Prometheus by the quota, and by no tenant", async () => {
+    const refusals = async () => {
+      const page = await (await server.fetch("/metrics")).text();
+      const lines = page.matchAll(/^antidote_quota_refusals_total\{quota="(\w+)"\} (\d+)$/gm);
+      return Object.fromEntries([...lines].map(([, quota, count]) => [quota, Number(count)]));
+    };
+    await ask(CREATE, { name: "scenes-shots" });
+    const before = await refusals();
+    await setQuota("IMAGES", 0);
+    await setQuota("COMPUTE_SECONDS", 0);
+    await setQuota("STORED_BYTES", 0);
+    for (let time = 0; time < 2; time++) await ask(CLASSIFY, { images: [{ assetId: "asset_cat" }] });
+    await ask(PURIFY, { input: quickPurification("mine"), key: "k" });
+    await ask(CREATE, { name: "two" });
+    await setQuota("REQUESTS", 0);
+    for (let time = 0; time < 3; time++) await ask("{ viewer { tenant } }");
+    const after = await refusals();
+    const more = Object.fromEntries(Object.keys(after).map((quota) => [quota, after[quota] - before[quota]]));
+    expect(more).toEqual({ requests: 3, images: 2, computeSeconds: 1, storedBytes: 1 });
+  });
+});
+
 describe("the usage report", () => {
   const USAGE = `query ($from: DateTime!, $to: DateTime!, $tenant: String) {
     usage(from: $from, to: $to, tenant: $tenant) { from to requests images computeSeconds storedBytes }

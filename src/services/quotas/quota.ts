@@ -10,6 +10,9 @@ export type Flow = (typeof FLOWS)[number];
 export const RESOURCES = [...FLOWS, "storedBytes"] as const;
 export type Resource = (typeof RESOURCES)[number];
 
+/** Hears of what was asked for and refused, by the resource of which there was not enough. */
+export type OnRefused = (resource: Resource) => void;
+
 /** A calendar day or month, in UTC. */
 export type QuotaWindow = "day" | "month";
 

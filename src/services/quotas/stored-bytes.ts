@@ -1,5 +1,5 @@
 import type { Store, Write } from "../../store/store.ts";
-import { dayOf, quotaExceeded, readQuotas } from "./quota.ts";
+import { dayOf, type OnRefused, quotaExceeded, readQuotas } from "./quota.ts";
 
 interface Stored {
   readonly bytes: number;
@@ -18,6 +18,7 @@ export class StoredBytes {
   constructor(
     private readonly store: Store,
     private readonly tenant: string,
+    private readonly onRefused: OnRefused = () => {},
     private readonly now: () => Date = () => new Date(),
   ) {
     this.key = `usage/stored/${tenant}`;
@@ -37,8 +38,10 @@ export class StoredBytes {
     const entry = await this.store.get<Stored>(this.key);
     const used = entry?.value.bytes ?? 0;
     const quota = mustFit && change > 0 ? (await readQuotas(this.store, this.tenant)).storedBytes : undefined;
-    if (quota && used + change > quota.limit)
+    if (quota && used + change > quota.limit) {
+      this.onRefused("storedBytes");
       throw quotaExceeded("storedBytes", quota, { used, asked: change, now });
+    }
     const value: Stored = { bytes: Math.max(0, used + change) };
     return [
       { kind: "put", key: this.key, value, expected: entry?.revision ?? 0 },

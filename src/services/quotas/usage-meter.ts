@@ -2,7 +2,16 @@ import type { AppError } from "../../errors.ts";
 import { nextIdentifier } from "../../jobs/identifier.ts";
 import type { Store, Write } from "../../store/store.ts";
 import { type Counts, NOTHING, partKey, readDays, sum } from "./daily-use.ts";
-import { dayOf, type Flow, periodOf, type Quota, type Quotas, quotaExceeded, readQuotas } from "./quota.ts";
+import {
+  dayOf,
+  type Flow,
+  type OnRefused,
+  periodOf,
+  type Quota,
+  type Quotas,
+  quotaExceeded,
+  readQuotas,
+} from "./quota.ts";
 
 /** Where trouble with the store is told; pino's loggers fit. */
 interface MeterLogger {
@@ -14,6 +23,8 @@ interface UsageMeterOptions {
   readonly logger: MeterLogger;
   readonly flushMilliseconds?: number;
   readonly now?: () => Date;
+  /** Hears of what quotas refuse. */
+  readonly onRefused?: OnRefused;
 }
 
 /** What is known of a tenant's use of this month. */
@@ -69,8 +80,10 @@ export class UsageMeter {
     const use = await this.current(tenant);
     const quota = use.quotas[flow];
     const used = quota ? this.used(use, flow, quota) : 0;
-    if (quota && used + amount > quota.limit)
+    if (quota && used + amount > quota.limit) {
+      this.options.onRefused?.(flow);
       throw quotaExceeded(flow, quota, { used, asked: amount, now: this.now() });
+    }
     return this.add(use, flow, amount);
   }
 
@@ -85,6 +98,14 @@ export class UsageMeter {
     const quota = use.quotas[flow];
     const used = quota ? this.used(use, flow, quota) : 0;
     return quota && used >= quota.limit ? quotaExceeded(flow, quota, { used, now: this.now() }) : undefined;
+  }
+
+  /** Fails with QUOTA_EXCEEDED when the limit is reached. */
+  async requireLeft(tenant: string, flow: Flow): Promise<void> {
+    const refusal = await this.spent(tenant, flow);
+    if (!refusal) return;
+    this.options.onRefused?.(flow);
+    throw refusal;
   }
 
   /** What is used in a quota's window, by all processes. */

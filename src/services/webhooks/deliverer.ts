@@ -27,9 +27,14 @@ interface WebhookDelivererOptions {
   readonly now?: () => Date;
   /** From 0 up to 1. */
   readonly random?: () => number;
+  /** Hears of what became of each attempt. */
+  readonly onAttempt?: (outcome: AttemptOutcome) => void;
 }
 
-/** The outcome of one attempt. */
+/** What an attempt came to: the delivery has arrived, is tried again, or is given up. */
+export type AttemptOutcome = "delivered" | "retried" | "failed";
+
+/** What one attempt was answered. */
 type Answer = { readonly status: number } | { readonly error: string };
 
 const POLL_MILLISECONDS = 1_000;
@@ -50,6 +55,8 @@ const GONE = 410;
  * fails is tried again after 5 s, 20 s, 80 s and so on, each a quarter more or less at random.
  */
 export class WebhookDeliverer {
+  /** Deliveries that are due now or later, at the last look; counted up to 500. */
+  pending = 0;
   private readonly now: () => Date;
   private readonly busy = new Map<string, number>();
   private readonly attempts = new Set<Promise<void>>();
@@ -79,6 +86,7 @@ export class WebhookDeliverer {
   private async poll(): Promise<void> {
     try {
       const due = await this.options.store.list<DueDelivery>(DUE, { limit: READ_AT_ONCE });
+      this.pending = due.length;
       const now = this.now().toISOString();
       for (const entry of due) {
         if (this.stopped || entry.key.slice(DUE.length) > `${now}~` || this.attempts.size >= AT_ONCE) return;
@@ -121,8 +129,13 @@ export class WebhookDeliverer {
       // Somebody else took it for dead, and goes on with it.
       if (!held) return;
       const current = await this.webhook(due);
-      const writes = current ? this.settle(due, delivery, current, answer) : [];
-      if (await store.commit([{ kind: "delete", key: lease, expected: held.revision }, ...writes])) return;
+      const { outcome, writes } = current
+        ? this.settle(due, delivery, current, answer)
+        : { outcome: undefined, writes: [] };
+      if (!(await store.commit([{ kind: "delete", key: lease, expected: held.revision }, ...writes])))
+        continue;
+      if (outcome) this.options.onAttempt?.(outcome);
+      return;
     }
   }
 
@@ -141,30 +154,38 @@ export class WebhookDeliverer {
     delivery: DeliveryRecord,
     { key, value: webhook, revision }: Entry<WebhookRecord>,
     answer: Answer | undefined,
-  ): Write[] {
+  ): { outcome: AttemptOutcome; writes: Write[] } {
     const now = this.now();
     const recorded = (change: Partial<DeliveryRecord>): Write => ({
       kind: "put",
       key: deliveryKey(due),
       value: { ...delivery, nextAttemptAt: undefined, ...change },
     });
-    if (!answer) return [recorded({ status: "FAILED", lastError: "The webhook is disabled." })];
+    if (!answer)
+      return {
+        outcome: "failed",
+        writes: [recorded({ status: "FAILED", lastError: "The webhook is disabled." })],
+      };
     const attempts = delivery.attempts + 1;
     const last = { attempts, lastAttemptAt: now.toISOString(), lastStatus: undefined, lastError: undefined };
     const tried: Partial<DeliveryRecord> =
       "status" in answer ? { ...last, lastStatus: answer.status } : { ...last, lastError: answer.error };
     if ("status" in answer && answer.status >= 200 && answer.status < 300) {
       const recovered: Write = { kind: "put", key, value: { ...webhook, failures: 0 }, expected: revision };
-      return [recorded({ ...tried, status: "DELIVERED" }), ...(webhook.failures > 0 ? [recovered] : [])];
+      const writes = [
+        recorded({ ...tried, status: "DELIVERED" }),
+        ...(webhook.failures > 0 ? [recovered] : []),
+      ];
+      return { outcome: "delivered", writes };
     }
     const next = failed(webhook, answer, now);
     const counted: Write = { kind: "put", key, value: next, expected: revision };
     const most = delivery.event === TEST_EVENT ? 1 : MOST_ATTEMPTS;
     if (attempts >= most || next.disabledAt !== undefined)
-      return [recorded({ ...tried, status: "FAILED" }), counted];
+      return { outcome: "failed", writes: [recorded({ ...tried, status: "FAILED" }), counted] };
     const nextAttemptAt = new Date(now.getTime() + this.pause(attempts)).toISOString();
     const again: Write = { kind: "put", key: dueKey(nextAttemptAt, due.id), value: due };
-    return [recorded({ ...tried, nextAttemptAt }), counted, again];
+    return { outcome: "retried", writes: [recorded({ ...tried, nextAttemptAt }), counted, again] };
   }
 
   private pause(attempts: number): number {

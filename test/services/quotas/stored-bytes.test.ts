@@ -84,7 +84,7 @@ describeStores((open) => {
 
   test("a day's report is of its end, and holds until something changes", async () => {
     let now = new Date("2026-11-26T12:00:00Z");
-    const stored = new StoredBytes(store, "acme", () => now);
+    const stored = new StoredBytes(store, "acme", undefined, () => now);
     const change = async (bytes: number) => store.commit(await stored.plan(bytes, { mustFit: false }));
     await change(5);
     await change(2);

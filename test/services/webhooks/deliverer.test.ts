@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { JobRecords } from "../../../src/jobs/records.ts";
 import { Aliases } from "../../../src/services/aliases.ts";
-import { WebhookDeliverer } from "../../../src/services/webhooks/deliverer.ts";
+import { type AttemptOutcome, WebhookDeliverer } from "../../../src/services/webhooks/deliverer.ts";
 import { eventWrites } from "../../../src/services/webhooks/events.ts";
 import { jobEndWrites } from "../../../src/services/webhooks/job-end.ts";
 import { WebhookPost } from "../../../src/services/webhooks/post.ts";
@@ -20,11 +20,13 @@ describeStores((open) => {
   let webhooks: Webhooks;
   let webhook: WebhookRecord;
   let now: Date;
+  let outcomes: AttemptOutcome[];
   const deliverers: WebhookDeliverer[] = [];
   const post = new WebhookPost(new Set(["127.0.0.1"]));
 
   beforeEach(async () => {
     store = await open();
+    outcomes = [];
     receiver = await Receiver.start();
     now = new Date("2026-11-26T12:00:00.000Z");
     webhooks = new Webhooks(store, "acme", post, () => now);
@@ -45,6 +47,7 @@ describeStores((open) => {
       pollMilliseconds: 5,
       now: () => now,
       random: () => 0.5,
+      onAttempt: (outcome) => void outcomes.push(outcome),
     });
     deliverers.push(deliverer);
     deliverer.start();
@@ -110,6 +113,8 @@ describeStores((open) => {
     }
     expect(times).toEqual([5_000, 20_000]);
     await until(async () => (await log())[0].status === "DELIVERED");
+    await until(async () => outcomes.length === 3);
+    expect(outcomes).toEqual(["retried", "retried", "delivered"]);
     expect(new Set(receiver.received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
     expect(await webhooks.find(webhook.id)).toMatchObject({ failures: 0 });
   });
@@ -121,6 +126,8 @@ describeStores((open) => {
     await passTime(8);
     await until(async () => (await log())[0].status === "FAILED");
     expect(await log()).toMatchObject([{ attempts: 8, lastStatus: 302 }]);
+    await until(async () => outcomes.length === 8);
+    expect(outcomes).toEqual([...Array(7).fill("retried"), "failed"]);
     expect(receiver.received).toHaveLength(8);
     expect(await store.list(DUE)).toEqual([]);
     expect(await webhooks.find(webhook.id)).toMatchObject({ failures: 8 });
@@ -197,6 +204,18 @@ describeStores((open) => {
     await until(async () => (await store.list(DUE)).length === 0);
     expect(receiver.received).toEqual([]);
     expect(await store.list("webhooks/")).toEqual([]);
+  });
+
+  test("what is still to be sent is counted, until it is", async () => {
+    receiver.status = 500;
+    await happen(3);
+    const deliverer = deliver();
+    await until(async () => (await log()).every(({ attempts }) => attempts === 1));
+    await until(async () => deliverer.pending === 3);
+    receiver.status = 204;
+    now = new Date(now.getTime() + 60_000);
+    await until(async () => deliverer.pending === 0);
+    expect((await log()).map(({ status }) => status)).toEqual(Array(3).fill("DELIVERED"));
   });
 
   test("what was sent is known for 30 days", async () => {
