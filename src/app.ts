@@ -200,7 +200,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     maxPayload: limits.requestBytes,
     logger,
     metrics,
-    createContext: async (authorization) => createContext(await identify(authorization), randomUUID()),
+    createContext: async (authorization, signal) =>
+      createContext(await identify(authorization), randomUUID(), signal),
   });
   await apollo.start();
   const closeStreams = configureEdge(web, {

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { setMaxListeners } from "node:events";
 import type { ApolloServer } from "@apollo/server";
 import { expressMiddleware } from "@as-integrations/express5";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from "express";
@@ -11,6 +10,7 @@ import { AppError } from "../errors.ts";
 import { type Caller, unauthenticated } from "../services/access.ts";
 import type { Tenant } from "../services/tenant.ts";
 import { EventStreams } from "./event-streams.ts";
+import { callerGone, goneController } from "./gone.ts";
 import type { Metrics } from "./metrics.ts";
 import { type OperationParameters, parametersOf } from "./operation-parameters.ts";
 import type { Grounds } from "./operations.ts";
@@ -92,11 +92,9 @@ export function configureEdge(app: Express, options: EdgeOptions): () => void {
 
 /** Aborted when whoever asks has gone. */
 function goneSignal(response: Response): AbortSignal {
-  const gone = new AbortController();
-  // Every image of the call listens for it.
-  setMaxListeners(0, gone.signal);
+  const gone = goneController();
   response.once("close", () => {
-    if (!response.writableFinished) gone.abort(new AppError("CANCELLED", "The caller has gone."));
+    if (!response.writableFinished) gone.abort(callerGone());
   });
   return gone.signal;
 }

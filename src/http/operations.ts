@@ -1,8 +1,10 @@
+import { trace } from "@opentelemetry/api";
 import {
   type DocumentNode,
   type ExecutionArgs,
   GraphQLError,
   type GraphQLSchema,
+  getOperationAST,
   parse,
   specifiedRules,
   validate,
@@ -44,6 +46,11 @@ export async function prepareOperation(
     const problems = validate(schema, document, [...specifiedRules, ...LIMITING_RULES]);
     if (problems.length > 0)
       return { errors: problems.map((problem) => withCode(problem, "VALIDATION_FAILED")) };
+    const operation = getOperationAST(document, operationName);
+    trace.getActiveSpan()?.setAttributes({
+      "graphql.operation.type": operation?.operation,
+      "graphql.operation.name": operation?.name?.value ?? "",
+    });
     cost = costOf({ schema, document, operationName, variables });
     await charge(contextValue, cost);
     return { schema, document, operationName, variableValues: variables, contextValue, cost };

@@ -1,13 +1,18 @@
 import type { Server } from "node:http";
+import { type ExecutionResult, execute, subscribe } from "graphql";
 import { type Extra, useServer as serveOperations } from "graphql-ws/use/ws";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
+import { callerGone, goneController } from "./gone.ts";
 import { costExtension } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
+import { OperationSpan } from "./operation-span.ts";
 import { asGraphQLError, type Grounds, type PreparedOperation, prepareOperation } from "./operations.ts";
 import { publicError } from "./public-errors.ts";
+import { singleAnswer } from "./single-answer.ts";
+import { withEnd } from "./with-end.ts";
 
 interface WebSocketOptions extends Grounds {
   readonly httpServer: Server;
@@ -17,7 +22,13 @@ interface WebSocketOptions extends Grounds {
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Fails with UNAUTHENTICATED; called again for every operation, so a revoked key ends there. */
-  readonly createContext: (authorization: string | undefined) => Promise<Context>;
+  readonly createContext: (authorization: string | undefined, signal?: AbortSignal) => Promise<Context>;
+}
+
+/** An operation that whoever asked for it may leave, by completing it or by closing the connection. */
+interface SocketOperation extends PreparedOperation {
+  readonly gone: AbortController;
+  readonly span: OperationSpan;
 }
 
 const MOST_OPERATIONS = 100;
@@ -48,23 +59,45 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
         return false;
       },
       onSubscribe: async ({ connectionParams, extra, subscriptions }, _id, payload) => {
+        const gone = goneController();
+        const span = new OperationSpan(`WebSocket ${path}`, payload.extensions);
         try {
           if (Object.keys(subscriptions).length > MOST_OPERATIONS)
             throw new AppError(
               "QUOTA_EXCEEDED",
               `A connection has at most ${MOST_OPERATIONS} operations at once.`,
             );
-          const contextValue = await createContext(authorizationOf(connectionParams, extra));
-          const operation = await prepareOperation(options, payload, contextValue);
-          return "errors" in operation ? operation.errors : operation;
+          const contextValue = await createContext(authorizationOf(connectionParams, extra), gone.signal);
+          span.named(contextValue.requestId);
+          const operation = await span.within(() => prepareOperation(options, payload, contextValue));
+          if (!("errors" in operation)) return { ...operation, gone, span } satisfies SocketOperation;
+          span.end();
+          return operation.errors;
         } catch (error) {
+          span.end();
           return [asGraphQLError(error)];
         }
       },
+      execute: (operation) => {
+        const { gone, span } = operation as SocketOperation;
+        const answer = singleAnswer(
+          () => span.within(async () => execute(operation)),
+          () => gone.abort(callerGone()),
+        );
+        return withEnd(answer, () => span.end());
+      },
+      subscribe: async (operation) => {
+        const { span } = operation as SocketOperation;
+        const source = await span.within(() => subscribe(operation));
+        if (isAsyncIterable(source)) return withEnd(source, () => span.end());
+        span.end();
+        return source;
+      },
       onError: (_context, id, _payload, errors) => errors.map((error) => publicError(error, id, logger)),
       onNext: (_context, _id, _payload, operation, result) => {
-        const { cost, contextValue } = operation as PreparedOperation;
+        const { cost, contextValue, span } = operation as SocketOperation;
         const errors = result.errors?.map((error) => publicError(error, contextValue.requestId, logger));
+        if (errors?.some(({ extensions }) => extensions?.code === "INTERNAL")) span.fail("INTERNAL");
         return { ...result, ...(errors && { errors }), extensions: costExtension(cost) };
       },
     },
@@ -89,3 +122,6 @@ function authorizationOf(
   const given = parameters?.authorization ?? parameters?.Authorization;
   return typeof given === "string" ? given : request.headers.authorization;
 }
+
+const isAsyncIterable = (value: object): value is AsyncIterable<ExecutionResult> =>
+  Symbol.asyncIterator in value;

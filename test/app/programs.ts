@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterEach } from "@jest/globals";
 import { compiled } from "../support/compiled.ts";
-import { ADMIN_KEY, type Client, clientOf } from "./server.ts";
+import { type Client, clientOf, OURS } from "./server.ts";
 
 const processes: ChildProcess[] = [];
 
@@ -21,13 +21,10 @@ export interface Program {
 export function run(command: string, variables: Record<string, string>): Program {
   const env = {
     ...process.env,
-    ADMIN_KEY,
+    ...OURS,
     PORT: "0",
-    DEVICE: "cpu",
-    THREADS: "1",
     LOG_LEVEL: "info",
     JOB_LOCK_SECONDS: "4",
-    JOB_NICENESS: "0",
     ...variables,
   };
   const child = spawn(process.execPath, [fileURLToPath(compiled("src/main")), command], {

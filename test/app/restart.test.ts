@@ -6,7 +6,7 @@ import { compiled } from "../support/compiled.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { until } from "../support/until.ts";
 import { eventsOf } from "./jobs.ts";
-import { ADMIN_KEY, type Client, clientOf, PURIFY, quickPurification } from "./server.ts";
+import { ADMIN_KEY, type Client, clientOf, OURS, PURIFY, quickPurification } from "./server.ts";
 
 const processes: ChildProcess[] = [];
 
@@ -23,13 +23,11 @@ interface Running extends Client {
 async function start(folder: string, variables: Record<string, string> = { ADMIN_KEY }): Promise<Running> {
   const env = {
     ...process.env,
+    ...OURS,
     ADMIN_KEY: "",
     ...variables,
     PORT: "0",
     DATA_DIR: folder,
-    DEVICE: "cpu",
-    THREADS: "1",
-    JOB_NICENESS: "0",
     LOG_LEVEL: "warn",
   };
   const child = spawn(process.execPath, [fileURLToPath(compiled("src/main"))], {

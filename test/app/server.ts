@@ -40,7 +40,12 @@ export interface Client {
   /** Sends files as a multipart request; each goes to the variable that its path names. */
   upload(query: string, variables: object, files: Record<string, Uint8Array>, call?: Call): Promise<Response>;
   /** All answers over WebSocket. */
-  follow(query: string, variables?: object, key?: string): Promise<Answer[]>;
+  follow(
+    query: string,
+    variables?: object,
+    key?: string,
+    extensions?: Record<string, unknown>,
+  ): Promise<Answer[]>;
   /** All answers over server-sent events. */
   stream(query: string, variables?: object, key?: string): Promise<Answer[]>;
   fetch(path: string, options?: RequestInit): Promise<Response>;
@@ -68,8 +73,11 @@ afterAll(async () => {
   for (const app of running) await app.close();
 });
 
-/** Jobs give way to nobody here: all that a test does meanwhile is wait for them. */
-const OURS = { DEVICE: "cpu", THREADS: "1", JOB_NICENESS: "0", ADMIN_KEY };
+/**
+ * Jobs give way to nobody here, since all that a test does meanwhile is wait for them; and no image is refused because
+ * the machine is slow, for which some tests ask on purpose.
+ */
+export const OURS = { DEVICE: "cpu", THREADS: "1", JOB_NICENESS: "0", MAX_WAIT_MS: "3600000", ADMIN_KEY };
 
 export async function startTestServer(
   variables: Record<string, string> = {},
@@ -118,7 +126,7 @@ export function clientOf(url: string): Client {
       });
       return fetch(`${url}/graphql`, { method: "POST", headers: headersOf(call), body: form });
     },
-    follow: async (query, variables = {}, key = ADMIN_KEY) => {
+    follow: async (query, variables = {}, key = ADMIN_KEY, extensions = {}) => {
       const client = createClient({
         url: `${url.replace("http", "ws")}/graphql`,
         webSocketImpl: WebSocket,
@@ -127,7 +135,7 @@ export function clientOf(url: string): Client {
       });
       const answers: Answer[] = [];
       try {
-        for await (const answer of client.iterate({ query, variables: { ...variables } }))
+        for await (const answer of client.iterate({ query, variables: { ...variables }, extensions }))
           answers.push(answer as unknown as Answer);
       } finally {
         await client.dispose();

@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import { createClient } from "graphql-ws";
 import sharp from "sharp";
+import { WebSocket } from "ws";
 import { ADMIN_KEY, startTestServer, type TestServer, ZOO } from "../app/server.ts";
 
 const CLASSIFY = `query ($input: ClassifyInput!) {
@@ -19,15 +21,19 @@ const TEMPLATES = {
   labels: ["boat", "house", "tree"],
 };
 
-/** Large enough that decoding it takes a while, and different for each seed. */
-async function largeImage(seed: number, side = 2400): Promise<string> {
-  const background = { r: seed % 256, g: 100, b: 50 };
-  const image = sharp({ create: { width: side, height: side, channels: 3, background } });
-  return (await image.jpeg().toBuffer()).toString("base64");
-}
+/** Takes a while to decode, so that what waits behind several is seen to wait. */
+const slowImage = sharp({ create: { width: 2400, height: 2400, channels: 3, background: "#5a3" } })
+  .jpeg({ progressive: true })
+  .toBuffer();
+let made = 0;
 
-const largeImages = (count: number, firstSeed: number, side?: number) =>
-  Promise.all(Array.from({ length: count }, (_, index) => largeImage(firstSeed + index, side)));
+/** Images that are all different: decoders do not look at what comes after an image's end. */
+const slowImages = async (count: number): Promise<string[]> => {
+  const image = await slowImage;
+  return Array.from({ length: count }, () =>
+    Buffer.concat([image, Buffer.from(`${++made}`)]).toString("base64"),
+  );
+};
 
 let server: TestServer;
 let narrow: TestServer;
@@ -35,7 +41,7 @@ beforeAll(async () => {
   server = await startTestServer();
   narrow = await startTestServer({
     MAX_WAITING_IMAGES: "1",
-    MAX_CLASSIFY_IMAGES: "4",
+    MAX_CLASSIFY_IMAGES: "8",
     EMBEDDING_CACHE_MB: "0",
   });
   await Promise.all([load(server), load(narrow)]);
@@ -59,17 +65,61 @@ const waitingImages = (at: TestServer) => metric(at, "antidote_waiting_images");
 const encodedImages = () => metric(server, "antidote_batch_images_sum");
 
 async function untilWaiting(at: TestServer, enough: (count: number) => boolean): Promise<void> {
-  while (!enough(await waitingImages(at))) await delay(5);
+  while (!enough(await waitingImages(at))) await delay(20);
 }
 
 /** A small image, which has the model loaded when it is answered. */
 const load = (at: TestServer) =>
   classify([readFileSync(join(ZOO, "samples/boat.png")).toString("base64")], { at });
 
+/** Each begins a call, and gives what leaves it before it is answered. */
+const WAYS_TO_LEAVE: Record<string, (variables: { input: object }) => () => Promise<void>> = {
+  "when the caller gives up a request": (variables) => {
+    const gone = new AbortController();
+    const call = server.fetch("/graphql", {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${ADMIN_KEY}` },
+      body: JSON.stringify({ query: CLASSIFY, variables }),
+      signal: gone.signal,
+    });
+    return async () => {
+      gone.abort();
+      await expect(call).rejects.toThrow();
+    };
+  },
+  "when an operation over WebSocket is completed by its caller": (variables) => {
+    const { client, answers } = overSocket(variables);
+    const answer = answers.next();
+    return async () => {
+      await answers.return?.();
+      expect(await answer).toEqual({ done: true, value: undefined });
+      await client.dispose();
+    };
+  },
+  "when a WebSocket is cut": (variables) => {
+    const { client, answers } = overSocket(variables);
+    const answer = answers.next();
+    return async () => {
+      client.terminate();
+      await expect(answer).rejects.toMatchObject({ code: 4499 });
+    };
+  },
+};
+
+function overSocket(variables: Record<string, unknown>) {
+  const client = createClient({
+    url: `${server.app.url.replace("http", "ws")}/graphql`,
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: `Bearer ${ADMIN_KEY}` },
+    retryAttempts: 0,
+  });
+  return { client, answers: client.iterate({ query: CLASSIFY, variables }) };
+}
+
 describe("classify under load", () => {
   test("an image that two tenants send at the same time is encoded once, and cached for neither by the other", async () => {
     const key = await server.tenant("other", ["CLASSIFY"]);
-    const image = await largeImage(1);
+    const [image] = await slowImages(1);
     const before = await encodedImages();
     const [mine, theirs] = await Promise.all([classify([image]), classify([image], { call: { key } })]);
     expect(mine.data.classify.results).toEqual(theirs.data.classify.results);
@@ -85,7 +135,7 @@ describe("classify under load", () => {
   });
 
   test("what would wait too long is refused at once, and told when to come back", async () => {
-    const many = await largeImages(4, 2, 6000);
+    const many = await slowImages(8);
     const admitted = classify(many, { at: narrow });
     await untilWaiting(narrow, (count) => count > 0);
     const refused = await Promise.all([classify(many, { at: narrow }), classify(many, { at: narrow })]);
@@ -97,11 +147,11 @@ describe("classify under load", () => {
         retryAfterMs: expect.any(Number),
       });
     }
-    expect((await admitted).data.classify.results).toHaveLength(4);
+    expect((await admitted).data.classify.results).toHaveLength(8);
   });
 
   test("past its deadline a request fails, and its images are not begun", async () => {
-    const images = await largeImages(6, 10);
+    const images = await slowImages(6);
     const before = await encodedImages();
     const { data, errors } = await classify(images, { input: { deadlineMs: 20 } });
     expect(data).toBeNull();
@@ -117,22 +167,15 @@ describe("classify under load", () => {
     expect((await classify(images.slice(0, 1), { input: { deadlineMs: 60_000 } })).errors).toBeUndefined();
   });
 
-  test("when the caller goes, what waits leaves the queue", async () => {
-    const images = await largeImages(32, 40);
+  test.each(Object.entries(WAYS_TO_LEAVE))("%s, what waits leaves the queue", async (_, begin) => {
+    const images = await slowImages(24);
+    const [last] = await slowImages(1);
     const before = await encodedImages();
-    const gone = new AbortController();
-    const input = { ...TEMPLATES, images: images.map((base64) => ({ base64 })) };
-    const call = server.fetch("/graphql", {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${ADMIN_KEY}` },
-      body: JSON.stringify({ query: CLASSIFY, variables: { input } }),
-      signal: gone.signal,
-    });
-    await untilWaiting(server, (count) => count > 16);
-    gone.abort();
-    await expect(call).rejects.toThrow();
+    const leave = begin({ input: { ...TEMPLATES, images: images.map((base64) => ({ base64 })) } });
+    await untilWaiting(server, (count) => count > 8);
+    await leave();
     // Had they stayed, this image would have come after them.
-    await classify([readFileSync(join(ZOO, "samples/tree.png")).toString("base64")]);
-    expect((await encodedImages()) - before).toBeLessThan(24);
+    await classify([last]);
+    expect((await encodedImages()) - before).toBeLessThan(20);
   });
 });

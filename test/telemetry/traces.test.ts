@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { FOLLOW } from "../app/jobs.ts";
 import { serve, work } from "../app/programs.ts";
-import { FEW_LABELS, PURIFY, quickPurification, ZOO } from "../app/server.ts";
+import { ADMIN_KEY, type Client, FEW_LABELS, PURIFY, quickPurification, ZOO } from "../app/server.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { TraceReceiver } from "./receiver.ts";
@@ -22,6 +22,26 @@ const caller = (number: number) => {
 };
 
 const shot = (label: string) => readFileSync(join(ZOO, "shots", label, "00.png")).toString("base64");
+
+type Caller = ReturnType<typeof caller>;
+
+/** A query and a subscription over WebSocket, and a query over server-sent events, each within a trace of its caller's. */
+async function tellOverConnections(
+  server: Client,
+  { asker, follower, streamer }: Record<"asker" | "follower" | "streamer", Caller>,
+  id: string,
+): Promise<void> {
+  const key = ADMIN_KEY;
+  await server.follow("query Who { viewer { tenant } }", {}, key, asker.headers);
+  const events = "subscription Events($id: ID!) { jobEvents(jobId: $id) { seq } }";
+  await server.follow(events, { id }, key, follower.headers);
+  const streamed = await server.fetch("/graphql/stream", {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${key}`, ...streamer.headers },
+    body: JSON.stringify({ query: "query Streamed { viewer { tenant } }" }),
+  });
+  expect(await streamed.text()).toContain("demo");
+}
 
 describeWithRedis((redis) => {
   test("one trace from a caller to the epochs of a job on another machine; batches are linked to all whom they serve", async () => {
@@ -42,6 +62,7 @@ describeWithRedis((redis) => {
     const { data } = await server.ask(PURIFY, { input, key: "k" }, { headers: purifier.headers });
     const { id } = data.purify.job;
     await server.follow(FOLLOW, { id });
+    await tellOverConnections(server, { asker: caller(4), follower: caller(5), streamer: caller(6) }, id);
     // What was recorded is sent before they end.
     for (const { child } of [server, worker]) {
       child.kill("SIGTERM");
@@ -62,6 +83,36 @@ describeWithRedis((redis) => {
       "graphql.operation.type": "query",
       "antidote.request.id": expect.any(String),
     });
+
+    for (const [number, type, name] of [
+      [4, "query", "Who"],
+      [5, "subscription", "Events"],
+    ] as const) {
+      const { traceId, spanId } = caller(number);
+      const [span, ...more] = receiver
+        .named("WebSocket /graphql")
+        .filter((operation) => operation.traceId === traceId);
+      expect(more).toEqual([]);
+      expect(span).toMatchObject({
+        service: "antidote-server",
+        parentSpanId: spanId,
+        attributes: {
+          "graphql.operation.name": name,
+          "graphql.operation.type": type,
+          "antidote.request.id": expect.any(String),
+        },
+      });
+    }
+    expect(receiver.named("POST /graphql/stream")).toContainEqual(
+      expect.objectContaining({
+        traceId: caller(6).traceId,
+        parentSpanId: caller(6).spanId,
+        attributes: expect.objectContaining({
+          "graphql.operation.name": "Streamed",
+          "graphql.operation.type": "query",
+        }),
+      }),
+    );
 
     // Each image was in a batch that is linked to its request, and encoded within that batch.
     const batches = receiver.named("batch");
