@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import express from "express";
@@ -12,6 +12,7 @@ import { AppError } from "./errors.ts";
 import { createApollo } from "./http/apollo.ts";
 import { countSubscriptions } from "./http/count-subscriptions.ts";
 import { configureEdge, GRAPHQL_PATH } from "./http/edge.ts";
+import { serverOf } from "./http/express-server.ts";
 import { JobMetrics } from "./http/job-metrics.ts";
 import { Metrics } from "./http/metrics.ts";
 import { TrustedDocuments } from "./http/trusted-documents.ts";
@@ -190,7 +191,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   await queue.start();
 
   const web = express();
-  const httpServer = createServer(web);
+  const httpServer = serverOf(web);
   const apollo = createApollo({ schema, httpServer, logger, metrics });
   const closeSockets = serveWebSocket({
     schema,
@@ -273,7 +274,7 @@ function openQueue({ redis }: Config, options: EmbeddedJobQueueOptions): JobQueu
   return redis ? new BullJobQueue({ ...options, ...redis }) : new EmbeddedJobQueue(options);
 }
 
-function listen(httpServer: ReturnType<typeof createServer>, { port, host }: Config): Promise<number> {
+function listen(httpServer: Server, { port, host }: Config): Promise<number> {
   return new Promise((resolve, reject) => {
     httpServer.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(error, port)));
     httpServer.listen({ port, host }, () => resolve((httpServer.address() as AddressInfo).port));
