@@ -3,7 +3,7 @@ import type { Express } from "express";
 
 /**
  * The HTTP server of an Express application, which makes requests and responses with the application's prototypes.
- * Express gives them these otherwise, at each request anew; the engine then knows no two of them to be alike, and
+ * Express gives them these otherwise, at each request anew; V8 then knows no two of them to be alike, and
  * whatever reads a property of one looks for it from the beginning.
  */
 export function serverOf(app: Express): Server {
