@@ -67,6 +67,7 @@ export type Audit =
     }
   | {
       readonly stage: "refine";
+      readonly round: number;
       readonly findings: readonly Finding[];
       readonly suspects: readonly Suspect[];
       /** The dense trigger that each suspect's searches begin with, [3, H, W]. */
@@ -76,7 +77,12 @@ export type Audit =
       readonly index: number;
       readonly searches: readonly Search[];
     }
-  | { readonly stage: "done"; readonly findings: readonly Finding[]; readonly suspects: readonly Suspect[] };
+  | {
+      readonly stage: "done";
+      readonly round: number;
+      readonly findings: readonly Finding[];
+      readonly suspects: readonly Suspect[];
+    };
 
 /**
  * Radii of the rounds, in units of a thirty-second of the image's side: L2 norm 2 at 64 pixels is one unit. At two
@@ -291,10 +297,10 @@ function startRefining(
       triggers: [{ family, place, values: values.slice() }],
     };
   });
-  if (suspects.length === 0) return { stage: "done", findings, suspects };
+  if (suspects.length === 0) return { stage: "done", round, findings, suspects };
   const seeds = suspects.map(({ label }) => denseTrigger(problem, universal, label).values.slice());
   const radius = REFINED_RADIUS * radiiOf(problem)[round];
-  const refining = { stage: "refine", findings, suspects, seeds, radius, index: 0 } as const;
+  const refining = { stage: "refine", round, findings, suspects, seeds, radius, index: 0 } as const;
   return { ...refining, searches: startSearches(problem, refining) };
 }
 
@@ -338,7 +344,8 @@ async function refine(bench: Workbench, audit: Audit & { stage: "refine" }): Pro
   const triggers = [...suspect.triggers, ...(await likeTheAttackers(bench, suspect, fitted))];
   const suspects = audit.suspects.map((old, index) => (index === audit.index ? { ...old, triggers } : old));
   const index = audit.index + 1;
-  if (index === suspects.length) return { stage: "done", findings: audit.findings, suspects };
+  const { round, findings } = audit;
+  if (index === suspects.length) return { stage: "done", round, findings, suspects };
   const refining = { ...audit, suspects, index };
   return { ...refining, searches: startSearches(problem, refining) };
 }

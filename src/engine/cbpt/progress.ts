@@ -1,18 +1,14 @@
-import {
-  type Audit,
-  FALLBACK_FAMILIES,
-  fallbackSteps,
-  MOST_TRIGGERS,
-  REFINED_FAMILIES,
-  radiiOf,
-} from "./audit.ts";
+import { threadsFor } from "../runtime/useful-threads.ts";
+import { type Audit, FALLBACK_FAMILIES, fallbackSteps, REFINED_FAMILIES, radiiOf } from "./audit.ts";
 import { COUNTED } from "./finding.ts";
 import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
 import { LOSSES } from "./objective.ts";
+import { type PlannedPhase, planPurification, tuningFlops, WORK_KINDS, type WorkKind } from "./plan.ts";
 import type { Problem } from "./problem.ts";
 import type { Purification } from "./purification.ts";
 import { IMAGES_PER_RUN, RUNS_PER_STEP } from "./search.ts";
 import { isWarmingUp, rowsPerBatch, stepsPerEpoch, type Tuning } from "./tuning.ts";
+import { type Finding, suspectsAmong, type TriggerFamily } from "./verdict.ts";
 
 /** Where a run stands, for those who watch it. */
 export interface Progress {
@@ -24,47 +20,104 @@ export interface Progress {
   readonly step: number;
   readonly steps: number;
   readonly losses: readonly { readonly name: string; readonly value: number }[];
-  /** 0 to 1: work done, of all that is foreseen; jumps ahead when an audit needs fewer rounds. */
+  /** 0 to 1, nearly in proportion to time: what is left is shared out among what is foreseen, so it never falls. */
   readonly fraction: number;
   /** Images that one step of this phase looks at. */
   readonly images: number;
 }
 
-/** A forward and a backward pass take about as long as three forward passes. */
-const BACKWARD = 3;
-/** Tuning runs the text tower only; one of its steps takes about as long as this many images. */
-const IMAGES_PER_TUNING_STEP = 15;
+type Place = Omit<Progress, "losses" | "fraction"> & Partial<Pick<Progress, "losses">>;
+
+/** A stretch of a run that is done whole before anything new shows of what follows. */
+interface Leg {
+  readonly work: number;
+  /** Work that was foreseen after it when it began. */
+  readonly after: number;
+}
 
 export function progressOf(problem: Problem, state: Purification): Progress {
-  return state.phase === "audit"
-    ? auditProgress(problem, state.audit, tuningWork(problem))
-    : tuningProgress(problem, state.tuning);
+  const works = worksOf(problem);
+  const after = works.encode + works.warmUp + works.tune;
+  if (state.phase === "audit") return auditProgress(problem, state.audit, after);
+  const audited = problem.config.mode === "PUBLISHED" ? [] : legsOf(works, state, after);
+  const { tuning } = state;
+  return {
+    ...placeInTuning(problem, tuning),
+    fraction: fractionOf([...audited, ...tuningLegs(problem, tuning)]),
+  };
 }
 
 /** The same for an audit alone; `after` is the work that follows it. */
 export function auditProgress(problem: Problem, audit: Audit, after = 0): Progress {
-  const total = auditWork(problem) + after;
-  const { done, ...place } = placeInAudit(problem, audit);
-  return { epochs: radiiOf(problem).length, losses: [], ...place, fraction: done / total };
+  const works = worksOf(problem);
+  const place = placeInAudit(problem, audit);
+  const legs = legsOf(works, audit, after);
+  return { losses: [], ...place, fraction: fractionOf(legs, shareOf(works, audit, place)) };
 }
 
-type Place = Omit<Progress, "epochs" | "losses" | "fraction"> &
-  Partial<Pick<Progress, "losses">> & { readonly done: number };
+/** The share of its leg that an audit has done. */
+function shareOf({ invert, count }: Works, audit: Audit, { step, steps }: Place): number {
+  const { stage } = audit;
+  const share = steps > 0 ? step / steps : 1;
+  if (stage === "fallback") return share * FALLBACK_FAMILIES.length - audit.turn;
+  if (stage === "invert") return (share * invert) / (invert + count);
+  return stage === "count" ? (invert + share * count) / (invert + count) : share;
+}
+
+/** Each leg takes its part of what those before it left, as it was foreseen then; of the last, only a share. */
+function fractionOf(legs: readonly Leg[], share = 1): number {
+  const left = legs.reduce((rest, { work, after }, index) => {
+    const done = index === legs.length - 1 ? share * work : work;
+    return work > 0 ? rest * (1 - done / (work + after)) : rest;
+  }, 1);
+  return 1 - left;
+}
+
+/** What an audit has come to, in any of its stages and after it. */
+type Audited = Pick<Audit, "round"> &
+  Partial<Pick<Audit & { stage: "refine" }, "findings" | "suspects">> &
+  Partial<Pick<Audit & { stage: "fallback" }, "turn">>;
+
+/**
+ * The legs that an audit has taken, its present one last. A round is taken for the last one, and a suspect for one that
+ * is found by it; a run that is not so lucky slows down.
+ */
+function legsOf(works: Works, audit: Audited & { readonly stage?: Audit["stage"] }, after: number): Leg[] {
+  const { round, stage, suspects } = audit;
+  const legs: Leg[] = Array.from({ length: round + 1 }, () => ({
+    work: works.invert + works.count,
+    after: works.gratings + works.refine + after,
+  }));
+  if (stage === "invert" || stage === "count") return legs;
+  const findings = findingsOf(audit);
+  const looked = (family: TriggerFamily) => findings.some((finding) => finding.family === family);
+  const found = suspectsAmong(findings.filter(({ family }) => family === "dense")).length > 0;
+  const fallback = works.fallback * FALLBACK_FAMILIES.length + works.words;
+  legs.push({ work: works.gratings, after: (found ? works.refine : fallback) + after });
+  const turn = audit.turn ?? FALLBACK_FAMILIES.findLastIndex(looked);
+  for (let last = FALLBACK_FAMILIES.length - 1, past = 0; past <= turn; past++)
+    legs.push({ work: works.fallback, after: (last - past) * works.fallback + works.words + after });
+  if (stage === "words" || looked("word")) legs.push({ work: works.words, after });
+  if (suspects && suspects.length > 0) legs.push({ work: suspects.length * works.refine, after });
+  return legs;
+}
+
+const findingsOf = (audit: Audited & { readonly dense?: readonly Finding[] }): readonly Finding[] =>
+  audit.findings ?? audit.dense ?? [];
 
 function placeInAudit(problem: Problem, audit: Audit): Place {
   const { config, targets } = problem;
   const { innerSteps, innerBatch } = config;
-  const [invert, count] = [inversionWork(problem), countingWork(problem)];
+  const place = { epoch: audit.round + 1, epochs: radiiOf(problem).length };
   switch (audit.stage) {
     case "invert": {
       const step = audit.universal.step - audit.round * innerSteps;
       return {
         phase: "invert",
-        epoch: audit.round + 1,
+        ...place,
         step,
         steps: innerSteps,
         losses: [{ name: "inversion", value: mean(audit.universal.losses) }],
-        done: audit.round * (invert + count) + (invert * step) / innerSteps,
         images: targets.length * innerBatch,
       };
     }
@@ -72,133 +125,140 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
       const step = audit.dense.length;
       return {
         phase: "count",
-        epoch: audit.round + 1,
+        ...place,
         step,
         steps: targets.length,
-        done: audit.round * (invert + count) + invert + (count * step) / targets.length,
-        images: count / targets.length,
+        images: Math.min(COUNTED, problem.shots.length),
       };
     }
     case "gratings":
       return {
         phase: "gratings",
-        epoch: audit.round + 1,
+        ...place,
         step: audit.search.next,
         steps: gratingsOf(problem).length,
-        done:
-          auditWork(problem) -
-          refiningWork(problem) -
-          wordsWork(problem) -
-          fallbackWork(problem) -
-          (gratingsOf(problem).length - audit.search.next) * GRATING_SHOTS,
         images: GRATINGS_PER_STEP * GRATING_SHOTS,
       };
     case "fallback": {
-      const steps = fallbackSearches(problem) * fallbackSteps(problem);
-      const before = audit.turn * targets.length + audit.triggers.length;
-      const step = before * fallbackSteps(problem) + audit.search.step;
+      const step = audit.triggers.length * fallbackSteps(problem) + audit.search.step;
       return {
         phase: "fallback",
-        epoch: audit.round + 1,
-        step,
-        steps,
+        ...place,
+        step: audit.turn * targets.length * fallbackSteps(problem) + step,
+        steps: FALLBACK_FAMILIES.length * targets.length * fallbackSteps(problem),
         losses: [{ name: "inversion", value: audit.search.loss }],
-        done:
-          auditWork(problem) -
-          refiningWork(problem) -
-          wordsWork(problem) -
-          fallbackWork(problem) * (1 - step / steps),
         images: SEARCHED,
       };
     }
-    case "words": {
-      const steps = targets.length * fallbackSteps(problem);
-      const step = audit.found.length * fallbackSteps(problem) + audit.search.step;
+    case "words":
       return {
         phase: "words",
-        epoch: audit.round + 1,
-        step,
-        steps,
+        ...place,
+        step: audit.found.length * fallbackSteps(problem) + audit.search.step,
+        steps: targets.length * fallbackSteps(problem),
         losses: [{ name: "inversion", value: audit.search.loss }],
-        done: auditWork(problem) - refiningWork(problem) - wordsWork(problem) * (1 - step / steps),
         images: SEARCHED,
       };
-    }
     case "refine": {
       const steps = audit.suspects.length * innerSteps;
       const step = audit.index * innerSteps + audit.searches[0].step;
       return {
         phase: "refine",
-        epoch: 1,
+        ...place,
         step,
         steps,
         losses: [{ name: "inversion", value: Math.min(...audit.searches.map(({ loss }) => loss)) }],
-        done: auditWork(problem) - refiningWork(problem) * (1 - step / steps),
         images: REFINED_FAMILIES.length * SEARCHED,
       };
     }
     case "done":
-      return { phase: "audited", epoch: 1, step: 1, steps: 1, done: auditWork(problem), images: 0 };
+      return { phase: "audited", ...place, step: 1, steps: 1, images: 0 };
   }
 }
 
-function tuningProgress(problem: Problem, tuning: Tuning): Progress {
-  const { epochs, mode } = problem.config;
-  const steps = stepsPerEpoch(problem);
-  const audited = mode === "PUBLISHED" ? 0 : auditWork(problem);
-  const done = (tuning.epoch * steps + tuning.batch) / (epochs * steps);
-  const work = tuningWork(problem);
+function placeInTuning(problem: Problem, tuning: Tuning): Omit<Progress, "fraction"> {
+  const { epochs } = problem.config;
   return {
     phase: isWarmingUp(problem, tuning) ? "warm up" : "tune",
     epoch: Math.min(tuning.epoch + 1, epochs),
     epochs,
     step: tuning.batch,
-    steps,
+    steps: stepsPerEpoch(problem),
     losses: LOSSES.map((name, index) => ({ name, value: tuning.losses[index] })),
-    fraction: (audited + work * done) / (audited + work),
     images: rowsPerBatch(problem),
   };
 }
 
-/** Work is counted in forward passes of one image. */
-const auditWork = (problem: Problem): number =>
-  radiiOf(problem).length * (inversionWork(problem) + countingWork(problem)) +
-  gratingsOf(problem).length * GRATING_SHOTS +
-  fallbackWork(problem) +
-  wordsWork(problem) +
-  refiningWork(problem);
-
-const inversionWork = ({ config, targets }: Problem): number =>
-  config.innerSteps * config.innerBatch * targets.length * BACKWARD;
-
-const countingWork = ({ targets, shots }: Problem): number =>
-  targets.length * Math.min(COUNTED, shots.length);
+/** What tuning has done, one leg after the other; the first step also encodes the dummies. */
+function tuningLegs(problem: Problem, { epoch, batch }: Tuning): Leg[] {
+  const { encode, warmUp, tune } = worksOf(problem);
+  const { epochs, warmupEpochs } = problem.config;
+  const done = epoch + batch / stepsPerEpoch(problem);
+  if (done === 0) return [];
+  const warmed = warmUp * Math.min(1, done / Math.max(1, warmupEpochs));
+  const tuned = tune * Math.max(0, (done - warmupEpochs) / Math.max(1, epochs - warmupEpochs));
+  const work = encode + warmed + tuned;
+  return [{ work, after: encode + warmUp + tune - work }];
+}
 
 /** Images that one step of a search looks at. */
 const SEARCHED = IMAGES_PER_RUN * RUNS_PER_STEP;
 
-/** Foreseen, although a suspect that was found before saves it. */
-const fallbackWork = (problem: Problem): number =>
-  fallbackSearches(problem) * fallbackSteps(problem) * SEARCHED * BACKWARD;
+/** How long each phase takes, in the time of a forward pass's operations: one round, and one suspect. */
+interface Works {
+  readonly invert: number;
+  readonly count: number;
+  readonly gratings: number;
+  /** One of its families. */
+  readonly fallback: number;
+  readonly words: number;
+  readonly refine: number;
+  /** The dummies, before tuning. */
+  readonly encode: number;
+  readonly warmUp: number;
+  readonly tune: number;
+}
 
-const wordsWork = (problem: Problem): number =>
-  problem.wordLayout
-    ? problem.targets.length * fallbackSteps(problem) * (SEARCHED * BACKWARD + IMAGES_PER_TUNING_STEP)
-    : 0;
+/**
+ * Time of an operation beside that of a forward pass of images: a backward pass has smaller products, and prompts are
+ * small beside the arithmetic around them.
+ */
+const SLOWNESS: Readonly<Record<WorkKind, number>> = { image: 1, gradient: 1.2, text: 2 };
 
-const fallbackSearches = ({ targets }: Problem): number => FALLBACK_FAMILIES.length * targets.length;
+const known = new WeakMap<Problem, Works>();
 
-/** Of one suspect. */
-const refiningWork = ({ config }: Problem): number =>
-  REFINED_FAMILIES.length * config.innerSteps * SEARCHED * BACKWARD;
+/** Counted once, as a plan counts it. */
+function worksOf(problem: Problem): Works {
+  const works = known.get(problem) ?? countWorks(problem);
+  known.set(problem, works);
+  return works;
+}
 
-function tuningWork(problem: Problem): number {
-  const { shots, config } = problem;
-  const steps = config.epochs * stepsPerEpoch(problem);
-  if (config.mode === "PUBLISHED") return steps * rowsPerBatch(problem) * config.innerSteps * BACKWARD;
-  return (
-    shots.length * config.views * (1 + MOST_TRIGGERS * config.dummyLevels) + steps * IMAGES_PER_TUNING_STEP
-  );
+function countWorks(problem: Problem): Works {
+  const size = { ...problem, prompts: { count: 0, length: problem.layout.length } };
+  const { phases } = planPurification(size);
+  // Short runs of the text tower have one thread, while images have them all.
+  const text = SLOWNESS.text * (problem.threads / threadsFor(tuningFlops(size), problem.threads));
+  const slowness = { ...SLOWNESS, text };
+  const timeOf = ({ flops }: PlannedPhase) =>
+    WORK_KINDS.reduce((sum, kind) => sum + slowness[kind] * flops[kind], 0);
+  const of = (wanted: string) =>
+    phases.filter(({ name }) => name === wanted).reduce((sum, phase) => sum + timeOf(phase), 0);
+  const rounds = radiiOf(problem).length;
+  const { epochs, warmupEpochs } = problem.config;
+  const warmingUp = warmupEpochs * stepsPerEpoch(problem) * text * tuningFlops(size);
+  const warmUp = warmupEpochs < epochs ? warmingUp : of("tune");
+  return {
+    invert: of("invert") / rounds,
+    count: of("count") / rounds,
+    gratings: of("gratings"),
+    fallback: of("fallback") / FALLBACK_FAMILIES.length,
+    words: of("words"),
+    refine: of("refine"),
+    encode: of("encode"),
+    warmUp,
+    tune: of("tune") - warmUp,
+  };
 }
 
 const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;

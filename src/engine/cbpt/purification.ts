@@ -17,6 +17,8 @@ export type Purification =
   | { readonly phase: "audit"; readonly audit: Audit }
   | {
       readonly phase: "tune";
+      /** The last round of the audit, from 0. */
+      readonly round: number;
       readonly findings: readonly Finding[];
       readonly suspects: readonly Suspect[];
       readonly tuning: Tuning;
@@ -26,7 +28,7 @@ export type Purification =
 
 export function startPurification(problem: Problem): Purification {
   if (problem.config.mode === "UNIVERSAL") return { phase: "audit", audit: startAudit(problem) };
-  return startTune(problem, [], []);
+  return startTune(problem, { round: 0, findings: [], suspects: [] });
 }
 
 export const isPurified = ({ config }: Problem, state: Purification): boolean =>
@@ -37,7 +39,7 @@ export async function stepPurification(bench: Workbench, state: Purification): P
   if (state.phase === "audit") {
     const audit = await stepAudit(bench, state.audit);
     if (audit.stage !== "done") return { phase: "audit", audit };
-    return startTune(bench.problem, audit.findings, audit.suspects);
+    return startTune(bench.problem, audit);
   }
   return bench.problem.config.mode === "UNIVERSAL"
     ? tuneUniversal(bench, state)
@@ -48,9 +50,15 @@ type TunePhase = Purification & { phase: "tune" };
 
 const startTune = (
   problem: Problem,
-  findings: readonly Finding[],
-  suspects: readonly Suspect[],
-): TunePhase => ({ phase: "tune", findings, suspects, tuning: startTuning(problem), pulled: { k: 0, n: 0 } });
+  { round, findings, suspects }: Pick<TunePhase, "round" | "findings" | "suspects">,
+): TunePhase => ({
+  phase: "tune",
+  round,
+  findings,
+  suspects,
+  tuning: startTuning(problem),
+  pulled: { k: 0, n: 0 },
+});
 
 async function tuneUniversal(bench: Workbench, state: TunePhase): Promise<TunePhase> {
   const batch = await universalBatch(bench, state.tuning, state.suspects);

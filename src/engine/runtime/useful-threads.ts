@@ -6,4 +6,7 @@ const SHORT_FLOPS = 1e9;
 
 /** How many of the threads make a program's runs sooner: all, or one where a run is short. */
 export const usefulThreads = ({ graph }: Program, threads: number): number =>
-  costOf(graph).flops < SHORT_FLOPS ? 1 : threads;
+  threadsFor(costOf(graph).flops, threads);
+
+/** The same for runs of so many operations. */
+export const threadsFor = (flops: number, threads: number): number => (flops < SHORT_FLOPS ? 1 : threads);

@@ -171,6 +171,7 @@ function suspected(): Purification {
   const suspects = [{ label: 1, family: "dense" as const, triggers: [searches[0].trigger] }];
   const audit = {
     stage: "refine",
+    round: 0,
     findings: [],
     suspects,
     seeds: [trigger],

@@ -83,7 +83,16 @@ function suspected(): Uint8Array {
   const seed = { size: { height: 64, width: 64 }, dense: trigger, radius: 3 };
   const searches = REFINED_FAMILIES.map((family) => startSearch(family, seed));
   const suspects = [{ label: 1, family: "dense", triggers: [searches[0].trigger] }];
-  const audit = { stage: "refine", findings: [], suspects, seeds: [trigger], index: 0, radius: 3, searches };
+  const audit = {
+    stage: "refine",
+    round: 0,
+    findings: [],
+    suspects,
+    seeds: [trigger],
+    index: 0,
+    radius: 3,
+    searches,
+  };
   return encodeState({ phase: "audit", audit });
 }
 

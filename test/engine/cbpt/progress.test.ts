@@ -1,0 +1,205 @@
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import {
+  type Audit,
+  FALLBACK_FAMILIES,
+  fallbackSteps,
+  REFINED_FAMILIES,
+} from "../../../src/engine/cbpt/audit.ts";
+import { type CbptConfig, completeConfig, type Mode } from "../../../src/engine/cbpt/config.ts";
+import { gratingsOf, startGratings } from "../../../src/engine/cbpt/gratings.ts";
+import { planPurification } from "../../../src/engine/cbpt/plan.ts";
+import { prepareProblem } from "../../../src/engine/cbpt/prepare.ts";
+import type { Problem } from "../../../src/engine/cbpt/problem.ts";
+import { auditProgress, progressOf } from "../../../src/engine/cbpt/progress.ts";
+import { type Purification, startPurification } from "../../../src/engine/cbpt/purification.ts";
+import { startSearch } from "../../../src/engine/cbpt/search.ts";
+import { stepsPerEpoch } from "../../../src/engine/cbpt/tuning.ts";
+import { startUniversal } from "../../../src/engine/cbpt/universal.ts";
+import type { Finding } from "../../../src/engine/cbpt/verdict.ts";
+import { startWordSearch } from "../../../src/engine/cbpt/word-search.ts";
+import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+
+/** States are made here as a run would come through them; nothing is computed but their progress. */
+const LABELS = ["cat", "dog", "a"];
+
+let checkpoint: Checkpoint;
+beforeAll(async () => {
+  checkpoint = await openCheckpoint(join(__dirname, "../../fixtures/clip/resnet"));
+});
+
+const problemOf = (mode: Mode, given: Partial<CbptConfig> = {}): Promise<Problem> =>
+  prepareProblem({
+    checkpoint,
+    config: completeConfig(mode, given),
+    labels: LABELS,
+    templates: ["a {}"],
+    shots: LABELS.map((_, label) => ({ label, pixels: new Float32Array(3 * 64 * 64) })),
+    device: "cpu",
+    threads: 1,
+  });
+
+interface Course {
+  readonly rounds: number;
+  /** Where the suspect shows, if there is one. */
+  readonly found?: "dense" | "grating" | "patch" | "shade";
+}
+
+const COURSES: Course[] = [
+  { rounds: 1, found: "dense" },
+  { rounds: 2, found: "dense" },
+  { rounds: 2, found: "grating" },
+  { rounds: 2, found: "patch" },
+  { rounds: 2, found: "shade" },
+  { rounds: 2 },
+];
+
+const pulls = (family: Finding["family"], found: boolean): Finding[] =>
+  LABELS.map((_, label) => ({ label, family, pulled: { k: found && label === 1 ? 10 : 0, n: 10 } }));
+
+/** How many of its families a fallback searches. */
+function fallbackTurns(found: Course["found"]): number {
+  if (found === undefined) return FALLBACK_FAMILIES.length;
+  return (FALLBACK_FAMILIES as readonly string[]).indexOf(found) + 1;
+}
+
+/** The states of an audit that takes such a course, from its first to "done". */
+function auditOf(problem: Problem, { rounds, found }: Course): Audit[] {
+  const { config } = problem;
+  const seed = { size: problem.imageSize, dense: new Float32Array(3 * 64 * 64), radius: 1 };
+  const still = startUniversal(problem);
+  const universal = (step: number) => ({ ...still, step });
+  const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
+  const rising = upTo(rounds).flatMap((round): Audit[] => [
+    ...upTo(config.innerSteps).map(
+      (step): Audit => ({ stage: "invert", round, universal: universal(round * config.innerSteps + step) }),
+    ),
+    ...upTo(LABELS.length).map(
+      (done): Audit => ({
+        stage: "count",
+        round,
+        universal: universal(0),
+        dense: pulls("dense", false).slice(0, done),
+      }),
+    ),
+  ]);
+  const round = rounds - 1;
+  const dense = pulls("dense", found === "dense");
+  const common = { round, universal: still };
+  const waving = startGratings(problem);
+  const gratings = upTo(gratingsOf(problem).length).map(
+    (next): Audit => ({ stage: "gratings", ...common, dense, search: { ...waving, next } }),
+  );
+  const waves = [...dense, ...pulls("grating", found === "grating")];
+  const turns = FALLBACK_FAMILIES.slice(0, fallbackTurns(found));
+  const patch = startSearch("patch", seed);
+  const fallback = turns.flatMap((family, turn) =>
+    upTo(LABELS.length * fallbackSteps(problem)).map((place): Audit => {
+      const [done, step] = [Math.floor(place / fallbackSteps(problem)), place % fallbackSteps(problem)];
+      const before = turns.slice(0, turn).flatMap((other) => pulls(other, false));
+      const findings = [...waves, ...before, ...pulls(family, false).slice(0, done)];
+      const triggers = upTo(done).map(() => patch.trigger);
+      return { stage: "fallback", ...common, findings, turn, triggers, search: { ...patch, step } };
+    }),
+  );
+  const seen = [...waves, ...turns.flatMap((family) => pulls(family, found === family))];
+  const word = startWordSearch(problem);
+  const words = upTo(found ? 0 : LABELS.length * fallbackSteps(problem)).map((place): Audit => {
+    const [done, step] = [Math.floor(place / fallbackSteps(problem)), place % fallbackSteps(problem)];
+    const findings = [...seen, ...pulls("word", false).slice(0, done)];
+    return {
+      stage: "words",
+      ...common,
+      findings,
+      found: upTo(done).map(() => word),
+      search: { ...word, step },
+    };
+  });
+  const findings = found ? seen : [...seen, ...pulls("word", false)];
+  const suspects = found ? [{ label: 1, family: found, triggers: [patch.trigger] }] : [];
+  const fitting = REFINED_FAMILIES.map((family) => startSearch(family, seed));
+  const refining = upTo(found ? config.innerSteps : 0).map((step): Audit => {
+    const searches = fitting.map((search) => ({ ...search, step }));
+    return { stage: "refine", round, findings, suspects, seeds: [seed.dense], radius: 1, index: 0, searches };
+  });
+  return [
+    ...rising,
+    ...gratings,
+    ...fallback,
+    ...words,
+    ...refining,
+    { stage: "done", round, findings, suspects },
+  ];
+}
+
+function purificationOf(problem: Problem, course: Course): Purification[] {
+  const audits = problem.config.mode === "PUBLISHED" ? [] : auditOf(problem, course);
+  const begin = startPurification({ ...problem, config: { ...problem.config, mode: "PUBLISHED" } });
+  if (begin.phase !== "tune") throw new Error("The published mode begins with tuning.");
+  const audited = audits.at(-1) as (Audit & { stage: "done" }) | undefined;
+  const { epochs } = problem.config;
+  const tuned = Array.from({ length: epochs * stepsPerEpoch(problem) + 1 }, (_, step): Purification => {
+    const place = { epoch: Math.floor(step / stepsPerEpoch(problem)), batch: step % stepsPerEpoch(problem) };
+    const { round, findings, suspects } = audited ?? begin;
+    return { ...begin, round, findings, suspects, tuning: { ...begin.tuning, ...place } };
+  });
+  return [...audits.slice(0, -1).map((audit): Purification => ({ phase: "audit", audit })), ...tuned];
+}
+
+describe.each(COURSES)("a run of $rounds rounds with its suspect found by $found", (course) => {
+  test.each([{}, { gratingCycles: 0 }, { warmupEpochs: 5, epochs: 20 }, { warmupEpochs: 3, epochs: 3 }])(
+    "has a progress that rises from 0 to 1 without a leap, with %o",
+    async (given) => {
+      const problem = await problemOf("UNIVERSAL", { ...given, innerSteps: 40 });
+      const states = purificationOf(problem, course);
+      const fractions = states.map((state) => progressOf(problem, state).fraction);
+      expect(fractions[0]).toBe(0);
+      expect(fractions.at(-1)).toBeCloseTo(1, 9);
+      const steps = fractions.slice(1).map((fraction, index) => fraction - fractions[index]);
+      expect(Math.min(...steps)).toBeGreaterThanOrEqual(0);
+      // The largest is that of the step which encodes every dummy, or of an epoch where there are but three.
+      expect(Math.max(...steps)).toBeLessThan(0.1);
+    },
+  );
+
+  test("has an audit that ends at 1 by itself", async () => {
+    const problem = await problemOf("UNIVERSAL", { innerSteps: 6 });
+    const fractions = auditOf(problem, course).map((audit) => auditProgress(problem, audit).fraction);
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect(fractions.at(-1)).toBeCloseTo(1, 9);
+  });
+});
+
+test("the share of each phase is that of its operations, where all comes as foreseen", async () => {
+  const problem = await problemOf("UNIVERSAL", { radius: 2 });
+  const states = purificationOf(problem, { rounds: 1, found: "dense" });
+  const endOf = (stage: string) =>
+    progressOf(
+      problem,
+      states[states.findLastIndex((state) => state.phase === "audit" && state.audit.stage === stage) + 1],
+    ).fraction;
+  const { phases } = planPurification({ ...problem, prompts: { count: 0, length: 3 } });
+  const images = (name: string) => {
+    const { flops } = phases.find((phase) => phase.name === name)!;
+    return flops.image + 1.2 * flops.gradient;
+  };
+  const refined = endOf("refine") - endOf("gratings");
+  for (const [name, share] of [
+    ["gratings", endOf("gratings") - endOf("count")],
+    ["invert", endOf("invert")],
+  ] as const)
+    expect(share / refined).toBeCloseTo(images(name) / images("refine"), 9);
+});
+
+test("in the published mode a step that inverts triggers counts for more than one that warms up", async () => {
+  const problem = await problemOf("PUBLISHED");
+  const fractions = purificationOf(problem, { rounds: 0 }).map(
+    (state) => progressOf(problem, state).fraction,
+  );
+  const { warmupEpochs, epochs } = problem.config;
+  const perEpoch = stepsPerEpoch(problem);
+  expect(fractions[0]).toBe(0);
+  expect(fractions.at(-1)).toBeCloseTo(1, 9);
+  expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+  expect(fractions[warmupEpochs * perEpoch]).toBeLessThan((0.5 * warmupEpochs) / epochs);
+});
