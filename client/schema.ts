@@ -224,6 +224,7 @@ export interface AuditInput {
   readonly beta?: number;
   /** Context vectors of each class. 1 to 16. Default 4. */
   readonly contextTokens?: number;
+  /** A dataset with some clean shots of every label. */
   readonly datasetId: string;
   /** Where to compute; by default the server's device. */
   readonly device?: Device;
@@ -286,7 +287,7 @@ export interface AuditInput {
   readonly targets?: readonly string[];
   /** τ of the contrast between the positive and the negative (published mode). 0.001 to 10. Default 0.1. */
   readonly temperature?: number;
-  /** The prompts to audit; by default the model's. */
+  /** The undefended prompts to start from and to compare with; by default the model's. */
   readonly templates?: readonly string[];
   /** Views of each shot to tune on: itself, and others mirrored, shifted, in another light. 1 to 256. Default 1. */
   readonly views?: number;

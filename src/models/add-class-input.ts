@@ -1,7 +1,5 @@
-import { Field, ID, InputType, Int } from "type-graphql";
-import type { DeviceChoice } from "../engine/runtime/device.ts";
+import { Field, ID, InputType } from "type-graphql";
 import { CbptInput } from "./cbpt-input.ts";
-import { Device } from "./device.ts";
 import { Gate } from "./gate.ts";
 import { VersionRef } from "./version-ref.ts";
 
@@ -33,16 +31,6 @@ export class AddClassInput extends CbptInput {
     description: "The labels to search triggers for, two or more; by default all, the new one among them.",
   })
   targets?: string[];
-
-  @Field(() => Int, {
-    nullable: true,
-    defaultValue: 16,
-    description: "Use this many examples of each label. 1 to 1000.",
-  })
-  shots?: number;
-
-  @Field(() => Device, { nullable: true, description: "Where to compute; by default the server's device." })
-  device?: DeviceChoice;
 
   @Field(() => Gate, {
     nullable: true,

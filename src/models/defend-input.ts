@@ -1,14 +1,13 @@
 import { Field, ID, InputType, Int } from "type-graphql";
-import type { DeviceChoice } from "../engine/runtime/device.ts";
 import { Defence } from "./defence.ts";
-import { Device } from "./device.ts";
 import { ParameterValues } from "./parameter-values.ts";
+import { ShotsInput } from "./shots-input.ts";
 
 @InputType({
   description:
     "A suspect model, clean shots, and how to defend it. There is no place for a target or a trigger: a defence does not know them.",
 })
-export class DefendInput {
+export class DefendInput extends ShotsInput {
   @Field(() => ID, { description: "To change its weights it has to be in open_clip's layout." })
   modelId!: string;
 
@@ -41,13 +40,6 @@ export class DefendInput {
   })
   templates?: string[];
 
-  @Field(() => Int, {
-    nullable: true,
-    defaultValue: 16,
-    description: "Use this many examples of each label. 1 to 1000.",
-  })
-  shots?: number;
-
   @Field(() => ParameterValues, { nullable: true, description: "Of the defence; `defences` lists them." })
   parameters?: Record<string, unknown>;
 
@@ -57,7 +49,4 @@ export class DefendInput {
     description: "Of everything random; the same seed gives the same result.",
   })
   seed?: number;
-
-  @Field(() => Device, { nullable: true, description: "Where to compute; by default the server's device." })
-  device?: DeviceChoice;
 }

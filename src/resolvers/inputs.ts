@@ -5,7 +5,6 @@ import { AppError } from "../errors.ts";
 import type { UploadReader } from "../http/uploads.ts";
 import type { AddClassInput } from "../models/add-class-input.ts";
 import type { AttackInput } from "../models/attack-input.ts";
-import type { AuditInput } from "../models/audit-input.ts";
 import type { CbptParameters } from "../models/cbpt-parameters.ts";
 import type { CoopInput } from "../models/coop-input.ts";
 import type { ExamplesInput } from "../models/examples-input.ts";
@@ -16,6 +15,7 @@ import type { NormalisationInput } from "../models/normalisation-input.ts";
 import type { NormalisationName } from "../models/normalisation-name.ts";
 import type { RegisterModelInput } from "../models/register-model-input.ts";
 import type { ScheduleEvaluationInput } from "../models/schedule-evaluation-input.ts";
+import type { SearchInput } from "../models/search-input.ts";
 import type { Through } from "../models/through.ts";
 import type { CoopChoice } from "../services/bundles/coop-bundle.ts";
 import type { Examples } from "../services/datasets.ts";
@@ -118,7 +118,7 @@ function parametersOf(input: Partial<CbptParameters>): Record<string, unknown> {
 }
 
 /** What an audit and a purification have in common. */
-export function searchChoice(input: AuditInput): SearchChoice {
+export function searchChoice(input: SearchInput): SearchChoice {
   return {
     model: requireId("model", input.modelId, "input", "modelId"),
     dataset: requireId("dataset", input.datasetId, "input", "datasetId"),
