@@ -29,6 +29,7 @@ const SMALL = {
   batchSize: 4,
   views: 2,
   stepSize: 0.1,
+  gratingCycles: 2,
 };
 
 let checkpoint: Checkpoint;
