@@ -131,8 +131,8 @@ export interface DefenceResult {
   /** Whether the defence answers with prompts for the model as it is, or with a model of its own. */
   readonly makes: "prompts" | "weights";
   readonly audit?: {
-    /** The classes that it names, and the family of the trigger that it found for each. */
-    readonly suspects: readonly { readonly label: string; readonly family: string }[];
+    /** The classes that it names, and the family of the trigger that it found for each, and the word of a trigger with one. */
+    readonly suspects: readonly { readonly label: string; readonly family: string; readonly word?: string }[];
     /** Every class, most pulled first. */
     readonly classes: readonly { readonly label: string; readonly family: string; readonly pulled: Count }[];
   };

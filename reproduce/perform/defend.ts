@@ -119,9 +119,11 @@ function auditOf({ findings, suspects = [] }: DefendedPrompts): Pick<CellKinds["
     family,
     pulled,
   }));
-  return {
-    audit: { suspects: suspects.map(({ label, family }) => ({ label: OBJECTS[label], family })), classes },
-  };
+  const named = suspects.map(({ label, family }) => {
+    const word = findings.find((one) => one.label === label && one.family === family)?.word;
+    return { label: OBJECTS[label], family, ...(word === undefined ? {} : { word }) };
+  });
+  return { audit: { suspects: named, classes } };
 }
 
 /** A tensor that a defend cell has made, or nothing where it has none of that name. */

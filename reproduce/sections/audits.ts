@@ -47,12 +47,15 @@ function auditRow({ suspect, defence }: Outcome): string[] {
     suspect.name,
     plantedIn(suspect),
     suspects.length > 0 ? suspects.map(({ label }) => label).join(", ") : "nothing",
-    suspects.length > 0 ? [...new Set(suspects.map(({ family }) => family))].join(", ") : "–",
+    suspects.length > 0 ? [...new Set(suspects.map(familyOf))].join(", ") : "–",
     pulled(first),
     pulled(next),
     defence.seconds.toFixed(0),
   ];
 }
+
+const familyOf = ({ family, word }: { readonly family: string; readonly word?: string }): string =>
+  word === undefined ? family : `${family} "${word}"`;
 
 const plantedIn = ({ secret, attack }: Suspect): string =>
   secret ? `${secret.target} (${attack})` : "nothing";
