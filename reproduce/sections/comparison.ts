@@ -56,14 +56,21 @@ const subjects = ({ suspects, size }: Lab): readonly Suspect[] => suspects.slice
 const entrants = ({ size }: Lab): Entrant[] =>
   COMPARED.flatMap((defence): Entrant[] =>
     defences[defence].makes === "weights"
-      ? size.comparison.learningRates.map((learningRate) => ({ defence, learningRate }))
+      ? ratesOf(defence, size.comparison.learningRates).map((learningRate) => ({ defence, learningRate }))
       : [{ defence }],
   );
 
+const ratesOf = (defence: DefenceName, chosen: readonly number[]): readonly number[] =>
+  chosen.length > 0 ? chosen : [usualRate(defence)];
+
+function usualRate(defence: DefenceName): number {
+  const { learningRate }: Parameters = defences[defence].parameters;
+  return learningRate.default as number;
+}
+
 /** At its default a learning rate is no parameter, so that it is the same cell as everywhere else. */
 function choiceOf({ defence, learningRate }: Entrant): DefenceChoice {
-  const table: Parameters = defences[defence].parameters;
-  const usual = learningRate === undefined || learningRate === table.learningRate?.default;
+  const usual = learningRate === undefined || learningRate === usualRate(defence);
   return usual ? { defence } : { defence, parameters: { learningRate } };
 }
 
