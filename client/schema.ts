@@ -429,7 +429,7 @@ export interface ClassAudit {
   readonly label: string;
   /** Shots of other labels that the label's inverted trigger pulls over to it. */
   readonly pulled: Rate;
-  /** Of a suspect whose trigger works together with a word in the prompt: the vocabulary's nearest to the word that was found. */
+  /** Of a suspect whose trigger works together with a word in the prompt: the vocabulary's nearest to the token vector that was found, which need not be the attacker's own. */
   readonly word: string | null;
 }
 

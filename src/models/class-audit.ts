@@ -17,7 +17,7 @@ export class ClassAudit {
   @Field(() => String, {
     nullable: true,
     description:
-      "Of a suspect whose trigger works together with a word in the prompt: the vocabulary's nearest to the word that was found.",
+      "Of a suspect whose trigger works together with a word in the prompt: the vocabulary's nearest to the token vector that was found, which need not be the attacker's own.",
   })
   word?: string;
 }
