@@ -9,7 +9,7 @@ import { trace } from "@opentelemetry/api";
 import type { GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
 import type { Context } from "../context.ts";
-import type { ErrorCode } from "../errors.ts";
+import { AppError, type ErrorCode } from "../errors.ts";
 import { charge, costExtension, costOf, LIMITING_RULES, MOST_TOKENS } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
 import { httpStatusOf, publicError } from "./public-errors.ts";
@@ -61,6 +61,7 @@ function edge(schema: GraphQLSchema, logger: Logger, metrics: Metrics): ApolloSe
             "graphql.operation.type": operation?.operation,
             "graphql.operation.name": operationName ?? "",
           });
+          if (operation?.operation === "subscription") throw oneAnswerOnly();
           cost = costOf({ schema, document, operationName, variables: request.variables });
           await charge(contextValue, cost);
         },
@@ -76,6 +77,9 @@ function edge(schema: GraphQLSchema, logger: Logger, metrics: Metrics): ApolloSe
           const codes = errors.map(({ extensions }) => extensions?.code as ErrorCode);
           const status = codes.map(httpStatusOf).find((code) => code === 401 || code === 429);
           if (status !== undefined) response.http.status = status;
+          // Apollo takes whatever was thrown before the execution for a failure of the server.
+          else if (response.http.status === 500 && codes.length > 0)
+            response.http.status = httpStatusOf(codes[0]);
           const wait = errors.find(({ extensions }) => extensions?.retryAfterMs !== undefined)?.extensions
             ?.retryAfterMs;
           if (typeof wait === "number")
@@ -94,6 +98,13 @@ function edge(schema: GraphQLSchema, logger: Logger, metrics: Metrics): ApolloSe
     },
   };
 }
+
+/** This transport gives one answer to one request; left to itself, the executor would look for an event in nothing. */
+const oneAnswerOnly = (): AppError =>
+  new AppError(
+    "BAD_USER_INPUT",
+    "A subscription is followed over WebSocket at /graphql, or as server-sent events at /graphql/stream.",
+  );
 
 /**
  * Whoever asks for `application/json` by name expects, as before `application/graphql-response+json` came up, that a

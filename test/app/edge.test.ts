@@ -71,6 +71,7 @@ describe("a request that is not in order", () => {
     ["no query", "{}", 400, "BAD_USER_INPUT"],
     ["no GraphQL", `{"query":"{ viewer {"}`, 400, "PARSE_FAILED"],
     ["an unknown field", `{"query":"{ nothing }"}`, 400, "VALIDATION_FAILED"],
+    ["a subscription", `{"query":"subscription { jobs { id } }"}`, 400, "BAD_USER_INPUT"],
     [
       "a variable of the wrong type",
       `{"query":"query ($id: ID!) { node(id: $id) { id } }","variables":{"id":{}}}`,
