@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { MOST_TRIGGERS, REFINED_FAMILIES, startAudit, stepAudit } from "../../../src/engine/cbpt/audit.ts";
+import { MOST_TRIGGERS, startAudit, stepAudit } from "../../../src/engine/cbpt/audit.ts";
 import { completeConfig, type Mode } from "../../../src/engine/cbpt/config.ts";
 import {
   perImageProgram,
@@ -18,13 +18,7 @@ import {
 } from "../../../src/engine/cbpt/plan.ts";
 import { prepareProblem, sizeOfRun } from "../../../src/engine/cbpt/prepare.ts";
 import type { Problem } from "../../../src/engine/cbpt/problem.ts";
-import {
-  isPurified,
-  type Purification,
-  startPurification,
-  stepPurification,
-} from "../../../src/engine/cbpt/purification.ts";
-import { startSearch } from "../../../src/engine/cbpt/search.ts";
+import { isPurified, startPurification, stepPurification } from "../../../src/engine/cbpt/purification.ts";
 import { encodeState } from "../../../src/engine/cbpt/state.ts";
 import { type TuningBatch, Workbench } from "../../../src/engine/cbpt/workbench.ts";
 import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
@@ -32,6 +26,7 @@ import { imageProgram } from "../../../src/engine/clip/programs.ts";
 import type { ImageList } from "../../../src/engine/evaluation/encode.ts";
 import { flopsOf } from "../../../src/engine/onnx/cost.ts";
 import { randomStream } from "../../../src/engine/random.ts";
+import { suspected } from "./suspected.ts";
 
 const LABELS = ["cat", "dog", "a"];
 const SHOTS = 9;
@@ -160,26 +155,6 @@ async function follow(problem: Problem, from = startPurification(problem)) {
   } finally {
     await bench.close();
   }
-}
-
-/** A search that has just found one suspect. */
-function suspected(): Purification {
-  const random = randomStream(9);
-  const trigger = Float32Array.from({ length: 3 * 64 * 64 }, () => 0.1 * random.normal());
-  const seed = { size: { height: 64, width: 64 }, dense: trigger, radius: 3 };
-  const searches = REFINED_FAMILIES.map((family) => startSearch(family, seed));
-  const suspects = [{ label: 1, family: "dense" as const, triggers: [searches[0].trigger] }];
-  const audit = {
-    stage: "refine",
-    round: 0,
-    findings: [],
-    suspects,
-    seeds: [trigger],
-    index: 0,
-    radius: 3,
-    searches,
-  } as const;
-  return { phase: "audit", audit };
 }
 
 const phaseOf = (plan: RunPlan, name: string) => plan.phases.find((phase) => phase.name === name)!;

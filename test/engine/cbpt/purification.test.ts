@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { REFINED_FAMILIES } from "../../../src/engine/cbpt/audit.ts";
 import { completeConfig, type Mode } from "../../../src/engine/cbpt/config.ts";
 import { prepareProblem } from "../../../src/engine/cbpt/prepare.ts";
 import type { Problem, Shot } from "../../../src/engine/cbpt/problem.ts";
@@ -12,11 +11,11 @@ import {
   startPurification,
   stepPurification,
 } from "../../../src/engine/cbpt/purification.ts";
-import { startSearch } from "../../../src/engine/cbpt/search.ts";
 import { decodeState, encodeState } from "../../../src/engine/cbpt/state.ts";
 import { Workbench } from "../../../src/engine/cbpt/workbench.ts";
 import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
 import { randomStream } from "../../../src/engine/random.ts";
+import { suspected } from "./suspected.ts";
 
 /** Random weights: nothing is learned here, but every step runs. */
 const MODEL = join(__dirname, "../../fixtures/clip/resnet");
@@ -77,26 +76,6 @@ async function follow(problem: Problem, from?: Uint8Array): Promise<Uint8Array[]
 /** Jest compares long arrays slowly; digests do as well. */
 const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-/** A run that has a suspect, whatever the audit would have said. */
-function suspected(): Uint8Array {
-  const random = randomStream(9);
-  const trigger = Float32Array.from({ length: 3 * 64 * 64 }, () => 0.1 * random.normal());
-  const seed = { size: { height: 64, width: 64 }, dense: trigger, radius: 3 };
-  const searches = REFINED_FAMILIES.map((family) => startSearch(family, seed));
-  const suspects = [{ label: 1, family: "dense", triggers: [searches[0].trigger] }];
-  const audit = {
-    stage: "refine",
-    round: 0,
-    findings: [],
-    suspects,
-    seeds: [trigger],
-    index: 0,
-    radius: 3,
-    searches,
-  };
-  return encodeState({ phase: "audit", audit });
-}
-
 describe.each(["UNIVERSAL", "PUBLISHED"] as const)("a purification in mode %s", (mode) => {
   test("gives the same bytes for the same seed, others for another", async () => {
     const [first, second] = [await problemOf(mode), await problemOf(mode)];
@@ -109,7 +88,7 @@ describe.each(["UNIVERSAL", "PUBLISHED"] as const)("a purification in mode %s", 
 
   test("goes on from any of its states as if it had never stopped", async () => {
     const problem = await problemOf(mode);
-    const states = await follow(problem, mode === "UNIVERSAL" ? suspected() : undefined);
+    const states = await follow(problem, mode === "UNIVERSAL" ? encodeState(suspected()) : undefined);
     // In the middle of the first phase, in the middle of an epoch, and at the end of every epoch.
     for (const stopped of [1, states.length - 10, states.length - 9, states.length - 5, states.length - 2]) {
       const resumed = await follow(problem, states[stopped]);
