@@ -24,6 +24,8 @@ export interface Finding {
  * 0.90, next 0.21; Blended 0.54, next 0.36. At a radius of 3: clean 0.51, 0.48, 0.46; another BadNet 0.97, next 0.49.
  * The best gratings on a clean model 0.68, next 0.46. Patches an eighth of the side wide: clean 0.17, next 0.14;
  * BadCLIP 1.00, next 0.37; a model poisoned with TrojVQA, without its word 0.89, 0.88, 0.81.
+ * Shades: writing blended in at half 1.00, next 0.45; clean 0.67 with an attraction of 0.89, next 0.57. With a word:
+ * TrojVQA 0.91 with an attraction of 1.35, next 0.65 and 0.92; clean 0.20 and at most 0.78.
  */
 const LIMITS: Record<TriggerFamily, Limits> = {
   dense: { share: 0.3, lead: 0.15 },
