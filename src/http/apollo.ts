@@ -53,7 +53,7 @@ export function createApollo({ schema, httpServer, logger, metrics }: ApolloOpti
 function edge(schema: GraphQLSchema, logger: Logger, metrics: Metrics): ApolloServerPlugin<Context> {
   return {
     async requestDidStart({ contextValue: { requestId } }) {
-      const start = performance.now();
+      const answered = metrics.timeOperation("http");
       let cost: number | undefined;
       return {
         async didResolveOperation({ document, operation, operationName, request, contextValue }) {
@@ -86,13 +86,8 @@ function edge(schema: GraphQLSchema, logger: Logger, metrics: Metrics): ApolloSe
             response.http.headers.set("retry-after", String(Math.ceil(wait / 1000)));
           response.http.headers.set("x-request-id", requestId);
           response.http.headers.set("cache-control", "no-store");
-          const milliseconds = performance.now() - start;
-          const outcome = errors.length === 0 ? "ok" : "error";
-          metrics.operations.observe({ type: operation?.operation ?? "none", outcome }, milliseconds / 1000);
-          logger.info(
-            { requestId, operation: operationName, milliseconds: Math.round(milliseconds), codes },
-            "request",
-          );
+          const milliseconds = Math.round(1000 * answered(operation?.operation, errors.length > 0));
+          logger.info({ requestId, operation: operationName, milliseconds, codes }, "request");
         },
       };
     },

@@ -11,7 +11,6 @@ import { type Caller, unauthenticated } from "../services/access.ts";
 import type { Tenant } from "../services/tenant.ts";
 import { EventStreams } from "./event-streams.ts";
 import { callerGone, goneController } from "./gone.ts";
-import type { Metrics } from "./metrics.ts";
 import { type OperationParameters, parametersOf } from "./operation-parameters.ts";
 import type { Grounds } from "./operations.ts";
 import { playground } from "./playground.ts";
@@ -30,7 +29,6 @@ interface EdgeOptions extends Grounds {
   readonly apollo: ApolloServer<Context>;
   readonly limits: Limits;
   readonly logger: Logger;
-  readonly metrics: Metrics;
   /** Undefined without a key; fails with UNAUTHENTICATED for one that is not valid. */
   readonly identify: (authorization: string | undefined) => Promise<Caller | undefined>;
   readonly createContext: (
@@ -52,7 +50,7 @@ interface Locals {
 
 /** Everything that is served over HTTP. Answers what ends the open streams. */
 export function configureEdge(app: Express, options: EdgeOptions): () => void {
-  const { apollo, schema, documents, limits, logger } = options;
+  const { apollo, schema, documents, limits, logger, metrics } = options;
   app.disable("x-powered-by");
   // Answers are not to be stored, so nobody asks whether one has changed.
   app.disable("etag");
@@ -72,7 +70,7 @@ export function configureEdge(app: Express, options: EdgeOptions): () => void {
     const { caller, requestId } = response.locals as Locals;
     return options.createContext(caller, requestId, goneSignal(response), lastEventId);
   };
-  const streams = new EventStreams({ schema, documents, logger, createContext: contextOf });
+  const streams = new EventStreams({ schema, documents, metrics, logger, createContext: contextOf });
   app
     .route(STREAM_PATH)
     .get(...parsers, streams.handler)

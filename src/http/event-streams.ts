@@ -1,18 +1,13 @@
 import { once } from "node:events";
 import type { Request, RequestHandler, Response } from "express";
-import {
-  createSourceEventStream,
-  type ExecutionResult,
-  execute,
-  GraphQLError,
-  getOperationAST,
-} from "graphql";
+import { createSourceEventStream, type ExecutionResult, execute } from "graphql";
 import type { Logger } from "pino";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { costExtension } from "./limits.ts";
 import { parametersOf } from "./operation-parameters.ts";
 import {
+  counted,
   type Grounds,
   type PreparedOperation,
   prepareOperation,
@@ -60,8 +55,12 @@ export class EventStreams {
     const context = this.options.createContext(response, lastEventIdOf(request));
     const leave = this.enter(context.tenant.name, response);
     try {
-      const operation = await prepareOperation(this.options, parameters, context);
-      await this.tell(refuseUnsafe(request, operation), context, response);
+      const operation = await prepareOperation(this.options, parameters, {
+        transport: "sse",
+        contextValue: context,
+        readOnly: request.method === "GET",
+      });
+      await this.tell(operation, context, response);
     } finally {
       leave();
     }
@@ -115,27 +114,15 @@ function lastEventIdOf(request: Request): number | undefined {
   return typeof id === "string" && /^\d{1,9}$/.test(id) ? Number(id) : undefined;
 }
 
-/** A GET must not change anything. */
-function refuseUnsafe(
-  request: Request,
-  operation: PreparedOperation | RefusedOperation,
-): PreparedOperation | RefusedOperation {
-  if (request.method !== "GET" || "errors" in operation) return operation;
-  if (getOperationAST(operation.document, operation.operationName)?.operation !== "mutation")
-    return operation;
-  const refusal = new AppError("BAD_USER_INPUT", "A mutation cannot be asked for with GET. Use POST.");
-  return { errors: [new GraphQLError(refusal.message, { originalError: refusal })], cost: operation.cost };
-}
-
 /** One answer, or one for each event until the source is at its end or the response is closed. */
 async function* answersTo(
   operation: PreparedOperation | RefusedOperation,
   response: Response,
 ): AsyncGenerator<Answer> {
   if ("errors" in operation) return yield { result: { errors: operation.errors } };
-  const node = getOperationAST(operation.document, operation.operationName);
-  if (node?.operation !== "subscription") return yield { result: await execute(operation) };
-  const source = await createSourceEventStream(operation);
+  if (operation.type !== "subscription")
+    return yield { result: await counted(operation, execute(operation)) };
+  const source = await counted(operation, createSourceEventStream(operation));
   if (!isAsyncIterable(source)) return yield { result: source };
   const events = source[Symbol.asyncIterator]();
   // A source that waits for its next event is woken up to end.

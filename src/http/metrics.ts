@@ -6,6 +6,9 @@ import { registerEventLoopDelay } from "./event-loop-delay.ts";
 
 const OUTCOMES: readonly AttemptOutcome[] = ["delivered", "retried", "failed"];
 
+/** What brings an operation: one request with one answer, a connection that many share, or a stream of events. */
+export type Transport = "http" | "websocket" | "sse";
+
 /** What is counted where it lies, asked at every reading. */
 export interface Counts {
   /** Jobs that wait and run, by state. */
@@ -24,8 +27,8 @@ export class Metrics {
 
   readonly operations = new Histogram({
     name: "antidote_operation_seconds",
-    help: "Time of GraphQL operations, by type and outcome.",
-    labelNames: ["type", "outcome"] as const,
+    help: "Time of GraphQL operations until they are answered, of subscriptions until they are open, by what brought them, type and outcome.",
+    labelNames: ["transport", "type", "outcome"] as const,
     buckets: [0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30],
     registers: [this.registry],
   });
@@ -103,6 +106,12 @@ export class Metrics {
       counts.eventStreams,
     );
     this.countAtReading("antidote_waiting_images", "Images that wait, by stage.", "stage", counts.images);
+  }
+
+  /** Takes an operation's time from now until the function that it answers is called, which tells the seconds. */
+  timeOperation(transport: Transport): (type: string | undefined, failed: boolean) => number {
+    const end = this.operations.startTimer({ transport });
+    return (type = "none", failed) => end({ type, outcome: failed ? "error" : "ok" });
   }
 
   /** Counts what became of classified images. */

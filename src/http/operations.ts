@@ -2,28 +2,44 @@ import { trace } from "@opentelemetry/api";
 import {
   type DocumentNode,
   type ExecutionArgs,
+  type ExecutionResult,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  type OperationTypeNode,
   parse,
   specifiedRules,
   validate,
 } from "graphql";
 import type { Context } from "../context.ts";
+import { AppError } from "../errors.ts";
 import { charge, costOf, LIMITING_RULES, MOST_TOKENS } from "./limits.ts";
+import type { Metrics, Transport } from "./metrics.ts";
 import type { OperationParameters } from "./operation-parameters.ts";
 import type { TrustedDocuments } from "./trusted-documents.ts";
 
-/** What an operation is checked against. */
+/** What an operation is checked against, and counted in. */
 export interface Grounds {
   readonly schema: GraphQLSchema;
   readonly documents: TrustedDocuments;
+  readonly metrics: Metrics;
+}
+
+/** How and by whom an operation is asked for. */
+interface Asked {
+  readonly transport: Transport;
+  readonly contextValue: Context;
+  /** Of a request that must not change anything. */
+  readonly readOnly?: boolean;
 }
 
 /** An operation that may run, and what it has cost. */
 export interface PreparedOperation extends ExecutionArgs {
   readonly contextValue: Context;
   readonly cost: number;
+  readonly type: OperationTypeNode | undefined;
+  /** Takes down how long it took and whether it failed; called once. */
+  readonly onOutcome: (failed: boolean) => void;
 }
 
 /** Why an operation may not run. */
@@ -33,31 +49,64 @@ export interface RefusedOperation {
   readonly cost?: number;
 }
 
-/** Checks and charges an operation for the transports beside Apollo's, with the limits that hold on HTTP. */
+/**
+ * Checks and charges an operation for the transports beside Apollo's, with the limits that hold on HTTP. One that is
+ * refused has been counted; any other is by what came of it, see {@link counted}.
+ */
 export async function prepareOperation(
-  { schema, documents }: Grounds,
+  { schema, documents, metrics }: Grounds,
   parameters: OperationParameters,
-  contextValue: Context,
+  { transport, contextValue, readOnly }: Asked,
 ): Promise<PreparedOperation | RefusedOperation> {
+  const answered = metrics.timeOperation(transport);
+  let type: OperationTypeNode | undefined;
   let cost: number | undefined;
   try {
     const { query, operationName, variables } = documents.resolve(parameters, contextValue.caller);
     const document = parseDocument(query);
     const problems = validate(schema, document, [...specifiedRules, ...LIMITING_RULES]);
-    if (problems.length > 0)
+    if (problems.length > 0) {
+      answered(type, true);
       return { errors: problems.map((problem) => withCode(problem, "VALIDATION_FAILED")) };
+    }
     const operation = getOperationAST(document, operationName);
+    type = operation?.operation;
     trace.getActiveSpan()?.setAttributes({
-      "graphql.operation.type": operation?.operation,
+      "graphql.operation.type": type,
       "graphql.operation.name": operation?.name?.value ?? "",
     });
     cost = costOf({ schema, document, operationName, variables });
     await charge(contextValue, cost);
-    return { schema, document, operationName, variableValues: variables, contextValue, cost };
+    if (readOnly && type === "mutation") throw changesNothing();
+    const onOutcome = (failed: boolean) => void answered(type, failed);
+    return {
+      schema,
+      document,
+      operationName,
+      variableValues: variables,
+      contextValue,
+      cost,
+      type,
+      onOutcome,
+    };
   } catch (error) {
+    answered(type, true);
     return { errors: [asGraphQLError(error)], cost };
   }
 }
+
+/** What came of an operation, counted: its answer, or of a subscription its events or why there are none. */
+export async function counted<Outcome extends ExecutionResult | AsyncIterable<unknown>>(
+  { onOutcome }: PreparedOperation,
+  outcome: Promise<Outcome> | Outcome,
+): Promise<Outcome> {
+  const told = await outcome;
+  onOutcome("errors" in told && told.errors !== undefined);
+  return told;
+}
+
+const changesNothing = (): AppError =>
+  new AppError("BAD_USER_INPUT", "A mutation cannot be asked for with GET. Use POST.");
 
 function parseDocument(query: string | null | undefined): DocumentNode {
   if (!query) throw new GraphQLError("There is no `query`.", { extensions: { code: "BAD_USER_INPUT" } });

@@ -7,9 +7,14 @@ import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { callerGone, goneController } from "./gone.ts";
 import { costExtension } from "./limits.ts";
-import type { Metrics } from "./metrics.ts";
 import { OperationSpan } from "./operation-span.ts";
-import { asGraphQLError, type Grounds, type PreparedOperation, prepareOperation } from "./operations.ts";
+import {
+  asGraphQLError,
+  counted,
+  type Grounds,
+  type PreparedOperation,
+  prepareOperation,
+} from "./operations.ts";
 import { publicError } from "./public-errors.ts";
 import { singleAnswer } from "./single-answer.ts";
 import { withEnd } from "./with-end.ts";
@@ -20,7 +25,6 @@ interface WebSocketOptions extends Grounds {
   /** Bytes of one message. */
   readonly maxPayload: number;
   readonly logger: Logger;
-  readonly metrics: Metrics;
   /** Fails with UNAUTHENTICATED; called again for every operation, so a revoked key ends there. */
   readonly createContext: (authorization: string | undefined, signal?: AbortSignal) => Promise<Context>;
 }
@@ -69,7 +73,9 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
             );
           const contextValue = await createContext(authorizationOf(connectionParams, extra), gone.signal);
           span.named(contextValue.requestId);
-          const operation = await span.within(() => prepareOperation(options, payload, contextValue));
+          const operation = await span.within(() =>
+            prepareOperation(options, payload, { transport: "websocket", contextValue }),
+          );
           if (!("errors" in operation)) return { ...operation, gone, span } satisfies SocketOperation;
           span.end();
           return operation.errors;
@@ -81,14 +87,14 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
       execute: (operation) => {
         const { gone, span } = operation as SocketOperation;
         const answer = singleAnswer(
-          () => span.within(async () => execute(operation)),
+          () => span.within(() => counted(operation as SocketOperation, execute(operation))),
           () => gone.abort(callerGone()),
         );
         return withEnd(answer, () => span.end());
       },
       subscribe: async (operation) => {
         const { span } = operation as SocketOperation;
-        const source = await span.within(() => subscribe(operation));
+        const source = await span.within(() => counted(operation as SocketOperation, subscribe(operation)));
         if (isAsyncIterable(source)) return withEnd(source, () => span.end());
         span.end();
         return source;

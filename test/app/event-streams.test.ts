@@ -33,6 +33,8 @@ const open = (query: string, variables: object, headers: Record<string, string> 
 
 const idsOf = (text: string): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 
+type Call = (query: string, variables?: object) => Promise<unknown>;
+
 describe("a stream of server-sent events", () => {
   test("has every event of a job, each with its number as id, and then an end", async () => {
     const response = await open(EVENTS, { job });
@@ -124,5 +126,52 @@ describe("a stream of server-sent events", () => {
     const reading = response.text();
     await other.close();
     expect(await reading).not.toContain("event: complete");
+  });
+});
+
+/** How many operations were timed, by transport, type and outcome. */
+async function operationsCounted(): Promise<ReadonlyMap<string, number>> {
+  const page = await (await server.fetch("/metrics")).text();
+  const lines = page.matchAll(
+    /^antidote_operation_seconds_count\{transport="(\w+)",type="(\w+)",outcome="(\w+)"\} (\d+)$/gm,
+  );
+  return new Map(
+    [...lines].map(([, transport, type, outcome, count]) => [
+      `${transport} ${type} ${outcome}`,
+      Number(count),
+    ]),
+  );
+}
+
+describe("operations are counted once each, by type and outcome,", () => {
+  const ask: Call = (query, variables) => server.ask(query, variables);
+  const follow: Call = (query, variables) => server.follow(query, variables);
+  const stream: Call = (query, variables) => server.stream(query, variables);
+
+  test.each<[string, Call]>([
+    ["http", ask],
+    ["websocket", follow],
+    ["sse", stream],
+  ])("over %s", async (transport, send) => {
+    const before = await operationsCounted();
+    await send("{ viewer { tenant } }");
+    await send(`mutation { cancelJob(id: "job_unknown") { userErrors { code } } }`);
+    for (const refused of ["{", "{ unknown }", "query ($missing: Int!) { __typename @skip(if: $missing) }"])
+      await send(refused).catch(() => {});
+    await send("query ($missing: String!) { __type(name: $missing) { name } }");
+    await send(EVENTS, { job });
+    await send(EVENTS, { job: "job_unknown" });
+    const after = await operationsCounted();
+    const grown = [...after].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
+    expect(Object.fromEntries(grown.filter(([, more]) => more > 0))).toEqual({
+      [`${transport} query ok`]: 1,
+      [`${transport} query error`]: 1,
+      [`${transport} mutation ok`]: 1,
+      [`${transport} none error`]: 3,
+      // One answer to one request is no place for events.
+      ...(transport === "http"
+        ? { "http subscription error": 2 }
+        : { [`${transport} subscription ok`]: 1, [`${transport} subscription error`]: 1 }),
+    });
   });
 });
