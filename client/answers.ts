@@ -27,6 +27,8 @@ export interface DatasetAnswer {
   readonly rejected: readonly schema.RejectedExample[];
 }
 
+export type Model = Pick<schema.Model, "id" | "name" | "arch" | "format" | "trust" | "warnings">;
+
 export interface Alias {
   readonly name: string;
   readonly version: Version;

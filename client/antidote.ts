@@ -1,4 +1,13 @@
-import type { Alias, Audit, Classification, DatasetAnswer, Evaluation, Purification } from "./answers.ts";
+import type {
+  Alias,
+  Audit,
+  Classification,
+  Dataset,
+  DatasetAnswer,
+  Evaluation,
+  Model,
+  Purification,
+} from "./answers.ts";
 import { type AntidoteOptions, Connection, type RequestOptions } from "./connection.ts";
 import * as documents from "./documents.ts";
 import { notFound } from "./errors.ts";
@@ -13,10 +22,18 @@ import type {
   ExampleInput,
   ExamplesInput,
   PurifyInput,
+  RegisterModelInput,
   Through,
 } from "./schema.ts";
 
 export interface ClassifyOptions extends RequestOptions, Omit<ClassifyInput, "images"> {}
+
+export interface ListOptions extends RequestOptions {
+  /** At most so many, from 1 to 100; by default 20. */
+  readonly first?: number;
+}
+
+export interface RegisterOptions extends RequestOptions, Omit<RegisterModelInput, "folder"> {}
 
 export interface StartOptions extends RequestOptions {
   /** The same key answers the same job; by default a new one, which the tries of this call share. */
@@ -98,6 +115,27 @@ export class Antidote {
     const job = new Job(this.connection, id, anyResult);
     await job.state(options);
     return job;
+  }
+
+  /** The registered models, which every tenant may use. */
+  async models({ first = 20, signal }: ListOptions = {}): Promise<readonly Model[]> {
+    const operation = { query: documents.MODELS, variables: { first } };
+    return (await this.connection.request<{ models: readonly Model[] }>(operation, { signal })).models;
+  }
+
+  /** Registers the checkpoint in this folder of the server's models folder, or reads it again. */
+  async registerModel(folder: string, { signal, ...input }: RegisterOptions = {}): Promise<Model> {
+    const variables = { input: { ...input, folder } };
+    const { changed } = await this.connection.request<{ changed: Payload & { readonly model: Model } }>(
+      { query: documents.REGISTER_MODEL, variables, repeatable: true },
+      { signal },
+    );
+    return done(changed).model;
+  }
+
+  async datasets({ first = 20, signal }: ListOptions = {}): Promise<readonly Dataset[]> {
+    const operation = { query: documents.DATASETS, variables: { first } };
+    return (await this.connection.request<{ datasets: readonly Dataset[] }>(operation, { signal })).datasets;
   }
 
   async createDataset(name: string, examples: Examples, options?: RequestOptions): Promise<DatasetAnswer> {

@@ -6,6 +6,7 @@ const VERSION = "{ id number digest labels createdAt }";
 const CLASS = `{ label pulled ${RATE} family word }`;
 const AUDIT = `{ verdict seconds suspects ${CLASS} classes ${CLASS} }`;
 const DATASET = "{ id name labels size digest createdAt }";
+const MODEL = "{ id name arch format trust warnings }";
 const SCORED = "{ label probability logit }";
 const EVALUATION = `{
   id attack target ca ${RATE} asr ${RATE} asrIncludingTarget ${RATE} robustAccuracy ${RATE}
@@ -86,6 +87,16 @@ export const EVENTS = /* GraphQL */ `
     }
   }
 `;
+
+export const MODELS = /* GraphQL */ `query Models($first: Int!) { models(first: $first) ${MODEL} }`;
+
+export const REGISTER_MODEL = /* GraphQL */ `
+  mutation RegisterModel($input: RegisterModelInput!) {
+    changed: registerModel(input: $input) { model ${MODEL} ${USER_ERRORS} }
+  }
+`;
+
+export const DATASETS = /* GraphQL */ `query Datasets($first: Int!) { datasets(first: $first) ${DATASET} }`;
 
 export const CREATE_DATASET = /* GraphQL */ `
   mutation CreateDataset($name: String!, $examples: ExamplesInput!) {

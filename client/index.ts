@@ -7,6 +7,8 @@ export {
   type EvaluateInput,
   type Example,
   type Examples,
+  type ListOptions,
+  type RegisterOptions,
   type StartOptions,
 } from "./antidote.ts";
 export type { AntidoteOptions, RequestOptions } from "./connection.ts";

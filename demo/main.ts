@@ -4,7 +4,7 @@
  */
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Client } from "./client.ts";
+import { Antidote, type Through } from "../client/index.ts";
 import { type TestImage, withTrigger } from "./images.ts";
 import { askAbout, type Result } from "./measure.ts";
 import { type DemoOptions, readOptions } from "./options.ts";
@@ -17,7 +17,7 @@ import { openWorld, type World } from "./world.ts";
 async function main(options: DemoOptions): Promise<void> {
   const server = await connect(options);
   try {
-    await tell(new Client(server), options);
+    await tell(new Antidote(server), options);
   } finally {
     await server.stop();
   }
@@ -29,8 +29,8 @@ async function connect({ url, key, model }: DemoOptions): Promise<RunningServer>
   return startServer(model ? { MODELS_DIR: dirname(model.folder) } : {});
 }
 
-async function tell(client: Client, options: DemoOptions): Promise<void> {
-  const world = await openWorld(client, options);
+async function tell(antidote: Antidote, options: DemoOptions): Promise<void> {
+  const world = await openWorld(antidote, options);
   const { secret, labels } = world;
   const { kind } = secret.trigger;
   say(
@@ -41,13 +41,13 @@ async function tell(client: Client, options: DemoOptions): Promise<void> {
   const images = await withBar("drawing test images", world.count, (advance) =>
     withTrigger(world.images(), secret, advance),
   );
-  const before = await ask(client, world, images, "asking, undefended", { templates: [] });
+  const before = await ask(antidote, world, images, "asking, undefended", { templates: [] });
   const started = performance.now();
-  const version = await withBar("purifying", 100, (advance) => purify(client, world, advance));
+  const version = await withBar("purifying", 100, (advance) => purify(antidote, world, advance));
   const seconds = (performance.now() - started) / 1000;
-  const after = await ask(client, world, images, "asking, purified", { versionId: version.id });
+  const after = await ask(antidote, world, images, "asking, purified", { versionId: version.id });
 
-  say(`\nAudit, blind: ${version.audit}`);
+  say(`\nAudit, blind: ${version.found}`);
   say(
     `Purified in ${seconds.toFixed(1)} s; answered by version ${version.number} (${version.digest.slice(0, 19)}).`,
   );
@@ -58,11 +58,17 @@ async function tell(client: Client, options: DemoOptions): Promise<void> {
   if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
 }
 
-const ask = (client: Client, world: World, images: readonly TestImage[], words: string, through: object) =>
+const ask = (
+  antidote: Antidote,
+  world: World,
+  images: readonly TestImage[],
+  words: string,
+  through: Through,
+) =>
   withBar(words, images.length, (advance) =>
     askAbout(
       images,
-      { classify: world.classifier(client, through), labels: world.labels, target: world.secret.target },
+      { classify: world.classifier(antidote, through), labels: world.labels, target: world.secret.target },
       advance,
     ),
   );

@@ -1,6 +1,8 @@
 import { type Measurement, measure } from "../src/engine/evaluation/protocol.ts";
-import type { Classifier } from "./client.ts";
 import type { TestImage } from "./images.ts";
+
+/** Answers PNG images with the label of each. */
+export type Classifier = (images: readonly Buffer[]) => Promise<string[]>;
 
 /** What the server answered for an image, without and with the trigger. */
 export interface Answers {

@@ -1,8 +1,6 @@
 /** The bundled model, which is so small that the server itself is the cost. */
-import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Client } from "../../demo/client.ts";
-import { EVENTS, OUTCOME, PURIFY } from "../../demo/operations.ts";
+import type { Antidote } from "../../client/index.ts";
 import { OBJECTS } from "../../zoo/scenes/objects.ts";
 import { type BenchTable, say } from "../report.ts";
 import { scenes } from "./images.ts";
@@ -21,16 +19,11 @@ const SHOTS = { ...MODEL, datasetId: "dataset_scenes-shots" };
 /** Prompts of some kind are all that serving needs. */
 const SHORTEST = { shots: 2, radius: 2, innerSteps: 1, innerBatch: 1, views: 1, epochs: 1, warmupEpochs: 0 };
 
-const MOVE = /* GraphQL */ `
-  mutation Move($ref: AliasRef!, $to: ID!) { moveAlias(ref: $ref, to: $to) { userErrors { message } } }
-`;
-const CANCEL = /* GraphQL */ `mutation Cancel($job: ID!) { cancelJob(id: $job) { userErrors { message } } }`;
-
 export async function bundledTables({ threads, seconds }: ServeOptions): Promise<BenchTable[]> {
   const subject = await Subject.start({ THREADS: `${threads}`, MAX_WAIT_MS: "1000" });
   try {
     const images = await scenes(IMAGES, 3);
-    const versions = [await version(subject.client, 1), await version(subject.client, 2)];
+    const versions = [await version(subject.antidote, 1), await version(subject.antidote, 2)];
     const undefended = subject.bodies(images, UNDEFENDED);
     const purified = subject.bodies(images, PURIFIED);
 
@@ -48,9 +41,11 @@ export async function bundledTables({ threads, seconds }: ServeOptions): Promise
     say("at leisure");
     const calm = await subject.load(calls);
     say("while the alias moves");
-    const { moves, report: flipped } = await whileMoving(subject.client, versions, () => subject.load(calls));
+    const { moves, report: flipped } = await whileMoving(subject.antidote, versions, () =>
+      subject.load(calls),
+    );
     say("while a purification runs");
-    const tuned = await whilePurifying(subject.client, () => subject.load(calls));
+    const tuned = await whilePurifying(subject.antidote, () => subject.load(calls));
 
     return [
       throughputTable(most, rounds, threads),
@@ -75,28 +70,15 @@ async function highest(subject: Subject, bodies: readonly string[], seconds: num
   return most;
 }
 
-async function start(client: Client, input: object): Promise<string> {
-  const { purify } = await client.request<{
-    purify: { job: { id: string } | null; userErrors: { message: string }[] };
-  }>(PURIFY, { input, key: randomUUID() });
-  if (!purify.job) throw new Error(purify.userErrors.map(({ message }) => message).join("; "));
-  return purify.job.id;
-}
-
 /** A version of prompts, tuned as little as can be. */
-async function version(client: Client, seed: number): Promise<string> {
-  const job = await start(client, { ...SHOTS, ...SHORTEST, seed, promptSet: PROMPT_SET });
-  for await (const _event of client.follow(EVENTS, { job }));
-  const outcome = await client.request<{ job: { status: string; result: { id: string } | null } }>(OUTCOME, {
-    job,
-  });
-  if (!outcome.job.result) throw new Error(`The purification ended as ${outcome.job.status}.`);
-  return outcome.job.result.id;
+async function version(antidote: Antidote, seed: number): Promise<string> {
+  const job = await antidote.purify({ ...SHOTS, ...SHORTEST, seed, promptSet: PROMPT_SET });
+  return (await job.result()).version.id;
 }
 
 /** Moves the alias to and fro until the work is done. */
 async function whileMoving(
-  client: Client,
+  antidote: Antidote,
   versions: readonly string[],
   work: () => Promise<Report>,
 ): Promise<{ moves: number; report: Report }> {
@@ -106,21 +88,20 @@ async function whileMoving(
   });
   let moves = 0;
   for (; !over; moves++) {
-    await client.request(MOVE, { ref: { promptSet: PROMPT_SET }, to: versions[moves % versions.length] });
+    await antidote.moveAlias({ promptSet: PROMPT_SET, to: versions[moves % versions.length] });
     await delay(20);
   }
   return { moves, report: await report };
 }
 
 /** Begins once the job computes, and cancels it at the end. */
-async function whilePurifying(client: Client, work: () => Promise<Report>): Promise<Report> {
-  const job = await start(client, { ...SHOTS, promptSet: "job" });
-  for await (const { jobEvents } of client.follow<{ jobEvents: { __typename: string } }>(EVENTS, { job }))
-    if (jobEvents.__typename === "StepMetrics") break;
+async function whilePurifying(antidote: Antidote, work: () => Promise<Report>): Promise<Report> {
+  const job = await antidote.purify({ ...SHOTS, promptSet: "job" });
+  for await (const event of job.events()) if (event.__typename === "StepMetrics") break;
   const report = await work();
-  const { job: now } = await client.request<{ job: { status: string } }>(OUTCOME, { job });
-  await client.request(CANCEL, { job });
-  if (now.status !== "RUNNING") throw new Error(`The purification was ${now.status} before the load ended.`);
+  const { status } = await job.state();
+  await job.cancel();
+  if (status !== "RUNNING") throw new Error(`The purification was ${status} before the load ended.`);
   return report;
 }
 

@@ -140,7 +140,7 @@ async function writeFiles(folder: string, images: readonly Buffer[]): Promise<st
 
 /** Fails unless the server answers what the session's embedding comes to, and what transformers.js answers. */
 async function compare(
-  { client }: Subject,
+  { antidote }: Subject,
   source: string,
   image: Buffer,
   raw: RawOutcome,
@@ -152,17 +152,10 @@ async function compare(
     openSession(program, { device: "cpu", threads: 1 });
   const matrix = await zeroShotMatrix(open, checkpoint, labels, [TEMPLATE]);
   const expected = score(Float32Array.from(raw.embedding), matrix, checkpoint.logitScale).probabilities;
-  const answer = await client.request<{
-    classify: { results: { labels: { label: string; probability: number }[] }[] };
-  }>(
-    `query ($input: ClassifyInput!) { classify(input: $input) { results { ... on Prediction { labels { label probability } } } } }`,
-    {
-      input: { ...inputOf(USUAL), topK: 20, images: [{ base64: image.toString("base64") }] },
-    },
-  );
-  const found = new Map(
-    answer.classify.results[0].labels.map(({ label, probability }) => [label, probability]),
-  );
+  const { results } = await antidote.classify(image, { ...inputOf(USUAL), topK: 20 });
+  const [answer] = results;
+  if (answer.__typename !== "Prediction") throw new Error(`The server refused the image: ${answer.message}`);
+  const found = new Map(answer.labels.map(({ label, probability }) => [label, probability]));
   const farthest = (of: (label: string, index: number) => number): number =>
     Math.max(...labels.map((label, index) => Math.abs((found.get(label) ?? Number.NaN) - of(label, index))));
   const theirs = peer.get(USUAL)?.probabilities;

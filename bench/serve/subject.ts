@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { Client } from "../../demo/client.ts";
+import { Antidote } from "../../client/index.ts";
 import { type OwnServer, startServer } from "../../demo/server.ts";
 import type { Load, Outcome } from "./load.ts";
 
@@ -49,13 +49,13 @@ const GENERATOR = fileURLToPath(new URL("./generator.js", import.meta.url));
 const WARM_UP_SECONDS = 2;
 
 export class Subject {
-  readonly client: Client;
+  readonly antidote: Antidote;
 
   private constructor(
     private readonly server: OwnServer,
     private readonly folder: string,
   ) {
-    this.client = new Client(server);
+    this.antidote = new Antidote(server);
   }
 
   /** With nothing kept of embeddings, so that every image is computed. */

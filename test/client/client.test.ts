@@ -129,6 +129,32 @@ describe("a story", () => {
   });
 });
 
+describe("models and datasets", () => {
+  test("are listed, so many as are asked for", async () => {
+    const models = await antidote.models();
+    expect(models.length).toBeGreaterThan(1);
+    const suspect = models.find(({ id }) => id === undefended.modelId);
+    expect(suspect).toMatchObject({ name: "scenes-badnet", trust: "SUSPECT", warnings: [] });
+    expect(await antidote.models({ first: 1 })).toHaveLength(1);
+    expect(await antidote.datasets({ first: 100 })).toContainEqual(
+      expect.objectContaining({
+        id: "dataset_scenes-shots",
+        name: "scenes-shots",
+        labels: expect.any(Array),
+      }),
+    );
+  });
+
+  test("a model is registered by its folder, and one that is not there is refused", async () => {
+    const [known] = (await antidote.models()).filter(({ id }) => id === undefended.modelId);
+    expect(await antidote.registerModel(known.name, { trust: "SUSPECT" })).toEqual(known);
+    await expect(antidote.registerModel("nowhere")).rejects.toMatchObject({
+      name: "AntidoteError",
+      code: "NOT_FOUND",
+    });
+  });
+});
+
 describe("what fails", () => {
   test.each<[string, () => Promise<unknown>, object]>([
     [
