@@ -84,7 +84,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const documents = await trustedDocuments(config, schema);
   const logDevice = (message: string) => logger.info(message);
   const device = await resolveDevice(config.device, logDevice);
-  const { store, blobs, depot, shelf, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
+  const storage = await openStorage(config, logger, PATIENCE_SECONDS);
+  const { store, blobs, depot, shelf, jobsFolder } = storage;
   const samples = await SampleImages.open(join(config.zooFolder, "samples"));
   const access = new AccessService(store);
   const tester = selfTester({ device, threads: config.threads });
@@ -226,6 +227,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       "pruning the audit log": () => auditLog.prune(config.auditRetentionDays),
       "adding up what was used": () => mergeDays(store, new Date()),
       "pruning the log of webhooks": () => pruneDeliveries(store, new Date()),
+      ...storage.chores,
     },
     logger,
   );

@@ -24,7 +24,12 @@ interface Files {
   readonly blobs: BlobStore;
   readonly depot: Depot;
   readonly shelf: Shelf;
+  /** What servers are to do for them now and then. */
+  readonly chores: Readonly<Record<string, () => Promise<unknown>>>;
 }
+
+/** No upload takes so long; whoever has begun one that is older was killed. */
+const LONGEST_UPLOAD_MILLISECONDS = 24 * 3600 * 1000;
 
 /**
  * Opens what lasts: records in the data folder alone, or in the Redis that others share; files in the data folder,
@@ -42,12 +47,14 @@ export async function openStorage(config: Config, logger: Logger, patienceSecond
 
 async function openFiles({ dataFolder, redis, s3 }: Config, patienceSeconds: number): Promise<Files> {
   const folder = await FileBlobStore.open(join(dataFolder, "blobs"), { shared: redis !== undefined });
-  if (!s3) return { blobs: folder, depot: new SharedDepot(), shelf: new SharedShelf() };
+  if (!s3) return { blobs: folder, depot: new SharedDepot(), shelf: new SharedShelf(), chores: {} };
   const bucket = await S3Bucket.open({ ...s3, patienceMilliseconds: patienceSeconds * 1000 });
   const models = join(dataFolder, "models");
   await mkdir(models, { recursive: true });
   const blobs = new S3BlobStore(bucket, folder);
-  return { blobs, depot: new S3Depot(bucket, blobs, models), shelf: new S3Shelf(bucket) };
+  const giveUp = () => bucket.abortUploads(new Date(Date.now() - LONGEST_UPLOAD_MILLISECONDS));
+  const chores = { "giving up unfinished uploads": giveUp };
+  return { blobs, depot: new S3Depot(bucket, blobs, models), shelf: new S3Shelf(bucket), chores };
 }
 
 function openRedis(redis: NonNullable<Config["redis"]>, logger: Logger, patienceSeconds: number) {

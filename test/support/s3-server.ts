@@ -5,8 +5,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll } from "@jest/globals";
-import type { S3Options } from "../../src/store/s3-bucket.ts";
+import type { S3Options } from "../../src/store/s3-requests.ts";
 import { verify } from "./s3-signature.ts";
+import { S3Uploads } from "./s3-uploads.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const BUCKET = "shelf";
@@ -16,13 +17,22 @@ const TOLERANCE_MILLISECONDS = 15 * 60_000;
 /** Amazon's has a thousand; a server may give fewer at once. */
 const KEYS_ON_A_PAGE = 2;
 
+/** What a test has happen to a request: its refusal for the moment, or the loss of the answer to what was done. */
+export type Mishap = "refused" | "unanswered";
+
 /**
- * The part of S3 that is used here, on loopback, over a folder: objects of one bucket by HEAD, GET, PUT and DELETE, and
- * their list, in the path's style. Signatures, dates and the digests of bodies are checked as Amazon documents them.
+ * The part of S3 that is used here, on loopback, over a folder: objects of one bucket by HEAD, GET, PUT and DELETE,
+ * uploads in parts, and the lists of both, in the path's style. Signatures, dates, the digests of bodies and what is
+ * asked of parts are checked as Amazon documents them.
  */
 export class S3Server {
   private server: Server | undefined;
   private readonly folder = temporaryFolder();
+  readonly uploads = new S3Uploads((key) => join(this.folder, key));
+  /** Each request as "PUT test/key?partNumber=1", without upload ids. */
+  readonly log: string[] = [];
+  /** Asked before each request, which is given as in the log. */
+  mishapOf: (request: string) => Mishap | undefined = () => undefined;
   /** Whatever was free at the first start, and the same at each later one. */
   port = 0;
 
@@ -88,8 +98,22 @@ export class S3Server {
     const body = Buffer.concat(chunks);
     const problem = this.problemOf(request, { path, query, body });
     if (problem) return fail(response, ...problem);
-    if (path === `/${BUCKET}/`) return this.list(new URLSearchParams(query), response);
-    this.answer(request.method, join(this.folder, path.slice(`/${BUCKET}/`.length)), body, response);
+    const key = path.slice(`/${BUCKET}/`.length);
+    const line = `${request.method} ${key}?${query.replace(/&?uploadId=[^&]*/, "")}`;
+    this.log.push(line);
+    const mishap = this.mishapOf(line);
+    if (mishap === "refused") return fail(response, 503, "SlowDown");
+    if (mishap === "unanswered") response.writeHead = () => response.destroy();
+    this.handle({ method: request.method, key, query: new URLSearchParams(query), body }, response);
+  }
+
+  private handle(request: S3Call, response: ServerResponse): void {
+    const { method, key, query, body } = request;
+    if (query.has("uploads") || query.has("uploadId")) {
+      const { status, text, headers } = this.uploads.answer(request);
+      response.writeHead(status, { "content-type": "application/xml", ...headers }).end(text);
+    } else if (key === "") this.list(query, response);
+    else this.answer(method, join(this.folder, key), body, response);
   }
 
   private problemOf(
@@ -109,7 +133,7 @@ export class S3Server {
     if (method === "PUT" && headers["content-length"] === undefined) return [411, "MissingContentLength"];
     if (!path.startsWith(`/${BUCKET}/`)) return [404, "NoSuchBucket"];
     const lists = path === `/${BUCKET}/`;
-    return lists && !query.includes("list-type=2") ? [501, "NotImplemented"] : undefined;
+    return lists && !/list-type=2|uploads=/.test(query) ? [501, "NotImplemented"] : undefined;
   }
 
   /** ListObjectsV2: keys in their order, and where to go on; a token means nothing to whoever is given it. */
@@ -146,6 +170,14 @@ export class S3Server {
       response.end(method === "GET" ? object : undefined);
     } else fail(response, 404, "NoSuchKey");
   }
+}
+
+/** A request whose signature was right. */
+export interface S3Call {
+  readonly method: string | undefined;
+  readonly key: string;
+  readonly query: URLSearchParams;
+  readonly body: Buffer;
 }
 
 /** The instant of "20130524T000000Z". */
