@@ -20,6 +20,7 @@ import { UploadReader } from "./http/uploads.ts";
 import { serveWebSocket } from "./http/websocket.ts";
 import { BullJobQueue } from "./jobs/bull-queue.ts";
 import { EmbeddedJobQueue, type EmbeddedJobQueueOptions } from "./jobs/embedded-queue.ts";
+import { clearLeftStates } from "./jobs/left-states.ts";
 import type { JobQueue } from "./jobs/queue.ts";
 import { JobTraces } from "./jobs/traces.ts";
 import { createLogger } from "./logger.ts";
@@ -227,6 +228,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       "pruning the audit log": () => auditLog.prune(config.auditRetentionDays),
       "adding up what was used": () => mergeDays(store, new Date()),
       "pruning the log of webhooks": () => pruneDeliveries(store, new Date()),
+      "clearing what jobs have left": async () => {
+        const names = (await access.tenants()).map(({ name }) => name);
+        await clearLeftStates(shelf, queue, names);
+      },
       ...storage.chores,
     },
     logger,

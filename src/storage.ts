@@ -38,16 +38,21 @@ const LONGEST_UPLOAD_MILLISECONDS = 24 * 3600 * 1000;
  */
 export async function openStorage(config: Config, logger: Logger, patienceSeconds: number): Promise<Storage> {
   const { dataFolder, redis } = config;
-  const files = await openFiles(config, patienceSeconds);
+  const jobsFolder = join(dataFolder, "jobs");
+  const files = await openFiles(config, jobsFolder, patienceSeconds);
   const store = redis
     ? await openRedis(redis, logger, patienceSeconds)
     : await LmdbStore.open(join(dataFolder, "store"));
-  return { store: new VersionedStore(store), ...files, jobsFolder: join(dataFolder, "jobs") };
+  return { store: new VersionedStore(store), ...files, jobsFolder };
 }
 
-async function openFiles({ dataFolder, redis, s3 }: Config, patienceSeconds: number): Promise<Files> {
+async function openFiles(
+  { dataFolder, redis, s3 }: Config,
+  jobsFolder: string,
+  patienceSeconds: number,
+): Promise<Files> {
   const folder = await FileBlobStore.open(join(dataFolder, "blobs"), { shared: redis !== undefined });
-  if (!s3) return { blobs: folder, depot: new SharedDepot(), shelf: new SharedShelf(), chores: {} };
+  if (!s3) return { blobs: folder, depot: new SharedDepot(), shelf: new SharedShelf(jobsFolder), chores: {} };
   const bucket = await S3Bucket.open({ ...s3, patienceMilliseconds: patienceSeconds * 1000 });
   const models = join(dataFolder, "models");
   await mkdir(models, { recursive: true });

@@ -56,7 +56,7 @@ export function runOptions(options: JobRunnerOptions, records: JobRecords): JobR
   const {
     handlersModule = entryPoint(import.meta.url, "handlers/index"),
     graceMilliseconds = 10_000,
-    shelf = new SharedShelf(),
+    shelf = new SharedShelf(options.folder),
     supplies,
     observers = [],
     meter = NO_METER,

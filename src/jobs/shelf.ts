@@ -1,9 +1,9 @@
-import { rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { AppError } from "../errors.ts";
 import { digestOfFile, hexOf } from "../store/digests.ts";
 import { placeDurably } from "../store/durable-file.ts";
 import type { S3Bucket } from "../store/s3-bucket.ts";
-import { checkpointPath, prepareFolder } from "./folder.ts";
+import { checkpointPath, jobFolder, prepareFolder } from "./folder.ts";
 
 /**
  * Keeps what a job has saved in its folder for whoever goes on with it. What it answers is written into the job's
@@ -18,17 +18,29 @@ export interface Shelf {
   discard(jobId: string, kept: string): Promise<void>;
   /** None of the job's states is, also none that a worker had kept when it was killed, before it could say so. */
   clear(jobId: string): Promise<void>;
+  /** Of which jobs there may be states, their ids; also of those of other installations that share the place. */
+  jobs(): Promise<string[]>;
 }
 
-/** Whoever may go on with a job has the same folder: there is nothing to do. */
+/** Whoever may go on with a job has the same folder: what is saved is kept, and goes with the folder. */
 export class SharedShelf implements Shelf {
+  /** @param root where jobs have their folders. */
+  constructor(private readonly root: string) {}
+
   async keep(): Promise<undefined> {}
 
   async restore(): Promise<void> {}
 
   async discard(): Promise<void> {}
 
-  async clear(): Promise<void> {}
+  async clear(jobId: string): Promise<void> {
+    await rm(jobFolder(this.root, jobId), { recursive: true, force: true });
+  }
+
+  async jobs(): Promise<string[]> {
+    await mkdir(this.root, { recursive: true });
+    return readdir(this.root);
+  }
 }
 
 /** States in a bucket under `jobs/<id>/<hex digest>`. */
@@ -59,9 +71,15 @@ export class S3Shelf implements Shelf {
   async clear(jobId: string): Promise<void> {
     for (const key of await this.bucket.list(folderOf(jobId))) await this.bucket.remove(key);
   }
+
+  async jobs(): Promise<string[]> {
+    const keys = await this.bucket.list(FOLDERS);
+    return [...new Set(keys.map((key) => key.slice(FOLDERS.length).split("/")[0]))];
+  }
 }
 
-const folderOf = (jobId: string): string => `jobs/${jobId}/`;
+const FOLDERS = "jobs/";
+const folderOf = (jobId: string): string => `${FOLDERS}${jobId}/`;
 const keyOf = (jobId: string, digest: string): string => folderOf(jobId) + hexOf(digest);
 
 function lost(jobId: string, kept: string): AppError {

@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { AppError } from "../../src/errors.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 import { chainHash, eventOf, follow, Gate, type JobServer, type StartJobServer } from "./server.ts";
 
 const counted = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
@@ -64,10 +65,15 @@ export function describeQueue(name: string, start: StartJobServer): void {
       });
 
       test("keeps its saved state in a folder of its own", async () => {
-        const { id } = await enqueue({ steps: 4, every: 2 });
+        const { id } = await enqueue({ steps: 4, every: 2, end: { how: "failOnce", at: 4 } });
         await follow(server.queue, "acme", id);
-        const saved = readFileSync(join(server.queue.folder(id), "checkpoint"), "utf8");
+        const folder = server.queue.folder(id);
+        const saved = readFileSync(join(folder, "checkpoint"), "utf8");
         expect(JSON.parse(saved)).toEqual({ step: 4, hash: chainHash(4) });
+        // A failed job can be resumed; one that has succeeded needs its folder no more.
+        await server.queue.resume("acme", id);
+        await follow(server.queue, "acme", id);
+        await until(() => !existsSync(folder));
       });
     });
 

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { checkpointPath } from "../../src/jobs/folder.ts";
+import { checkpointPath, jobFolder } from "../../src/jobs/folder.ts";
+import { clearLeftStates } from "../../src/jobs/left-states.ts";
 import { JobRecords } from "../../src/jobs/records.ts";
 import { JobRun } from "../../src/jobs/run.ts";
 import { runOptions } from "../../src/jobs/run-options.ts";
@@ -9,36 +11,81 @@ import { writeDurably } from "../../src/store/durable-file.ts";
 import { S3Bucket } from "../../src/store/s3-bucket.ts";
 import { withS3 } from "../support/s3-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { until } from "../support/until.ts";
 import { chainHash, eventOf, follow, Gate, Log, optionsOf, startServer } from "./server.ts";
 
 const s3 = withS3();
+let opened = 0;
 const save = (folder: string, state: string) => writeDurably(checkpointPath(folder), Buffer.from(state));
 const saved = (folder: string) => readFileSync(checkpointPath(folder), "utf8");
 
 /** What every shelf promises. `another` makes the folder that the same job has on another machine. */
-function describeShelf(name: string, open: () => Promise<Shelf>, another: (folder: string) => string): void {
-  test(`${name}: whoever goes on with a job finds the state that was kept`, async () => {
-    const shelf = await open();
-    const here = temporaryFolder();
-    await save(here, "first");
-    await shelf.keep("job", here);
-    await save(here, "second");
-    const kept = await shelf.keep("job", here);
-    const there = another(here);
-    await shelf.restore("job", there, kept);
-    expect(saved(there)).toBe("second");
-    if (kept !== undefined) await shelf.discard("job", kept);
+function describeShelf(
+  name: string,
+  open: (root: string) => Promise<Shelf>,
+  another: (folder: string) => string,
+): void {
+  describe(`${name} keeps the promises of a shelf`, () => {
+    test("whoever goes on with a job finds the state that was kept", async () => {
+      const root = temporaryFolder();
+      const shelf = await open(root);
+      const here = jobFolder(root, "job");
+      await save(here, "first");
+      await shelf.keep("job", here);
+      await save(here, "second");
+      const kept = await shelf.keep("job", here);
+      const there = another(here);
+      await shelf.restore("job", there, kept);
+      expect(saved(there)).toBe("second");
+      if (kept !== undefined) await shelf.discard("job", kept);
+    });
+
+    test("what jobs that have succeeded have left is cleared, and no other job's", async () => {
+      const folder = temporaryFolder();
+      const root = join(folder, "jobs");
+      const shelf = await open(root);
+      const server = await startServer(folder, { shelf, concurrency: 2 });
+      const gate = new Gate();
+      const start = (tenant: string, spec: object) =>
+        server.queue.enqueue(tenant, "purify", { steps: 40, every: 4, ...spec });
+      const done = await start("other", {});
+      await follow(server.queue, "other", done.id);
+      const failed = await start("acme", { end: { how: "failOnce", at: 30 } });
+      await follow(server.queue, "acme", failed.id);
+      const running = await start("acme", gate.at(30));
+      await eventOf(server.queue, "acme", running.id, ({ kind }) => kind === "checkpoint");
+      await until(async () => !(await shelf.jobs()).includes(done.id));
+
+      // As whoever ran it would have left it, killed right after the success.
+      for (const id of [done.id, "somebody-elses"]) {
+        await save(jobFolder(root, id), "left");
+        await shelf.keep(id, jobFolder(root, id));
+      }
+      await clearLeftStates(shelf, server.queue, ["acme", "other"]);
+      expect((await shelf.jobs()).sort()).toEqual([failed.id, running.id, "somebody-elses"].sort());
+
+      gate.open();
+      await server.queue.resume("acme", failed.id);
+      for (const { id } of [failed, running]) {
+        await follow(server.queue, "acme", id);
+        expect((await server.queue.get("acme", id)).result).toMatchObject({ hash: chainHash(40) });
+      }
+      expect((await server.queue.get("acme", failed.id)).result).toMatchObject({ resumedFrom: 28 });
+      await server.close();
+      await shelf.clear("somebody-elses");
+      expect(await shelf.jobs()).toEqual([]);
+    });
   });
 }
 
 describeShelf(
   "SharedShelf",
-  async () => new SharedShelf(),
+  async (root) => new SharedShelf(root),
   (folder) => folder,
 );
 describeShelf(
   "S3Shelf",
-  async () => new S3Shelf(await S3Bucket.open(s3().options())),
+  async () => new S3Shelf(await S3Bucket.open({ ...s3().options(), prefix: `shelf-${opened++}` })),
   () => temporaryFolder(),
 );
 
