@@ -62,8 +62,15 @@ export async function loadSession(
       interOpNumThreads: 1,
       // What it would print as an error, it also throws.
       logSeverityLevel: 4,
-      // A model made of bytes has no place of its own to look for its weight files from.
-      extra: { session: { model_external_initializers_file_folder_path: resolve(folder) } },
+      extra: {
+        session: {
+          // A model made of bytes has no place of its own to look for its weight files from.
+          model_external_initializers_file_folder_path: resolve(folder),
+          // Threads that wait for each other in a loop are no sooner done, and take the processor from whoever could
+          // use it: with a busy neighbour, a ViT-B/32 answered 5 images a second so, and 9 when they sleep.
+          intra_op: { allow_spinning: "0" },
+        },
+      },
     });
     return new DirectSession(name, session);
   } catch (cause) {
