@@ -67,11 +67,11 @@ const chosen = (lab: Lab, only?: RegExp): Cell[] =>
 
 /** Takes back what another engine has made, and what was computed from it. */
 async function forgetStale(archive: Archive, cells: readonly Cell[]): Promise<void> {
-  const engine = await engineDigest();
   const stale = new Set<string>();
   for (const cell of cells) {
-    const made = cell.kind === "implant" || cell.kind === "defend" ? await archive.find(cell) : undefined;
-    const outdated = made !== undefined && made.engine !== engine;
+    const { kind } = cell;
+    const made = kind === "implant" || kind === "defend" ? await archive.find(cell) : undefined;
+    const outdated = made !== undefined && made.engine !== (await engineDigest(kind));
     if (!outdated && !Object.values(cell.needs).some((need) => stale.has(digestOf(need)))) continue;
     stale.add(digestOf(cell));
     await archive.forget(cell);

@@ -36,7 +36,7 @@ export async function performCell(
   const context: Context = { ...surroundings, archive, folder };
   const result = await (PERFORMERS[cell.kind] as Performer<CellKind>)(cell, context);
   await archive.finish(cell, result, {
-    engine: await engineDigest(),
+    engine: await engineDigest(cell.kind),
     machine: `${cpus()[0].model.trim()}, ${context.threads === 1 ? "1 thread" : `${context.threads} threads`}`,
     seconds: Math.round(performance.now() - began) / 1000,
     finished: new Date().toISOString(),
