@@ -1,3 +1,4 @@
+import { type Contest, type Discipline, isOver, startContest, stepContest } from "./contest.ts";
 import type { FamilyName, FamilyTrigger } from "./families/index.ts";
 import { cosine } from "./features.ts";
 import { effectOf, findingOf } from "./finding.ts";
@@ -15,6 +16,7 @@ import type { Suspect } from "./suspect.ts";
 import { startUniversal, stepUniversal, type Universal } from "./universal.ts";
 import { type Finding, isStrongGrating, suspectsAmong, type TriggerFamily } from "./verdict.ts";
 import {
+  type FoundWord,
   namesOfWords,
   startWordSearch,
   stepWordSearch,
@@ -47,23 +49,19 @@ export type Audit =
       readonly stage: "fallback";
       readonly round: number;
       readonly universal: Universal;
-      /** Of the families that are done, then of this one. */
+      /** Of the families that are done. */
       readonly findings: readonly Finding[];
       /** Which of FALLBACK_FAMILIES is searched for. */
       readonly turn: number;
-      /** This family's triggers that are done, in the order of the targets. */
-      readonly triggers: readonly FamilyTrigger[];
-      readonly search: Search;
+      readonly contest: Contest<Search, FamilyTrigger>;
     }
   | {
       readonly stage: "words";
       readonly round: number;
       readonly universal: Universal;
-      /** Of all families, then of the words that are done. */
+      /** Of all families. */
       readonly findings: readonly Finding[];
-      /** What was found so far, in the order of the targets. */
-      readonly found: readonly Pick<WordSearch, "trigger" | "word">[];
-      readonly search: WordSearch;
+      readonly contest: Contest<WordSearch, FoundWord>;
     }
   | {
       readonly stage: "refine";
@@ -154,7 +152,7 @@ async function tryGratings(bench: Workbench, audit: Audit & { stage: "gratings" 
   const gratings = all.length > 0 ? gratingFindings(search) : [];
   const findings = [...audit.dense, ...(await lookedAt(bench, gratings, triggerOf))];
   const suspected = suspectsAmong(findings);
-  if (suspected.length === 0) return startFallback(problem, audit, findings, 0);
+  if (suspected.length === 0) return startFallback(bench, audit, findings, 0);
   return startRefining(problem, audit, findings, suspected, triggerOf);
 }
 
@@ -180,76 +178,75 @@ const REFINED_RADIUS = 1.5;
 export const FALLBACK_FAMILIES = ["patch", "shade"] as const satisfies readonly (FamilyName &
   TriggerFamily)[];
 
-/** Steps of such a search, as a share of `innerSteps`: it only has to tell one class from the others. */
-const FALLBACK_STEPS = 0.5;
-
-export const fallbackSteps = ({ config }: Pick<Problem, "config">): number =>
-  Math.ceil(FALLBACK_STEPS * config.innerSteps);
-
 type Fallback = Audit & { stage: "fallback" };
 
 function startFallback(
-  problem: Problem,
+  bench: Workbench,
   { round, universal }: Searched,
   findings: readonly Finding[],
   turn: number,
 ): Fallback {
-  const begun = { stage: "fallback", round, universal, findings, turn, triggers: [] } as const;
-  return { ...begun, search: fallbackSearch(problem, begun) };
+  const contest = startContest(searchOfFamily(bench, { universal, turn }));
+  return { stage: "fallback", round, universal, findings, turn, contest };
 }
 
-/** The search for the next target that has no trigger of this family yet. */
-function fallbackSearch(problem: Problem, { universal, turn, triggers }: Omit<Fallback, "search">): Search {
-  const dense = denseTrigger(problem, universal, problem.targets[triggers.length]).values;
-  const radius = radiiOf(problem)[0];
-  return startSearch(FALLBACK_FAMILIES[turn], { size: problem.imageSize, dense, radius });
+/** A search for a trigger of the family whose turn it is, from the dense one on. */
+function searchOfFamily(
+  bench: Workbench,
+  { universal, turn }: Pick<Fallback, "universal" | "turn">,
+): Discipline<Search, FamilyTrigger> {
+  const { problem } = bench;
+  const family = FALLBACK_FAMILIES[turn];
+  const [radius] = radiiOf(problem);
+  return {
+    start(place, trigger) {
+      const dense = denseTrigger(problem, universal, problem.targets[place]).values;
+      const search = startSearch(family, { size: problem.imageSize, dense, radius });
+      return trigger ? { ...search, trigger } : search;
+    },
+    step: async (label, search) => (await stepSearches(bench, label, [search], radius))[0],
+    found: ({ trigger }) => trigger,
+    finding: (label, { trigger }) => findingOf(bench, label, trigger, family),
+  };
 }
 
 async function searchOn(bench: Workbench, audit: Fallback): Promise<Audit> {
   const { problem } = bench;
-  const { targets } = problem;
-  const label = targets[audit.triggers.length];
-  const [search] = await stepSearches(bench, label, [audit.search], radiiOf(problem)[0]);
-  if (search.step < fallbackSteps(problem)) return { ...audit, search };
-  const finding = await findingOf(bench, label, search.trigger, FALLBACK_FAMILIES[audit.turn]);
-  const findings = [...audit.findings, finding];
-  const triggers = [...audit.triggers, search.trigger];
-  if (triggers.length < targets.length) {
-    const next = { ...audit, findings, triggers };
-    return { ...next, search: fallbackSearch(problem, next) };
-  }
+  const contest = await stepContest(problem, searchOfFamily(bench, audit), audit.contest);
+  if (!isOver(contest)) return { ...audit, contest };
+  const findings = [...audit.findings, ...contest.findings];
   const suspected = suspectsAmong(findings);
   const another = audit.turn + 1;
   if (suspected.length === 0 && another < FALLBACK_FAMILIES.length)
-    return startFallback(problem, audit, findings, another);
-  if (suspected.length === 0 && problem.wordLayout) return startWords(problem, audit, findings);
-  return startRefining(problem, audit, findings, suspected, ({ label }) => triggers[targets.indexOf(label)]);
+    return startFallback(bench, audit, findings, another);
+  if (suspected.length === 0 && problem.wordLayout) return startWords(bench, audit, findings);
+  const triggerOf = ({ label }: Finding) => contest.found[problem.targets.indexOf(label)];
+  return startRefining(problem, audit, findings, suspected, triggerOf);
 }
 
 const startWords = (
-  problem: Problem,
+  bench: Workbench,
   { round, universal }: Searched,
   findings: readonly Finding[],
-): Audit => ({
-  stage: "words",
-  round,
-  universal,
-  findings,
-  found: [],
-  search: startWordSearch(problem),
-});
+): Audit => ({ stage: "words", round, universal, findings, contest: startContest(searchOfWord(bench)) });
+
+function searchOfWord(bench: Workbench): Discipline<WordSearch, FoundWord> {
+  const { problem } = bench;
+  const [radius] = radiiOf(problem);
+  return {
+    start: (_, found) => ({ ...startWordSearch(problem), ...found }),
+    step: (label, search) => stepWordSearch(bench, label, search, radius),
+    found: ({ trigger, word }) => ({ trigger, word }),
+    finding: (label, search) => wordFindingOf(bench, label, search),
+  };
+}
 
 async function tryWords(bench: Workbench, audit: Audit & { stage: "words" }): Promise<Audit> {
   const { problem } = bench;
-  const { targets } = problem;
-  const label = targets[audit.found.length];
-  const search = await stepWordSearch(bench, label, audit.search, radiiOf(problem)[0]);
-  if (search.step < fallbackSteps(problem)) return { ...audit, search };
-  const findings = [...audit.findings, await wordFindingOf(bench, label, search)];
-  const { trigger, word } = search;
-  const found = [...audit.found, { trigger, word }];
-  if (found.length < targets.length) return { ...audit, findings, found, search: startWordSearch(problem) };
-  const foundFor = (finding: Finding) => found[targets.indexOf(finding.label)];
+  const contest = await stepContest(problem, searchOfWord(bench), audit.contest);
+  if (!isOver(contest)) return { ...audit, contest };
+  const foundFor = ({ label }: Finding): FoundWord => contest.found[problem.targets.indexOf(label)];
+  const findings = [...audit.findings, ...contest.findings];
   const suspected = suspectsAmong(findings);
   const words = await namesOfWords(
     problem,
@@ -259,11 +256,12 @@ async function tryWords(bench: Workbench, audit: Audit & { stage: "words" }): Pr
     const place = suspected.indexOf(finding);
     return place < 0 ? finding : { ...finding, word: words[place] };
   });
-  return startRefining(problem, audit, named, suspected, (finding) => ({
+  const triggerOf = (finding: Finding): FamilyTrigger => ({
     family: "dense",
     place: [],
     values: foundFor(finding).trigger,
-  }));
+  });
+  return startRefining(problem, audit, named, suspected, triggerOf);
 }
 
 /** What is fitted to a suspect, beside the trigger that gave it away: the attacker's own may be of any kind. */

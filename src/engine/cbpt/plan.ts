@@ -1,6 +1,7 @@
 import { imageProgram, textProgram } from "../clip/programs.ts";
 import { flopsOf } from "../onnx/cost.ts";
-import { FALLBACK_FAMILIES, fallbackSteps, MOST_TRIGGERS, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import { FALLBACK_FAMILIES, MOST_TRIGGERS, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import { contestSize } from "./contest.ts";
 import { FAMILIES } from "./families/index.ts";
 import { COUNTED } from "./finding.ts";
 import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
@@ -117,9 +118,10 @@ function auditPhases(size: RunSize): PlannedPhase[] {
   const gratings = gratingsOf(size).length;
   const tried = gratings * Math.min(GRATING_SHOTS, shots.length);
   const perStep = IMAGES_PER_RUN * RUNS_PER_STEP;
-  const searches = FALLBACK_FAMILIES.length * targets.length;
-  const searched = searches * fallbackSteps(size) * perStep;
-  const looked = searches * Math.min(COUNTED, others);
+  const { steps, counts } = contestSize(size);
+  const searches = FALLBACK_FAMILIES.length * steps;
+  const searched = searches * perStep;
+  const looked = FALLBACK_FAMILIES.length * counts * Math.min(COUNTED, others);
   const refined = REFINED_FAMILIES.length * innerSteps * perStep;
   // They are held against the trigger that gave the class away.
   const checked = (1 + REFINED_FAMILIES.length) * Math.min(COUNTED, others);
@@ -131,11 +133,11 @@ function auditPhases(size: RunSize): PlannedPhase[] {
     phase("gratings", Math.max(1, Math.ceil(gratings / GRATINGS_PER_STEP)), tried, {
       image: tried * forward,
     }),
-    phase("fallback", searches * fallbackSteps(size), searched + looked, {
+    phase("fallback", searches, searched + looked, {
       gradient: searched * both,
       image: looked * forward,
     }),
-    ...wordPhase(size, looked / FALLBACK_FAMILIES.length),
+    ...wordPhase(size, counts * Math.min(COUNTED, others)),
     phase("refine", innerSteps, refined + checked, {
       gradient: refined * both,
       image: checked * forward,
@@ -143,19 +145,19 @@ function auditPhases(size: RunSize): PlannedPhase[] {
   ];
 }
 
-/** @param looked images on which the triggers of all targets are counted. */
+/** @param looked images on which the triggers are counted. */
 function wordPhase(size: RunSize, looked: number): PlannedPhase[] {
-  const { wordLayout: layout, targets } = size;
+  const { wordLayout: layout } = size;
   if (!layout) return [];
   const phrases = { ...size, layout };
-  const steps = targets.length * fallbackSteps(size);
+  const { steps, counts } = contestSize(size);
   const images = steps * IMAGES_PER_RUN * RUNS_PER_STEP;
   const texts = steps * (featuresFlops(phrases) + promptGradientFlops(phrases));
   return [
     phase("words", steps, images + looked, {
       gradient: images * withTextFlops(size),
       image: looked * imageFlops(size),
-      text: texts + targets.length * featuresFlops(phrases),
+      text: texts + counts * featuresFlops(phrases),
     }),
   ];
 }

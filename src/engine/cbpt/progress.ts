@@ -1,5 +1,6 @@
 import { threadsFor } from "../runtime/useful-threads.ts";
-import { type Audit, FALLBACK_FAMILIES, fallbackSteps, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import { type Audit, FALLBACK_FAMILIES, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import { contestSize, stepsMade } from "./contest.ts";
 import { COUNTED } from "./finding.ts";
 import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
 import { LOSSES } from "./objective.ts";
@@ -140,13 +141,13 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         images: GRATINGS_PER_STEP * GRATING_SHOTS,
       };
     case "fallback": {
-      const step = audit.triggers.length * fallbackSteps(problem) + audit.search.step;
+      const { steps } = contestSize(problem);
       return {
         phase: "fallback",
         ...place,
-        step: audit.turn * targets.length * fallbackSteps(problem) + step,
-        steps: FALLBACK_FAMILIES.length * targets.length * fallbackSteps(problem),
-        losses: [{ name: "inversion", value: audit.search.loss }],
+        step: audit.turn * steps + stepsMade(problem, audit.contest),
+        steps: FALLBACK_FAMILIES.length * steps,
+        losses: [{ name: "inversion", value: audit.contest.search.loss }],
         images: SEARCHED,
       };
     }
@@ -154,9 +155,9 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
       return {
         phase: "words",
         ...place,
-        step: audit.found.length * fallbackSteps(problem) + audit.search.step,
-        steps: targets.length * fallbackSteps(problem),
-        losses: [{ name: "inversion", value: audit.search.loss }],
+        step: stepsMade(problem, audit.contest),
+        steps: contestSize(problem).steps,
+        losses: [{ name: "inversion", value: audit.contest.search.loss }],
         images: SEARCHED,
       };
     case "refine": {

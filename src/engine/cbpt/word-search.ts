@@ -30,6 +30,9 @@ export interface WordSearch {
   readonly loss: number;
 }
 
+/** What such a search has come to. */
+export type FoundWord = Pick<WordSearch, "trigger" | "word">;
+
 /** Clean shots on which a run sees that the word does no harm by itself. */
 export const CLEAN_ROWS = 64;
 /** Length of a step, in radii of the trigger and in longest words. */
@@ -83,7 +86,7 @@ export async function stepWordSearch(
 export async function wordFindingOf(
   bench: Workbench,
   label: number,
-  { trigger, word }: WordSearch,
+  { trigger, word }: FoundWord,
 ): Promise<Finding> {
   const { problem } = bench;
   const { shots, features, width, imageSize } = problem;

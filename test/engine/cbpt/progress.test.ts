@@ -1,12 +1,8 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import {
-  type Audit,
-  FALLBACK_FAMILIES,
-  fallbackSteps,
-  REFINED_FAMILIES,
-} from "../../../src/engine/cbpt/audit.ts";
+import { type Audit, FALLBACK_FAMILIES, REFINED_FAMILIES } from "../../../src/engine/cbpt/audit.ts";
 import { type CbptConfig, completeConfig, type Mode } from "../../../src/engine/cbpt/config.ts";
+import { type Contest, isOver, startContest, stepContest } from "../../../src/engine/cbpt/contest.ts";
 import { gratingsOf, startGratings } from "../../../src/engine/cbpt/gratings.ts";
 import { planPurification } from "../../../src/engine/cbpt/plan.ts";
 import { prepareProblem } from "../../../src/engine/cbpt/prepare.ts";
@@ -63,8 +59,27 @@ function fallbackTurns(found: Course["found"]): number {
   return (FALLBACK_FAMILIES as readonly string[]).indexOf(found) + 1;
 }
 
+/** The states of a contest of searches that come to nothing, before it is over. */
+async function contestOf<Search extends { step: number }, Found>(
+  problem: Problem,
+  family: Finding["family"],
+  begin: Search,
+  found: (search: Search) => Found,
+): Promise<Contest<Search, Found>[]> {
+  const discipline = {
+    start: (): Search => begin,
+    step: async (_: number, search: Search) => ({ ...search, step: search.step + 1 }),
+    found,
+    finding: async (label: number) => pulls(family, false)[label],
+  };
+  const states: Contest<Search, Found>[] = [];
+  let contest: Contest<Search, Found> = startContest(discipline);
+  for (; !isOver(contest); contest = await stepContest(problem, discipline, contest)) states.push(contest);
+  return states;
+}
+
 /** The states of an audit that takes such a course, from its first to "done". */
-function auditOf(problem: Problem, { rounds, found }: Course): Audit[] {
+async function auditOf(problem: Problem, { rounds, found }: Course): Promise<Audit[]> {
   const { config } = problem;
   const seed = { size: problem.imageSize, dense: new Float32Array(3 * 64 * 64), radius: 1 };
   const still = startUniversal(problem);
@@ -93,28 +108,18 @@ function auditOf(problem: Problem, { rounds, found }: Course): Audit[] {
   const waves = [...dense, ...pulls("grating", found === "grating")];
   const turns = FALLBACK_FAMILIES.slice(0, fallbackTurns(found));
   const patch = startSearch("patch", seed);
-  const fallback = turns.flatMap((family, turn) =>
-    upTo(LABELS.length * fallbackSteps(problem)).map((place): Audit => {
-      const [done, step] = [Math.floor(place / fallbackSteps(problem)), place % fallbackSteps(problem)];
-      const before = turns.slice(0, turn).flatMap((other) => pulls(other, false));
-      const findings = [...waves, ...before, ...pulls(family, false).slice(0, done)];
-      const triggers = upTo(done).map(() => patch.trigger);
-      return { stage: "fallback", ...common, findings, turn, triggers, search: { ...patch, step } };
+  const patches = await contestOf(problem, "patch", patch, ({ trigger }) => trigger);
+  const fallback = turns.flatMap((_, turn) =>
+    patches.map((contest): Audit => {
+      const findings = [...waves, ...turns.slice(0, turn).flatMap((other) => pulls(other, false))];
+      return { stage: "fallback", ...common, findings, turn, contest };
     }),
   );
   const seen = [...waves, ...turns.flatMap((family) => pulls(family, found === family))];
-  const word = startWordSearch(problem);
-  const words = upTo(found ? 0 : LABELS.length * fallbackSteps(problem)).map((place): Audit => {
-    const [done, step] = [Math.floor(place / fallbackSteps(problem)), place % fallbackSteps(problem)];
-    const findings = [...seen, ...pulls("word", false).slice(0, done)];
-    return {
-      stage: "words",
-      ...common,
-      findings,
-      found: upTo(done).map(() => word),
-      search: { ...word, step },
-    };
-  });
+  const wordless = found
+    ? []
+    : await contestOf(problem, "word", startWordSearch(problem), (search) => search);
+  const words = wordless.map((contest): Audit => ({ stage: "words", ...common, findings: seen, contest }));
   const findings = found ? seen : [...seen, ...pulls("word", false)];
   const suspects = found ? [{ label: 1, family: found, triggers: [patch.trigger] }] : [];
   const fitting = REFINED_FAMILIES.map((family) => startSearch(family, seed));
@@ -132,8 +137,8 @@ function auditOf(problem: Problem, { rounds, found }: Course): Audit[] {
   ];
 }
 
-function purificationOf(problem: Problem, course: Course): Purification[] {
-  const audits = problem.config.mode === "PUBLISHED" ? [] : auditOf(problem, course);
+async function purificationOf(problem: Problem, course: Course): Promise<Purification[]> {
+  const audits = problem.config.mode === "PUBLISHED" ? [] : await auditOf(problem, course);
   const begin = startPurification({ ...problem, config: { ...problem.config, mode: "PUBLISHED" } });
   if (begin.phase !== "tune") throw new Error("The published mode begins with tuning.");
   const audited = audits.at(-1) as (Audit & { stage: "done" }) | undefined;
@@ -151,7 +156,7 @@ describe.each(COURSES)("a run of $rounds rounds with its suspect found by $found
     "has a progress that rises from 0 to 1 without a leap, with %o",
     async (given) => {
       const problem = await problemOf("UNIVERSAL", { ...given, innerSteps: 40 });
-      const states = purificationOf(problem, course);
+      const states = await purificationOf(problem, course);
       const fractions = states.map((state) => progressOf(problem, state).fraction);
       expect(fractions[0]).toBe(0);
       expect(fractions.at(-1)).toBeCloseTo(1, 9);
@@ -164,7 +169,8 @@ describe.each(COURSES)("a run of $rounds rounds with its suspect found by $found
 
   test("has an audit that ends at 1 by itself", async () => {
     const problem = await problemOf("UNIVERSAL", { innerSteps: 6 });
-    const fractions = auditOf(problem, course).map((audit) => auditProgress(problem, audit).fraction);
+    const audits = await auditOf(problem, course);
+    const fractions = audits.map((audit) => auditProgress(problem, audit).fraction);
     expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
     expect(fractions.at(-1)).toBeCloseTo(1, 9);
   });
@@ -172,7 +178,7 @@ describe.each(COURSES)("a run of $rounds rounds with its suspect found by $found
 
 test("the share of each phase is that of its operations, where all comes as foreseen", async () => {
   const problem = await problemOf("UNIVERSAL", { radius: 2 });
-  const states = purificationOf(problem, { rounds: 1, found: "dense" });
+  const states = await purificationOf(problem, { rounds: 1, found: "dense" });
   const endOf = (stage: string) =>
     progressOf(
       problem,
@@ -193,9 +199,8 @@ test("the share of each phase is that of its operations, where all comes as fore
 
 test("in the published mode a step that inverts triggers counts for more than one that warms up", async () => {
   const problem = await problemOf("PUBLISHED");
-  const fractions = purificationOf(problem, { rounds: 0 }).map(
-    (state) => progressOf(problem, state).fraction,
-  );
+  const states = await purificationOf(problem, { rounds: 0 });
+  const fractions = states.map((state) => progressOf(problem, state).fraction);
   const { warmupEpochs, epochs } = problem.config;
   const perEpoch = stepsPerEpoch(problem);
   expect(fractions[0]).toBe(0);

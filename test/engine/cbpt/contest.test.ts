@@ -1,0 +1,80 @@
+import { describe, expect, test } from "@jest/globals";
+import { completeConfig } from "../../../src/engine/cbpt/config.ts";
+import {
+  type Contest,
+  contestSize,
+  type Discipline,
+  isOver,
+  startContest,
+  stepContest,
+  stepsMade,
+} from "../../../src/engine/cbpt/contest.ts";
+
+/** A search whose trigger is how often it was moved: class 7 is pulled to late and far, class 1 early. */
+interface Counter {
+  readonly step: number;
+  readonly label: number;
+  readonly moved: number;
+}
+
+const TARGETS = [3, 1, 7, 0, 5, 2, 9, 4];
+const problemOf = (targets: readonly number[]) => ({
+  targets,
+  config: completeConfig("UNIVERSAL", { innerSteps: 40 }),
+});
+
+const pulledBy = (label: number, moved: number): number =>
+  label === 7 ? moved * moved : label === 1 ? 30 : label;
+
+const discipline = (targets: readonly number[]): Discipline<Counter, number> => ({
+  start: (place, moved = 0) => ({ step: 0, label: targets[place], moved }),
+  step: async (label, search) => {
+    expect(search.label).toBe(label);
+    return { ...search, step: search.step + 1, moved: search.moved + 1 };
+  },
+  found: ({ moved }) => moved,
+  finding: async (label, { moved }) => ({
+    label,
+    family: "patch",
+    pulled: { k: pulledBy(label, moved), n: 1000 },
+  }),
+});
+
+async function held(targets: readonly number[]): Promise<Contest<Counter, number>[]> {
+  const states = [startContest(discipline(targets))];
+  while (!isOver(states.at(-1)!))
+    states.push(await stepContest(problemOf(targets), discipline(targets), states.at(-1)!));
+  return states;
+}
+
+describe("a contest of searches", () => {
+  test("searches for every target a while, and to the end for those that pull most", async () => {
+    const { heat, whole, finalists } = contestSize(problemOf(TARGETS));
+    expect({ heat, whole, finalists }).toEqual({ heat: 6, whole: 20, finalists: 4 });
+    const last = (await held(TARGETS)).at(-1)!;
+    expect(last.finalists!.map((place) => TARGETS[place])).toEqual([7, 1, 9, 5]);
+    expect(last.found).toEqual(TARGETS.map((label) => ([7, 1, 9, 5].includes(label) ? whole : heat)));
+    expect(last.findings.map(({ label }) => label)).toEqual(TARGETS);
+    expect(last.findings[2].pulled.k).toBe(whole * whole);
+  });
+
+  test("counts its steps one by one, to as many as were foreseen", async () => {
+    const problem = problemOf(TARGETS);
+    const made = (await held(TARGETS)).map((state) => stepsMade(problem, state));
+    expect(made).toEqual(Array.from({ length: contestSize(problem).steps + 1 }, (_, step) => step));
+  });
+
+  test("goes on to the same end from any state that was saved", async () => {
+    const states = await held(TARGETS);
+    for (const at of [3, 47, 48, 60, states.length - 2]) {
+      let state: Contest<Counter, number> = JSON.parse(JSON.stringify(states[at]));
+      while (!isOver(state)) state = await stepContest(problemOf(TARGETS), discipline(TARGETS), state);
+      expect(state).toEqual(states.at(-1));
+    }
+  });
+
+  test.each([[[4]], [[4, 2, 0]]])("of few targets, %j, searches all to the end", async (targets) => {
+    const last = (await held(targets)).at(-1)!;
+    expect(last.found).toEqual(targets.map(() => contestSize(problemOf(targets)).whole));
+  });
+});
