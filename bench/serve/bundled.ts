@@ -5,12 +5,14 @@ import { OBJECTS } from "../../zoo/scenes/objects.ts";
 import { type BenchTable, say } from "../report.ts";
 import { scenes } from "./images.ts";
 import { ms, percent, type ServeOptions, times } from "./options.ts";
+import { inAll, PARTS, type Part, type ProcessorTime } from "./processor-time.ts";
 import { type Report, Subject } from "./subject.ts";
 
 const IMAGES = 2000;
 const PROMPT_SET = "bench";
 const RATES = [400, 700, 1000, 1300, 1600, 1900, 2200, 2500];
-const ROUNDS = 3;
+/** Even, so that each of the two goes first as often. */
+const ROUNDS = 4;
 
 const MODEL = { modelId: "model_scenes-badnet" };
 const UNDEFENDED = { ...MODEL, through: { templates: [] }, labels: OBJECTS };
@@ -29,14 +31,10 @@ export async function bundledTables({ threads, seconds }: ServeOptions): Promise
 
     const most = await highest(subject, undefended, seconds);
     const saturated = { rate: 1.2 * most.perSecond, seconds };
-    const rounds: [Report, Report][] = [];
-    for (let round = 1; round <= ROUNDS; round++) {
-      say(`undefended and purified in turns, ${round} of ${ROUNDS}`);
-      rounds.push([
-        await subject.load({ bodies: undefended, ...saturated }),
-        await subject.load({ bodies: purified, ...saturated }),
-      ]);
-    }
+    const rounds = await inTurns({
+      undefended: () => subject.load({ bodies: undefended, ...saturated }),
+      purified: () => subject.load({ bodies: purified, ...saturated }),
+    });
     const calls = { bodies: purified, rate: 0.4 * most.perSecond, seconds: 2 * seconds };
     say("at leisure");
     const calm = await subject.load(calls);
@@ -49,6 +47,7 @@ export async function bundledTables({ threads, seconds }: ServeOptions): Promise
 
     return [
       throughputTable(most, rounds, threads),
+      ...processorTables(rounds),
       latencyTable({ calm, flipped, tuned }, calls.rate, moves),
     ];
   } finally {
@@ -68,6 +67,24 @@ async function highest(subject: Subject, bodies: readonly string[], seconds: num
   if (!most || most.perSecond === 0)
     throw new Error("Nothing was answered in time: the machine is too busy.");
   return most;
+}
+
+/** The same load on both, one after the other. */
+interface Round {
+  readonly undefended: Report;
+  readonly purified: Report;
+}
+
+/** A B, B A, A B, ...: what changes steadily on the machine does as much to one as to the other. */
+async function inTurns(loads: Readonly<Record<keyof Round, () => Promise<Report>>>): Promise<Round[]> {
+  const rounds: Round[] = [];
+  for (let round = 1; round <= ROUNDS; round++) {
+    say(`undefended and purified in turns, ${round} of ${ROUNDS}`);
+    const first = round % 2 === 0 ? await loads.purified() : undefined;
+    const undefended = await loads.undefended();
+    rounds.push({ undefended, purified: first ?? (await loads.purified()) });
+  }
+  return rounds;
 }
 
 /** A version of prompts, tuned as little as can be. */
@@ -105,38 +122,59 @@ async function whilePurifying(antidote: Antidote, work: () => Promise<Report>): 
   return report;
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.floor(sorted.length / 2)]) / 2;
+}
 
-function throughputTable(
-  most: Report,
-  rounds: readonly (readonly [Report, Report])[],
-  threads: number,
-): BenchTable {
-  const [undefended, purified] = [0, 1].map((place) => median(rounds.map((round) => round[place].perSecond)));
-  const loop = Math.max(...rounds.flat().map(({ loopP99 }) => loopP99));
+function throughputTable(most: Report, rounds: readonly Round[], threads: number): BenchTable {
+  const processor = (...reports: Report[]) => millisecondsOf(median(reports.map(processorOf)));
+  const row = (name: keyof Round, share: string) => {
+    const reports = rounds.map((round) => round[name]);
+    const rate = median(reports.map(({ perSecond }) => perSecond));
+    return [`${name}, in turns`, rate.toFixed(0), share, processor(...reports)];
+  };
+  const share = median(rounds.map(({ undefended, purified }) => purified.perSecond / undefended.perSecond));
+  const loop = Math.max(
+    ...rounds.flatMap(({ undefended, purified }) => [undefended.loopP99, purified.loopP99]),
+  );
   return {
     title: `The bundled model: classify calls over HTTP, ${threads} threads, the generator beside it`,
     columns: ["", "calls/s", "of undefended", "server ms of processor a call"],
     rows: [
-      ["most, undefended", most.perSecond.toFixed(0), "", most.cpuMilliseconds?.toFixed(2) ?? "–"],
-      [
-        "undefended, in turns",
-        undefended.toFixed(0),
-        "",
-        median(rounds.map(([one]) => one.cpuMilliseconds ?? Number.NaN)).toFixed(2),
-      ],
-      [
-        "purified, in turns",
-        purified.toFixed(0),
-        percent(purified, undefended),
-        median(rounds.map(([, one]) => one.cpuMilliseconds ?? Number.NaN)).toFixed(2),
-      ],
+      ["most, undefended", most.perSecond.toFixed(0), "", processor(most)],
+      row("undefended", ""),
+      row("purified", percent(share, 1)),
     ],
     notes: [
-      `One PNG file of 64 × 64 pixels in a call, ${IMAGES} different ones in turns, nothing cached, 20 labels; a purified answer is scored by both prompts. In turns: medians of ${ROUNDS} rounds with 1.2 times as many calls offered as the most that were answered; the event loop's p99 delay is then at most ${ms(loop)} ms.`,
+      `One PNG file of 64 × 64 pixels in a call, ${IMAGES} different ones in turns, nothing cached, 20 labels; a purified answer is scored by both prompts. In turns: medians of ${ROUNDS} rounds, of which every other begins with the purified one, with 1.2 times as many calls offered as the most that were answered; the share is the median of the rounds' own. The event loop's p99 delay is then at most ${ms(loop)} ms.`,
     ],
   };
+}
+
+const processorOf = ({ processor }: Report): number => (processor ? inAll(processor) : Number.NaN);
+const millisecondsOf = (value: number): string => (Number.isNaN(value) ? "–" : value.toFixed(2));
+
+/** Where the processor time of the calls in turns went; no table where the system does not tell. */
+function processorTables(rounds: readonly Round[]): BenchTable[] {
+  const times = (name: keyof Round) => rounds.flatMap((round) => round[name].processor ?? []);
+  const [undefended, purified] = [times("undefended"), times("purified")];
+  if (undefended.length < rounds.length || purified.length < rounds.length) return [];
+  const row = (name: string, of: (time: ProcessorTime) => number) => [
+    name,
+    ...[undefended, purified].map((all) => (1000 * median(all.map(of))).toFixed(0)),
+  ];
+  return [
+    {
+      title: "Where a call's processor time goes",
+      columns: ["microseconds of processor a call", "undefended", "purified"],
+      rows: [
+        ...(Object.keys(PARTS) as Part[]).map((part) => row(PARTS[part], (time) => time[part])),
+        row("In all", inAll),
+      ],
+      notes: [`Of the server's threads, while calls come as above in turns; medians of ${ROUNDS} rounds.`],
+    },
+  ];
 }
 
 function latencyTable(

@@ -1,6 +1,6 @@
 /** A server under load, and what was seen of it. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { Antidote } from "../../client/index.ts";
 import { type OwnServer, startServer } from "../../demo/server.ts";
 import type { Load, Outcome } from "./load.ts";
+import { type ProcessorTime, threadsOf, timeBetween } from "./processor-time.ts";
 
 export const CLASSIFY = /* GraphQL */ `
   query Classify($input: ClassifyInput!) {
@@ -33,8 +34,8 @@ export interface Report {
   readonly failed: number;
   /** Of the server's event loop, in milliseconds. */
   readonly loopP99: number;
-  /** Processor time of the server for a call, in milliseconds; absent where the system does not tell. */
-  readonly cpuMilliseconds?: number;
+  /** Of the server for a call; absent where the system does not tell. */
+  readonly processor?: ProcessorTime;
 }
 
 export interface Pressure {
@@ -97,14 +98,12 @@ export class Subject {
     const path = join(this.folder, "load.json");
     await writeFile(path, JSON.stringify(load));
     await this.loopDelay();
-    const before = await this.processorTime();
+    const before = await threadsOf(this.server.pid);
     const { stdout } = await promisify(execFile)(process.execPath, [GENERATOR, path], { maxBuffer: 2 ** 30 });
-    const after = await this.processorTime();
+    const after = await threadsOf(this.server.pid);
     const outcome = JSON.parse(stdout) as Outcome;
     if (outcome.failed > 0) process.stderr.write(`A call failed: ${outcome.firstFailure}\n`);
-    const counted = seconds / (seconds + WARM_UP_SECONDS);
-    const cpu =
-      before !== undefined && after !== undefined ? (counted * (after - before)) / outcome.calls : undefined;
+    const calls = (outcome.calls * (seconds + WARM_UP_SECONDS)) / seconds;
     return {
       perSecond: outcome.answered.length / outcome.seconds,
       median: quantile(outcome.answered, 0.5),
@@ -114,7 +113,7 @@ export class Subject {
       calls: outcome.calls,
       failed: outcome.failed,
       loopP99: await this.loopDelay(),
-      cpuMilliseconds: cpu,
+      processor: before && after && perCall(timeBetween(before, after), calls),
     };
   }
 
@@ -131,15 +130,14 @@ export class Subject {
       Number(/antidote_event_loop_delay_seconds\{quantile="0.99"\} (\S+)/.exec(page)?.[1] ?? Number.NaN)
     );
   }
-
-  /** Milliseconds that the process computed, of itself and for the system. */
-  private async processorTime(): Promise<number | undefined> {
-    const text = await readFile(`/proc/${this.server.pid}/stat`, "utf8").catch(() => undefined);
-    // The name before it may hold anything but ends with a bracket; ticks are hundredths of a second.
-    const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
-    return fields && 10 * (Number(fields[11]) + Number(fields[12]));
-  }
 }
+
+const perCall = ({ serving, model, images, others }: ProcessorTime, calls: number): ProcessorTime => ({
+  serving: serving / calls,
+  model: model / calls,
+  images: images / calls,
+  others: others / calls,
+});
 
 export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
