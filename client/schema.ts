@@ -384,9 +384,9 @@ export interface Budget {
 export interface Calibration {
   /** To read and decode one shot. */
   readonly decodeSeconds: number;
-  /** To probe and save at the end of a tuning epoch. */
+  /** To probe and save at the end of a tuning epoch; of a defence to save, which it does every 20 seconds. */
   readonly epochSeconds: number;
-  /** The same with the gradient with respect to the pixels. */
+  /** The same with the gradient with respect to the pixels, or where weights are trained, of whole steps of training. */
   readonly gradientFlopsPerSecond: number;
   /** Operations a second of the image encoder. */
   readonly imageFlopsPerSecond: number;

@@ -16,9 +16,12 @@ export interface PlanningOptions {
   onOutput(line: string): void;
 }
 
+/** The kinds of jobs that can be planned. */
+export type PlannedKind = "audit" | "purify" | "defend";
+
 /** Plans a job in a process of its own, which gives its memory back; `spec` may carry an earlier calibration. */
 export async function planJob(
-  kind: "audit" | "purify",
+  kind: PlannedKind,
   spec: unknown,
   { device, threads, onOutput }: PlanningOptions,
 ): Promise<PlanResult> {

@@ -9,13 +9,19 @@ export class Calibration {
   @Field(() => Float, { description: "Operations a second of the image encoder." })
   imageFlopsPerSecond!: number;
 
-  @Field(() => Float, { description: "The same with the gradient with respect to the pixels." })
+  @Field(() => Float, {
+    description:
+      "The same with the gradient with respect to the pixels, or where weights are trained, of whole steps of training.",
+  })
   gradientFlopsPerSecond!: number;
 
   @Field(() => Float, { description: "The same for prompts and their gradient." })
   textFlopsPerSecond!: number;
 
-  @Field(() => Float, { description: "To probe and save at the end of a tuning epoch." })
+  @Field(() => Float, {
+    description:
+      "To probe and save at the end of a tuning epoch; of a defence to save, which it does every 20 seconds.",
+  })
   epochSeconds!: number;
 
   @Field(() => Float, { description: "To read and decode one shot." })

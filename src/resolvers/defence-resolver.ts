@@ -15,7 +15,7 @@ import type { DefendOutcome } from "../services/job-specs.ts";
 import { requireScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { viewDefence } from "./parameter-views.ts";
-import { KEY, started } from "./started.ts";
+import { DRY_RUN, KEY, started } from "./started.ts";
 import { viewAudit, viewModel, viewVersion } from "./views.ts";
 
 @Resolver(() => DefenceJob)
@@ -35,10 +35,11 @@ export class DefenceResolver {
   async defend(
     @Arg("input", () => DefendInput) input: DefendInput,
     @Arg("idempotencyKey", () => String, KEY) idempotencyKey: string,
+    @Arg("dryRun", () => Boolean, DRY_RUN) dryRun: boolean,
     @Ctx() context: Context,
   ): Promise<JobPayload> {
     if (defenceNamed(input.defence).makes === "weights") requireScope(context, "admin");
-    return started(() => context.tenant.jobs.defend(defendChoice(input), idempotencyKey));
+    return started(() => context.tenant.jobs.defend(defendChoice(input), idempotencyKey, dryRun));
   }
 
   @FieldResolver(() => Defended, { nullable: true, description: "Once it has succeeded." })

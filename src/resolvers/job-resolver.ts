@@ -29,12 +29,9 @@ import { localId } from "../services/global-id.ts";
 import { requireId } from "./identifiers.ts";
 import { addClassChoice, attackChoice, gateTerms, searchChoice, throughChoice } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
-import { KEY, started } from "./started.ts";
+import { DRY_RUN, KEY, started } from "./started.ts";
 import { untilUnsubscribed } from "./until-unsubscribed.ts";
 import { viewEvent, viewJob } from "./views.ts";
-
-const DRY_RUN =
-  "Checks everything and starts nothing: there is no job but a plan of what it would take. The first plan of its kind measures the device, which takes up to a minute with a large model.";
 
 @Resolver(() => Job)
 export class JobResolver {
@@ -64,8 +61,7 @@ export class JobResolver {
   audit(
     @Arg("input", () => AuditInput) input: AuditInput,
     @Arg("idempotencyKey", () => String, KEY) idempotencyKey: string,
-    @Arg("dryRun", () => Boolean, { nullable: true, defaultValue: false, description: DRY_RUN })
-    dryRun: boolean,
+    @Arg("dryRun", () => Boolean, DRY_RUN) dryRun: boolean,
     @Ctx() { tenant }: Context,
   ): Promise<JobPayload> {
     return started(() => tenant.jobs.audit(searchChoice(input), idempotencyKey, dryRun));
@@ -79,12 +75,7 @@ export class JobResolver {
   purify(
     @Arg("input", () => PurifyInput) input: PurifyInput,
     @Arg("idempotencyKey", () => String, KEY) idempotencyKey: string,
-    @Arg("dryRun", () => Boolean, {
-      nullable: true,
-      defaultValue: false,
-      description: DRY_RUN,
-    })
-    dryRun: boolean,
+    @Arg("dryRun", () => Boolean, DRY_RUN) dryRun: boolean,
     @Ctx() { tenant, caller }: Context,
   ): Promise<JobPayload> {
     return started(() => {

@@ -1,9 +1,9 @@
 import { type PlannedBytes, type PlannedPhase, type RunPlan, WORK_KINDS } from "../engine/cbpt/plan.ts";
 import type { Device } from "../engine/runtime/device.ts";
-import { epochsTold } from "../jobs/handlers/clock.ts";
+import { epochsTold, savesWithin } from "../jobs/handlers/clock.ts";
 import type { Calibration, PlanResult } from "../jobs/handlers/plan.ts";
-import type { AuditSpec, PurifySpec } from "../jobs/handlers/spec.ts";
-import { type PlanningOptions, planJob } from "../jobs/planning.ts";
+import type { AuditSpec, DefendSpec, PurifySpec } from "../jobs/handlers/spec.ts";
+import { type PlannedKind, type PlanningOptions, planJob } from "../jobs/planning.ts";
 import { type Supplies, supply } from "../jobs/supplies.ts";
 import { digestOf } from "./canonical.ts";
 import { LeastRecent } from "./least-recent.ts";
@@ -25,6 +25,8 @@ export interface Estimate {
   readonly calibration: Calibration & { readonly measuredAt: string };
 }
 
+type PlannedSpec = AuditSpec | PurifySpec | DefendSpec;
+
 const CALIBRATIONS_KEPT = 256;
 
 /** Plans jobs and says how long they will take here. Plans are made one at a time; a speed is measured once. */
@@ -35,17 +37,13 @@ export class Estimates {
   constructor(private readonly options: PlanningOptions & { readonly supplies?: Supplies }) {}
 
   /** @param weights digest of the model's weights. */
-  async of(kind: "audit" | "purify", spec: AuditSpec | PurifySpec, weights: string): Promise<Estimate> {
+  async of(kind: PlannedKind, spec: PlannedSpec, weights: string): Promise<Estimate> {
     const estimate = this.last.then(() => this.make(kind, spec, weights));
     this.last = estimate.catch(() => {});
     return estimate;
   }
 
-  private async make(
-    kind: "audit" | "purify",
-    spec: AuditSpec | PurifySpec,
-    weights: string,
-  ): Promise<Estimate> {
+  private async make(kind: PlannedKind, spec: PlannedSpec, weights: string): Promise<Estimate> {
     const { threads, supplies } = this.options;
     const device = spec.device ?? this.options.device;
     const key = calibrationKey(spec, weights, device);
@@ -54,20 +52,29 @@ export class Estimates {
     const result = await planJob(kind, supplies ? await supply(order, supplies) : order, this.options);
     const calibration = known ?? { ...result.calibration, measuredAt: new Date().toISOString() };
     this.calibrations.set(key, calibration);
-    return { device, threads, calibration, ...costsOf(result, spec.shots.length) };
+    return { device, threads, calibration, ...costsOf(kind, result, spec.shots.length) };
   }
 }
 
 /** What changes the speed or the memory of the programs. */
-function calibrationKey(spec: AuditSpec | PurifySpec, weights: string, device: Device): string {
-  const { innerBatch, batchSize, contextTokens } = spec.config;
-  const mode = "mode" in spec ? spec.mode : "UNIVERSAL";
-  const sizes = { labels: spec.labels, shots: spec.shots.length, innerBatch, batchSize, contextTokens };
-  return digestOf({ weights, device, mode, ...sizes });
+function calibrationKey(spec: PlannedSpec, weights: string, device: Device): string {
+  const { labels, shots } = spec;
+  return digestOf({ weights, device, labels, shots: shots.length, ...programsOf(spec) });
 }
 
-function costsOf({ plan, calibration }: PlanResult, shots: number) {
-  const phases = plan.phases.map((phase) => ({ ...phase, ...workOf(phase, calibration, shots) }));
+/** What the programs of a run follow from, beside the model and the shots. */
+function programsOf(spec: PlannedSpec): object {
+  if ("defence" in spec) {
+    const { defence, templates, parameters } = spec;
+    const { epochs: _, ...others } = parameters;
+    return { defence, templates, parameters: others };
+  }
+  const { innerBatch, batchSize, contextTokens } = spec.config;
+  return { mode: "mode" in spec ? spec.mode : "UNIVERSAL", innerBatch, batchSize, contextTokens };
+}
+
+function costsOf(kind: PlannedKind, { plan, calibration }: PlanResult, shots: number) {
+  const phases = plan.phases.map((phase) => ({ ...phase, ...workOf(kind, phase, calibration, shots) }));
   return {
     phases,
     seconds: phases.reduce((sum, { seconds }) => sum + seconds, 0),
@@ -75,15 +82,13 @@ function costsOf({ plan, calibration }: PlanResult, shots: number) {
   };
 }
 
-function workOf({ name, flops, epochs }: PlannedPhase, speed: Calibration, shots: number) {
+function workOf(kind: PlannedKind, { name, flops, epochs }: PlannedPhase, speed: Calibration, shots: number) {
   const { rates, epochSeconds, decodeSeconds } = speed;
   const computing = WORK_KINDS.reduce((sum, kind) => sum + flops[kind] / rates[kind], 0);
+  const saves = kind === "defend" ? savesWithin(computing) : epochsTold(epochs, computing);
   return {
     flops: WORK_KINDS.reduce((sum, kind) => sum + flops[kind], 0),
-    seconds:
-      computing +
-      epochsTold(epochs, computing) * epochSeconds +
-      (name === "prepare" ? shots * decodeSeconds : 0),
+    seconds: computing + saves * epochSeconds + (name === "prepare" ? shots * decodeSeconds : 0),
   };
 }
 

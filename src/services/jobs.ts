@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
 import { isKnownEvent, type JobEvent, type JobKind, type JobRecord, type JobStatus } from "../jobs/job.ts";
+import type { PlannedKind } from "../jobs/planning.ts";
 import type { JobQueue } from "../jobs/queue.ts";
 import type { Store } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
@@ -14,7 +15,7 @@ import type {
   PurifyChoice,
   SearchChoice,
 } from "./job-planner.ts";
-import type { AuditJobSpec, PurifyJobSpec } from "./job-specs.ts";
+import type { AuditJobSpec, DefendJobSpec, PurifyJobSpec } from "./job-specs.ts";
 import { isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
 import type { Prompts } from "./prompts.ts";
@@ -81,7 +82,9 @@ export class TenantJobs {
     return this.once("evaluate", idempotencyKey, choice, () => this.options.planner.evaluate(choice));
   }
 
-  async defend(choice: DefendChoice, idempotencyKey: string): Promise<Started> {
+  /** The same for a dry run. */
+  async defend(choice: DefendChoice, idempotencyKey: string, dryRun: boolean): Promise<Started> {
+    if (dryRun) return this.estimate("defend", await this.options.defences.plan(choice));
     return this.once("defend", idempotencyKey, choice, async () => {
       const spec = await this.options.defences.plan(choice);
       if (choice.promptSet !== undefined) await this.options.prompts.ensureSet(choice.promptSet);
@@ -175,7 +178,10 @@ export class TenantJobs {
     return this.options.meter.requireLeft(this.options.tenant, "computeSeconds");
   }
 
-  private async estimate(kind: "audit" | "purify", spec: AuditJobSpec | PurifyJobSpec): Promise<Started> {
+  private async estimate(
+    kind: PlannedKind,
+    spec: AuditJobSpec | PurifyJobSpec | DefendJobSpec,
+  ): Promise<Started> {
     const estimate = await this.options.estimates.of(kind, spec, spec.request.model.weights);
     return { estimate, replayed: false };
   }

@@ -77,6 +77,53 @@ test("a dry run of an audit plans the search alone", async () => {
   expect((await server.ask(`{ jobs { id } }`)).data.jobs).toEqual([]);
 });
 
+const DEFEND = `mutation ($input: DefendInput!) {
+  defend(input: $input, idempotencyKey: "dry", dryRun: true) {
+    job { id } plan ${PLAN} replayed userErrors { code path }
+  }
+}`;
+const suspect = {
+  modelId: "model_scenes-badnet",
+  datasetId: "dataset_scenes-shots",
+  labels: QUICK.labels,
+  shots: QUICK.shots,
+};
+
+test.each([
+  ["COOP", { promptSet: "dry" }, "tune"],
+  ["FT", { name: "dry" }, "fine-tune"],
+])(
+  "a dry run of the defence %s tells what it would take, and makes nothing",
+  async (defence, place, phase) => {
+    const planOf = async (epochs: number) => {
+      const input = { ...suspect, ...place, defence, parameters: { epochs, batchSize: 2 } };
+      const { plan, ...rest } = (await server.ask(DEFEND, { input })).data.defend;
+      expect(rest).toEqual({ job: null, replayed: false, userErrors: [] });
+      return plan;
+    };
+    const [plan, longer] = [await planOf(1), await planOf(3)];
+    expect(plan.phases.map(({ name }: Phase) => name)).toEqual(["prepare", phase]);
+    // Six shots of three labels, two in a step.
+    expect([plan.phases[1].steps, longer.phases[1].steps]).toEqual([3, 9]);
+    expect(longer.seconds).toBeGreaterThan(plan.seconds);
+    expect(longer.calibration).toEqual(plan.calibration);
+    for (const bytes of ["peakMemoryBytes", "savedStateBytes", "artifactBytes"])
+      expect(plan[bytes]).toBeGreaterThan(0);
+    const { jobs, promptSet, models } = (
+      await server.ask(`{ jobs { id } promptSet(name: "dry") { id } models { name } }`)
+    ).data;
+    expect([jobs, promptSet]).toEqual([[], null]);
+    expect(models).not.toContainEqual({ name: "dry" });
+  },
+);
+
+test("a dry run of a defence that has no place for what it makes says so", async () => {
+  const input = { ...suspect, defence: "FT", promptSet: "dry" };
+  const { plan, userErrors } = (await server.ask(DEFEND, { input })).data.defend;
+  expect(plan).toBeNull();
+  expect(userErrors).toEqual([{ code: "VALIDATION_FAILED", path: ["input", "name"] }]);
+});
+
 test("a dry run of what cannot be done says why", async () => {
   const input = { ...quickPurification("dry"), epochs: 0 };
   const { plan, userErrors } = (await server.ask(PURIFY, { input })).data.purify;

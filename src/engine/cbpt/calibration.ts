@@ -24,7 +24,10 @@ import { Workbench } from "./workbench.ts";
 export interface Speed {
   /** Floating-point operations a second of each kind of work, with everything that goes on around it. */
   readonly rates: Readonly<Record<WorkKind, number>>;
-  /** What the end of a tuning epoch takes beside its prompts' features: to probe them and to save the state. */
+  /**
+   * What the end of a tuning epoch that is told of takes beside its prompts' features: to probe them and to save the
+   * state. Of a run that tells of none: to save.
+   */
   readonly epochSeconds: number;
 }
 
@@ -40,11 +43,13 @@ const ENOUGH_SECONDS = 0.5;
  * images. Embeddings and text features are random; what they hold does not change how long a step takes.
  *
  * @param save what a run saves its state with.
+ * @param tells whether the run tells how the prompts of its epochs do.
  */
 export async function calibrate(
   size: CalibratedSize,
   sample: readonly Shot[],
   save: (state: Uint8Array) => Promise<void>,
+  { tells = true } = {},
 ): Promise<Speed> {
   const problem = standIn(size, sample);
   const [few, bench] = [new Workbench(withFewTargets(problem, laneCount(size))), new Workbench(problem)];
@@ -55,7 +60,7 @@ export async function calibrate(
       gradient: await (published ? perImageRate(bench, size) : universalRate(few, size)),
       text: await textRate(bench, size),
     };
-    return { rates, epochSeconds: await epochSeconds(bench, size, save) };
+    return { rates, epochSeconds: await epochSeconds(bench, size, save, tells) };
   } finally {
     await Promise.all([few.close(), bench.close()]);
   }
@@ -104,16 +109,17 @@ async function epochSeconds(
   bench: Workbench,
   size: CalibratedSize,
   save: (state: Uint8Array) => Promise<void>,
+  tells: boolean,
 ): Promise<number> {
   const { problem } = bench;
   const looks = 1 + (problem.config.mode === "PUBLISHED" ? 0 : problem.config.dummyLevels);
-  const probing = await secondsOf(() => probe(bench, problem.matrix, []));
+  const probing = tells ? await secondsOf(() => probe(bench, problem.matrix, [])) : 0;
   const saving = await secondsOf(() => save(encodeState(startTuning(problem))));
   return (looks * probing + saving) * (size.labels.length / problem.labels.length);
 }
 
 /** Seconds of one call; the first one also compiles, so others follow unless it took too long. */
-async function timed(work: () => Promise<unknown>): Promise<number> {
+export async function timed(work: () => Promise<unknown>): Promise<number> {
   const first = await secondsOf(work);
   if (first > LONG_SECONDS) return first;
   const all: number[] = [];
@@ -122,7 +128,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return sum() / all.length;
 }
 
-async function secondsOf(work: () => Promise<unknown>): Promise<number> {
+export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
   const begin = performance.now();
   await work();
   return (performance.now() - begin) / 1000;
@@ -157,7 +163,7 @@ function withFewTargets(problem: Problem, lanes: number): Problem {
 }
 
 /** The sample again and again, without a copy, its labels in turn. */
-const repeated = (sample: readonly Shot[], count: number, classes: number): Shot[] =>
+export const repeated = (sample: readonly Shot[], count: number, classes: number): Shot[] =>
   Array.from({ length: count }, (_, index) => ({
     label: index % classes,
     get pixels() {

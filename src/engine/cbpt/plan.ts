@@ -51,7 +51,7 @@ export interface PlannedPhase {
   readonly images: number;
   /** Floating-point operations of each kind of work. */
   readonly flops: Readonly<Record<WorkKind, number>>;
-  /** Epochs that end in it. */
+  /** Epochs that end in it and are told of. */
   readonly epochs: number;
 }
 
@@ -78,18 +78,22 @@ export function planAudit(size: RunSize): RunPlan {
   return { phases: auditPhases(size), assumptions: auditAssumptions(size), bytes: bytesOf(size, true) };
 }
 
-/** What a purification will do, before it is begun. */
-export function planPurification(size: RunSize): RunPlan {
+/**
+ * What a purification will do, before it is begun.
+ *
+ * @param told of so many epochs the run tells how their prompts do.
+ */
+export function planPurification(size: RunSize, told = size.config.epochs): RunPlan {
   if (size.config.mode === "PUBLISHED")
-    return { phases: publishedPhases(size), assumptions: [], bytes: bytesOf(size, false) };
+    return { phases: publishedPhases(size, told), assumptions: [], bytes: bytesOf(size, false) };
   return {
-    phases: [...auditPhases(size), ...tuningPhases(size)],
+    phases: [...auditPhases(size), ...tuningPhases(size, told)],
     assumptions: auditAssumptions(size),
     bytes: bytesOf(size, true),
   };
 }
 
-const phase = (
+export const phase = (
   name: string,
   steps: number,
   images: number,
@@ -162,25 +166,25 @@ function wordPhase(size: RunSize, looked: number): PlannedPhase[] {
   ];
 }
 
-function tuningPhases(size: RunSize): PlannedPhase[] {
+function tuningPhases(size: RunSize, told: number): PlannedPhase[] {
   const { config, shots } = size;
   const encoded = shots.length * (config.views - 1 + config.views * MOST_TRIGGERS * config.dummyLevels);
   const steps = config.epochs * stepsPerEpoch(size);
-  const told = (config.epochs + 1) * featuresFlops(size);
+  const telling = (told + 1) * featuresFlops(size);
   return [
     phase("encode", 1, encoded, { image: encoded * imageFlops(size) }),
-    phase("tune", steps, 0, { text: steps * tuningFlops(size) + told }, config.epochs),
+    phase("tune", steps, 0, { text: steps * tuningFlops(size) + telling }, told),
   ];
 }
 
-function publishedPhases(size: RunSize): PlannedPhase[] {
+function publishedPhases(size: RunSize, told: number): PlannedPhase[] {
   const { epochs, warmupEpochs, innerSteps } = size.config;
   const rows = rowsPerBatch(size);
   const steps = epochs * stepsPerEpoch(size);
   const inverting = (epochs - warmupEpochs) * stepsPerEpoch(size);
   const inverted = inverting * rows * innerSteps;
   const dummies = inverting * rows;
-  const texts = (inverting + epochs + 1) * featuresFlops(size);
+  const texts = (inverting + told + 1) * featuresFlops(size);
   return [
     preparing(size),
     phase(
@@ -192,7 +196,7 @@ function publishedPhases(size: RunSize): PlannedPhase[] {
         image: dummies * imageFlops(size),
         text: steps * tuningFlops(size) + texts,
       },
-      epochs,
+      told,
     ),
   ];
 }
@@ -210,17 +214,17 @@ function auditAssumptions(size: RunSize): string[] {
 
 function bytesOf(size: RunSize, searches: boolean): PlannedBytes {
   const { targets, shots, layout, width } = size;
-  const contexts = 4 * layout.classes * layout.contextTokens * layout.width;
+  const contexts = 4 * layout.contextTokens * layout.width;
   // Triggers and their velocities: of every target, or of every family with the two that they began with.
   const inverting = 2 * targets.length * imageValues(size);
   const refining = 2 * refinedValues(size) + 2 * imageValues(size);
   const search = searches ? 4 * Math.max(inverting, refining) : 0;
-  const tuning = 3 * contexts;
+  const tuning = 3 * contexts * (layout.shared ? 1 : layout.classes);
   return {
     shots: shots.length * imageValues(size),
     state: 3 * Math.max(search, tuning),
     saved: Math.max(search, tuning),
-    artifact: contexts + 4 * layout.classes * width,
+    artifact: layout.classes * (contexts + 4 * width),
   };
 }
 

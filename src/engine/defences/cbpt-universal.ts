@@ -1,6 +1,12 @@
-import { completeConfig } from "../cbpt/config.ts";
+import { type CbptConfig, completeConfig } from "../cbpt/config.ts";
+import type { ValuesOf } from "../parameters.ts";
 import { defineDefence } from "./defence.ts";
-import { openPromptTuning, TUNING_PARAMETERS } from "./prompt-tuning.ts";
+import { openPromptTuning, planPromptTuning, TUNING_PARAMETERS } from "./prompt-tuning.ts";
+
+const configOf = (
+  { seed }: { readonly seed: number },
+  parameters: ValuesOf<typeof TUNING_PARAMETERS>,
+): CbptConfig => completeConfig("UNIVERSAL", { ...parameters, seed });
 
 /** Class-wise backdoor prompt tuning in our own mode. */
 export const cbptUniversal = defineDefence({
@@ -11,6 +17,6 @@ export const cbptUniversal = defineDefence({
   makes: "prompts",
   parameters: TUNING_PARAMETERS,
   check: (parameters) => void completeConfig("UNIVERSAL", parameters),
-  open: (task, parameters) =>
-    openPromptTuning(task, completeConfig("UNIVERSAL", { ...parameters, seed: task.seed })),
+  open: (task, parameters) => openPromptTuning(task, configOf(task, parameters)),
+  plan: (size, parameters) => planPromptTuning(size, configOf(size, parameters)),
 });

@@ -1,13 +1,33 @@
 import type { Wire } from "../onnx/graph.ts";
-import { real } from "../parameters.ts";
+import { real, type ValuesOf } from "../parameters.ts";
 import type { Random } from "../random.ts";
 import type { Learner } from "../training/learner.ts";
 import { contrastiveLoss, partnerEntropy } from "../training/loss.ts";
 import type { Pair } from "../training/pairs.ts";
 import { augmentCaption } from "./caption-augmentation.ts";
-import { defineDefence } from "./defence.ts";
-import { FINE_TUNING_PARAMETERS, openFineTuning } from "./fine-tuning.ts";
+import { type DefenceSize, defineDefence } from "./defence.ts";
+import { FINE_TUNING_PARAMETERS, openFineTuning, type Recipe } from "./fine-tuning.ts";
+import { planFineTuning } from "./fine-tuning-plan.ts";
 import { augmentImage } from "./image-augmentation.ts";
+
+const PARAMETERS = {
+  ...FINE_TUNING_PARAMETERS,
+  selfSupervision: real(1, [0, 100], "Weight of finding augmented copies; CLIP's own loss has weight 1"),
+  captionRate: real(0.1, [0, 1], "Share of a caption's words that its augmentation changes"),
+};
+
+function recipeOf({ checkpoint }: DefenceSize, parameters: ValuesOf<typeof PARAMETERS>): Recipe {
+  const { imageSize } = checkpoint.architecture.image;
+  return {
+    name: "cleanclip",
+    parameters,
+    loss: cleanclipLoss(parameters.selfSupervision),
+    alter: ({ pixels, caption }: Pair, random: Random) => ({
+      pixels: augmentImage(pixels, imageSize, random),
+      caption: augmentCaption(caption, parameters.captionRate, random),
+    }),
+  };
+}
 
 /**
  * Fine-tuning that also learns each modality by itself, which loosens what a backdoor has tied together: an image is to
@@ -19,23 +39,9 @@ export const cleanclip = defineDefence({
   about:
     "Trains all weights further with CLIP's loss, and to find each image's and each caption's own augmented copy",
   makes: "weights",
-  parameters: {
-    ...FINE_TUNING_PARAMETERS,
-    selfSupervision: real(1, [0, 100], "Weight of finding augmented copies; CLIP's own loss has weight 1"),
-    captionRate: real(0.1, [0, 1], "Share of a caption's words that its augmentation changes"),
-  },
-  open: (task, { selfSupervision, captionRate, ...config }) => {
-    const { height, width } = task.checkpoint.architecture.image.imageSize;
-    return openFineTuning(task, config, {
-      name: "cleanclip",
-      parameters: { ...config, selfSupervision, captionRate },
-      loss: cleanclipLoss(selfSupervision),
-      alter: ({ pixels, caption }: Pair, random: Random) => ({
-        pixels: augmentImage(pixels, { height, width }, random),
-        caption: augmentCaption(caption, captionRate, random),
-      }),
-    });
-  },
+  parameters: PARAMETERS,
+  open: (task, parameters) => openFineTuning(task, parameters, recipeOf(task, parameters)),
+  plan: (size, parameters) => planFineTuning(size, parameters, recipeOf(size, parameters)),
 });
 
 /**

@@ -1,8 +1,8 @@
-import { completeConfig } from "../cbpt/config.ts";
+import { type CbptConfig, completeConfig } from "../cbpt/config.ts";
 import type { Purification } from "../cbpt/purification.ts";
-import { choice, pickParameters, withDefaults } from "../parameters.ts";
+import { choice, pickParameters, type ValuesOf, withDefaults } from "../parameters.ts";
 import { defineDefence } from "./defence.ts";
-import { openPromptTuning, TUNING_PARAMETERS } from "./prompt-tuning.ts";
+import { openPromptTuning, planPromptTuning, TUNING_PARAMETERS } from "./prompt-tuning.ts";
 
 /** The rows of CBPT's table that are about tuning on clean shots. */
 const TUNING = pickParameters(TUNING_PARAMETERS, [
@@ -31,6 +31,14 @@ const PARAMETERS = {
 /** The published mode of CBPT that never leaves its warm-up: only the cross-entropy on clean shots is left. */
 const ENTROPY_ONLY = { alpha: 0, beta: 0, gamma: 1, gammaDummy: 0 } as const;
 
+const configOf = (
+  { seed }: { readonly seed: number },
+  { context: _, ...parameters }: ValuesOf<typeof PARAMETERS>,
+): CbptConfig =>
+  completeConfig("PUBLISHED", { ...parameters, ...ENTROPY_ONLY, warmupEpochs: parameters.epochs, seed });
+
+const optionsOf = ({ context }: ValuesOf<typeof PARAMETERS>) => ({ sharedContext: context === "SHARED" });
+
 /** Context optimisation: prompts that are tuned to classify, and know nothing of backdoors. */
 export const coop = defineDefence({
   name: "coop",
@@ -38,14 +46,8 @@ export const coop = defineDefence({
   about: "Tunes the prompts' context vectors on the cross-entropy of the clean shots alone",
   makes: "prompts",
   parameters: PARAMETERS,
-  open: async (task, { context, ...parameters }) => {
-    const config = completeConfig("PUBLISHED", {
-      ...parameters,
-      ...ENTROPY_ONLY,
-      warmupEpochs: parameters.epochs,
-      seed: task.seed,
-    });
-    const run = await openPromptTuning(task, config, { sharedContext: context === "SHARED" });
+  open: async (task, parameters) => {
+    const run = await openPromptTuning(task, configOf(task, parameters), optionsOf(parameters));
     return {
       ...run,
       progress: (state: Purification) => {
@@ -55,4 +57,5 @@ export const coop = defineDefence({
       },
     };
   },
+  plan: (size, parameters) => planPromptTuning(size, configOf(size, parameters), optionsOf(parameters)),
 });

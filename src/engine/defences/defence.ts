@@ -1,4 +1,6 @@
+import type { Speed } from "../cbpt/calibration.ts";
 import type { CbptConfig, Position } from "../cbpt/config.ts";
+import type { RunPlan } from "../cbpt/plan.ts";
 import type { Probe } from "../cbpt/probe.ts";
 import type { Shot } from "../cbpt/problem.ts";
 import type { Progress } from "../cbpt/progress.ts";
@@ -25,6 +27,11 @@ export interface DefenceTask {
   readonly seed: number;
   readonly device: Device;
   readonly threads: number;
+}
+
+/** A task whose shots are not read yet: what a plan follows from. */
+export interface DefenceSize extends Omit<DefenceTask, "shots"> {
+  readonly shots: { readonly length: number };
 }
 
 /** Prompts that are to be used with the model as it is. */
@@ -71,6 +78,17 @@ export interface DefenceRun<State = unknown> {
   close(): Promise<void>;
 }
 
+/** What a run will do, before it is begun. */
+export interface PlannedRun {
+  readonly plan: RunPlan;
+  /**
+   * Measures how fast this device does it: a few steps of the run's own programs on sample shots.
+   *
+   * @param save what the run saves its state with.
+   */
+  calibrate(sample: readonly Shot[], save: (state: Uint8Array) => Promise<void>): Promise<Speed>;
+}
+
 /** One way to defend: what it is called, what can be set, and how it runs. */
 export interface Defence<Table extends Parameters = Parameters, State = unknown> {
   readonly name: string;
@@ -86,6 +104,8 @@ export interface Defence<Table extends Parameters = Parameters, State = unknown>
   check?(parameters: ValuesOf<Table>): void;
   /** Compiles what the steps need; parameters are complete. Close the run when it is over. */
   open(task: DefenceTask, parameters: ValuesOf<Table>): Promise<DefenceRun<State>>;
+  /** Plans the same run and compiles nothing. Absent where there is nothing to do. */
+  plan?(size: DefenceSize, parameters: ValuesOf<Table>): Promise<PlannedRun>;
 }
 
 /** Lets the types of a defence's parameters follow from their table. */

@@ -1,16 +1,13 @@
-import type { Shot } from "../cbpt/problem.ts";
 import type { Progress } from "../cbpt/progress.ts";
-import { fillTemplate } from "../clip/zero-shot.ts";
 import { choice, real, type ValuesOf, whole } from "../parameters.ts";
-import { type Random, randomStream } from "../random.ts";
-import type { Tensors } from "../runtime/session.ts";
 import { ADAMW } from "../training/adamw.ts";
 import { manifestFile, requireTrainable, trainedFiles } from "../training/checkpoint-files.ts";
-import { Collator, epochBatch, type Pair } from "../training/pairs.ts";
 import type { StepOptions } from "../training/program.ts";
 import { startFromCheckpoint, type TrainingState } from "../training/state.ts";
-import { type PairBatch, Trainer } from "../training/trainer.ts";
-import type { DefenceRun, DefenceTask, DefendedWeights } from "./defence.ts";
+import { Trainer } from "../training/trainer.ts";
+import { type Alter, Batches, captionLength } from "./clean-pairs.ts";
+import type { DefenceRun, DefenceSize, DefenceTask, DefendedWeights } from "./defence.ts";
+import { suspectEmbeddings } from "./suspect-embeddings.ts";
 
 /** What can be set about every defence that fine-tunes the model on the shots and their captions. */
 export const FINE_TUNING_PARAMETERS = {
@@ -28,12 +25,6 @@ export const FINE_TUNING_PARAMETERS = {
 
 export type FineTuningConfig = ValuesOf<typeof FINE_TUNING_PARAMETERS>;
 
-/** A clean pair by its indices: of the shot, and of the caption among those of all labels. */
-export interface PairIndex {
-  readonly shot: number;
-  readonly caption: number;
-}
-
 /** What tells one way to fine-tune from another. */
 export interface Recipe {
   /** The defence's name, and its parameters for the manifest. */
@@ -41,10 +32,10 @@ export interface Recipe {
   readonly parameters: object;
   /** Of the pairs of a step; by default CLIP's contrastive loss. */
   readonly loss?: StepOptions["loss"];
-  /** An altered copy of a pair; where it is given, a step has the altered pairs after the pairs themselves. */
-  readonly alter?: (pair: Pair, random: Random) => Pair;
-  /** What the loss reads beside the pairs. */
-  readonly others?: (pairs: readonly PairIndex[]) => Tensors;
+  /** Makes the altered copy of a pair; where it is given, a step has these copies after the pairs themselves. */
+  readonly alter?: Alter;
+  /** Whether the loss reads the suspect model's embeddings of the pairs: `suspectImages` and `suspectTexts` [N, D]. */
+  readonly recalls?: boolean;
 }
 
 /** Plain data; a state's losses are those of its steps so far. */
@@ -53,12 +44,20 @@ export interface FineTuning {
   readonly losses: readonly number[];
 }
 
-/** Room in the trained text length for words that an altered caption has more. */
-const SPARE_TOKENS = 4;
-
-/** The captions that the templates make of the labels: those of the first label, then those of the next. */
-export const captionsOf = ({ labels, templates }: DefenceTask): string[] =>
-  labels.flatMap((label) => templates.map((template) => fillTemplate(template, label)));
+/** How much a run does, and the program of each of its steps. */
+export function extentOf(size: DefenceSize, config: FineTuningConfig, { alter, loss }: Recipe) {
+  const batch = Math.min(config.batchSize, size.shots.length);
+  const perEpoch = Math.floor(size.shots.length / batch);
+  const program: StepOptions = {
+    batch: alter ? 2 * batch : batch,
+    length: captionLength(size, alter !== undefined),
+    normalisation: config.normalisation,
+    optimiser: { ...ADAMW, weightDecay: config.weightDecay },
+    device: size.device,
+    loss,
+  };
+  return { batch, perEpoch, steps: config.epochs * perEpoch, program };
+}
 
 /**
  * Trains all weights on the clean shots, each with a template that names its label. Fails with UNSUPPORTED_ARCHITECTURE
@@ -69,22 +68,14 @@ export async function openFineTuning(
   config: FineTuningConfig,
   recipe: Recipe,
 ): Promise<DefenceRun<FineTuning>> {
-  const { checkpoint, shots, device, threads } = task;
+  const { checkpoint, device, threads } = task;
   requireTrainable(checkpoint);
-  const batch = Math.min(config.batchSize, shots.length);
-  const perEpoch = Math.floor(shots.length / batch);
-  const steps = config.epochs * perEpoch;
-  const batches = new Batches(task, batch, recipe);
-  const trainer = await Trainer.open(checkpoint, {
-    device,
-    threads,
-    batch: recipe.alter ? 2 * batch : batch,
-    length: batches.length,
-    normalisation: config.normalisation,
-    optimiser: { ...ADAMW, weightDecay: config.weightDecay },
-    schedule: { rate: config.learningRate, steps, warmUp: config.warmupSteps },
-    loss: recipe.loss,
-  });
+  const { batch, perEpoch, steps, program } = extentOf(task, config, recipe);
+  const { alter, recalls } = recipe;
+  const others = recalls ? await suspectEmbeddings(task) : undefined;
+  const batches = new Batches(task, { size: batch, length: program.length, alter, others });
+  const schedule = { rate: config.learningRate, steps, warmUp: config.warmupSteps };
+  const trainer = await Trainer.open(checkpoint, { ...program, device, threads, schedule });
   return {
     init: async () => ({ training: await startFromCheckpoint(checkpoint, trainer.layout), losses: [] }),
     step: async ({ training, losses }) => {
@@ -101,50 +92,6 @@ export async function openFineTuning(
     close: () => trainer.close(),
   };
 }
-
-/** The batches of a run; each depends on the seed and the number of its step only. */
-class Batches {
-  private readonly collator: Collator;
-  private readonly captions: readonly string[];
-  /** Tokens of the longest caption that is trained on. */
-  readonly length: number;
-
-  constructor(
-    private readonly task: DefenceTask,
-    private readonly size: number,
-    private readonly recipe: Recipe,
-  ) {
-    this.collator = new Collator(task.checkpoint.tokenizer);
-    this.captions = captionsOf(task);
-    const longest = Math.max(...this.captions.map((caption) => this.collator.tokens(caption).length));
-    const { contextLength } = task.checkpoint.architecture.text;
-    this.length = recipe.alter ? Math.min(contextLength, longest + SPARE_TOKENS) : longest;
-  }
-
-  /** The batch of a step, counted from 0. */
-  of(step: number): PairBatch {
-    const { seed, shots, templates } = this.task;
-    const random = randomStream(seed, "fine-tuning", step);
-    const places = epochBatch(shots.length, this.size, seed, step).map((shot) => ({
-      shot,
-      caption: shots[shot].label * templates.length + random.below(templates.length),
-    }));
-    const pairs = places.map(
-      ({ shot, caption }): Pair => ({ pixels: bytesOf(shots[shot]), caption: this.captions[caption] }),
-    );
-    const altered = this.recipe.alter ? pairs.map((pair) => this.altered(pair, random)) : [];
-    return { ...this.collator.batch([...pairs, ...altered]), others: this.recipe.others?.(places) };
-  }
-
-  /** A caption that has become too long stays as it was. */
-  private altered(pair: Pair, random: Random): Pair {
-    const { pixels, caption } = this.recipe.alter!(pair, random);
-    const fits = this.collator.tokens(caption).length <= this.length;
-    return { pixels, caption: fits ? caption : pair.caption };
-  }
-}
-
-const bytesOf = ({ pixels }: Shot): Uint8Array => Uint8Array.from(pixels, (value) => Math.round(value * 255));
 
 function progressOf(
   { training, losses }: FineTuning,

@@ -1,5 +1,6 @@
 import { defineDefence } from "./defence.ts";
 import { FINE_TUNING_PARAMETERS, openFineTuning } from "./fine-tuning.ts";
+import { planFineTuning } from "./fine-tuning-plan.ts";
 
 /** Plain fine-tuning. */
 export const ft = defineDefence({
@@ -9,4 +10,5 @@ export const ft = defineDefence({
   makes: "weights",
   parameters: FINE_TUNING_PARAMETERS,
   open: (task, parameters) => openFineTuning(task, parameters, { name: "ft", parameters }),
+  plan: (size, parameters) => planFineTuning(size, parameters, { name: "ft", parameters }),
 });

@@ -5,12 +5,19 @@ import { cbptPublished } from "./cbpt-published.ts";
 import { cbptUniversal } from "./cbpt-universal.ts";
 import { cleanclip } from "./cleanclip.ts";
 import { coop } from "./coop.ts";
-import type { Defence, DefenceRun, DefenceTask } from "./defence.ts";
+import type { Defence, DefenceRun, DefenceSize, DefenceTask, PlannedRun } from "./defence.ts";
 import { ft } from "./ft.ts";
 import { none } from "./none.ts";
 import { par } from "./par.ts";
 
-export type { Defence, DefenceResult, DefenceRun, DefenceTask } from "./defence.ts";
+export type {
+  Defence,
+  DefenceResult,
+  DefenceRun,
+  DefenceSize,
+  DefenceTask,
+  PlannedRun,
+} from "./defence.ts";
 
 /** Every defence by its name. A new one is its file, its line here and its row in the table of the tests. */
 export const defences = {
@@ -60,4 +67,18 @@ export async function openDefence(
   const complete = completeDefence(name, parameters);
   requireShots(task.labels, task.shots);
   return defenceNamed(name).open(task, complete);
+}
+
+/**
+ * What a run of a defence would do, and how to measure its speed here. Fails as `openDefence` does, but for shots, which
+ * nobody has looked at; and with VALIDATION_FAILED where there is nothing to plan.
+ */
+export async function planDefence(
+  name: string,
+  { parameters, ...size }: DefenceSize & { readonly parameters?: unknown },
+): Promise<PlannedRun> {
+  const complete = completeDefence(name, parameters);
+  const { plan } = defenceNamed(name);
+  if (plan) return plan(size, complete);
+  throw new AppError("VALIDATION_FAILED", `The defence "${name}" does nothing that could be planned.`);
 }

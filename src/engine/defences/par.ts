@@ -1,17 +1,24 @@
-import { gatherRows } from "../cbpt/features.ts";
-import { imageProgram, imagesPerRun } from "../clip/programs.ts";
-import { embedPrompts } from "../clip/zero-shot.ts";
-import { encodeImages, listOf } from "../evaluation/encode.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
-import { float32 } from "../onnx/tensor.ts";
-import { real } from "../parameters.ts";
-import type { Program } from "../runtime/program.ts";
-import { openSession, type Tensors } from "../runtime/session.ts";
+import { real, type ValuesOf } from "../parameters.ts";
 import type { Learner } from "../training/learner.ts";
 import { contrastiveLoss } from "../training/loss.ts";
-import { type DefenceTask, defineDefence } from "./defence.ts";
-import { captionsOf, FINE_TUNING_PARAMETERS, openFineTuning, type PairIndex } from "./fine-tuning.ts";
+import { defineDefence } from "./defence.ts";
+import { FINE_TUNING_PARAMETERS, openFineTuning, type Recipe } from "./fine-tuning.ts";
+import { planFineTuning } from "./fine-tuning-plan.ts";
+
+const PARAMETERS = {
+  ...FINE_TUNING_PARAMETERS,
+  perturbation: real(0.5, [0, 100], "Weight of the distance from the suspect model's embeddings"),
+  threshold: real(2.15, [0, 4], "Mean squared distance beyond which nothing drives them further"),
+};
+
+const recipeOf = (parameters: ValuesOf<typeof PARAMETERS>): Recipe => ({
+  name: "par",
+  parameters,
+  loss: parLoss(parameters),
+  recalls: true,
+});
 
 /** Perturb and recover. */
 export const par = defineDefence({
@@ -20,18 +27,9 @@ export const par = defineDefence({
   about:
     "Trains all weights further with CLIP's loss while it drives the embeddings away from those of the suspect model, up to a distance",
   makes: "weights",
-  parameters: {
-    ...FINE_TUNING_PARAMETERS,
-    perturbation: real(0.5, [0, 100], "Weight of the distance from the suspect model's embeddings"),
-    threshold: real(2.15, [0, 4], "Mean squared distance beyond which nothing drives them further"),
-  },
-  open: async (task, { perturbation, threshold, ...config }) =>
-    openFineTuning(task, config, {
-      name: "par",
-      parameters: { ...config, perturbation, threshold },
-      loss: parLoss({ perturbation, threshold }),
-      others: await suspectEmbeddings(task),
-    }),
+  parameters: PARAMETERS,
+  open: (task, parameters) => openFineTuning(task, parameters, recipeOf(parameters)),
+  plan: (size, parameters) => planFineTuning(size, parameters, recipeOf(parameters)),
 });
 
 /**
@@ -51,35 +49,4 @@ export const parLoss =
 function meanSquaredDistance(g: GraphBuilder, a: Wire, b: Wire): Wire {
   const difference = g.sub(a, b);
   return g.div(g.reduceSum(g.mul(difference, difference)), a.shape[0]);
-}
-
-/** The suspect model's embeddings of every shot and caption, computed once, and from them those of a batch. */
-async function suspectEmbeddings(task: DefenceTask): Promise<(pairs: readonly PairIndex[]) => Tensors> {
-  const { checkpoint, shots, device, threads } = task;
-  const { image, embeddingWidth: width } = checkpoint.architecture;
-  const open = (program: Program) => openSession(program, { device, threads });
-  const captions = captionsOf(task).map((caption) => checkpoint.tokenizer.encode(caption));
-  const texts = await embedPrompts(open, checkpoint, captions);
-  const session = await open(imageProgram(checkpoint, { batch: "dynamic" }));
-  try {
-    const encoder = { session, imageSize: image.imageSize, width, batch: imagesPerRun(checkpoint) };
-    const images = await encodeImages(
-      encoder,
-      listOf(shots.length, (index) => shots[index].pixels),
-    );
-    const rows = (from: Float32Array, indices: readonly number[]) =>
-      float32([indices.length, width], gatherRows(from, width, indices));
-    return (pairs) => ({
-      suspectImages: rows(
-        images,
-        pairs.map(({ shot }) => shot),
-      ),
-      suspectTexts: rows(
-        texts,
-        pairs.map(({ caption }) => caption),
-      ),
-    });
-  } finally {
-    await session.close();
-  }
 }

@@ -59,6 +59,13 @@ const INTERVAL_MILLISECONDS = 3000;
  */
 const TOLD_EPOCHS = 50;
 
+/** The state of a defence may be three times the model's size, so it is saved seldom. */
+export const DEFENCE_SAVE_MILLISECONDS = 20_000;
+
+/** How often a defence saves in so many seconds. */
+export const savesWithin = (seconds: number): number =>
+  Math.floor((1000 * seconds) / DEFENCE_SAVE_MILLISECONDS);
+
 /** Whether an epoch, counted from 1, is told however short it was; 0 is the state that tuning begins with. */
 export const isToldEpoch = (epoch: number, epochs: number): boolean =>
   epoch % Math.ceil(epochs / TOLD_EPOCHS) === 0 || epoch === epochs;

@@ -9,7 +9,7 @@ import { writeDurably } from "../../store/durable-file.ts";
 import type { JobContext, JobHandler } from "../job.ts";
 import { writePrompts } from "./artifact.ts";
 import { auditResult } from "./audit.ts";
-import { Clock, Saver } from "./clock.ts";
+import { Clock, DEFENCE_SAVE_MILLISECONDS, Saver } from "./clock.ts";
 import { deviceOf } from "./device.ts";
 import { loadShots } from "./images.ts";
 import type { PurifyResult } from "./purify.ts";
@@ -30,9 +30,6 @@ export interface DefendedWeightsResult {
 export type DefendResult = DefendedPromptsResult | DefendedWeightsResult;
 
 const FOLDER = "model";
-
-/** A state may be three times the model's size, so it is saved seldom. */
-const SAVE_MILLISECONDS = 20_000;
 
 /** Runs any defence on a suspect model and clean shots. */
 export const defend: JobHandler<unknown, DefendResult> = async (given, context) => {
@@ -56,7 +53,7 @@ async function taskOf(spec: DefendSpec, context: JobContext): Promise<DefenceTas
 }
 
 async function carryOut(run: DefenceRun, task: DefenceTask, context: JobContext): Promise<DefendResult> {
-  const [clock, saver] = [new Clock(context), new Saver(context, SAVE_MILLISECONDS)];
+  const [clock, saver] = [new Clock(context), new Saver(context, DEFENCE_SAVE_MILLISECONDS)];
   let state = context.checkpoint ? decodeState(context.checkpoint) : await run.init();
   let searched = 0;
   while (!run.isDone(state)) {

@@ -11,10 +11,12 @@ import {
 } from "../../engine/cbpt/plan.ts";
 import { sizeOfRun } from "../../engine/cbpt/prepare.ts";
 import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts";
+import { type PlannedRun, planDefence } from "../../engine/defences/index.ts";
 import type { JobContext, JobHandler } from "../job.ts";
+import type { PlannedKind } from "../planning.ts";
 import { deviceOf } from "./device.ts";
 import { loadImage } from "./images.ts";
-import { parseSpec, purifySpec, requireLabels } from "./spec.ts";
+import { defendSpec, parseSpec, purifySpec, requireLabels } from "./spec.ts";
 
 /** How fast a device does the work of runs like this one, measured in a process of its own. */
 export interface Calibration extends Speed {
@@ -34,8 +36,8 @@ export interface PlanResult {
 /** Shots that are decoded for a calibration. */
 const SAMPLE = 8;
 
-const planSpec = purifySpec.extend({
-  /** One of an earlier plan, which is then not measured again. */
+/** One of an earlier plan, which is then not measured again. */
+const known = z.object({
   calibration: z
     .object({
       rates: z.record(z.enum(WORK_KINDS), z.number()),
@@ -47,39 +49,58 @@ const planSpec = purifySpec.extend({
     .optional(),
 });
 
-type PlanSpec = z.infer<typeof planSpec>;
+const searchSpec = purifySpec.extend(known.shape);
+const defenceSpec = defendSpec.extend(known.shape);
 
 const planner =
   (makePlan: (size: RunSize) => RunPlan): JobHandler<unknown, PlanResult> =>
   async (given, context) => {
-    const spec = parseSpec(planSpec, given);
-    requireLabels(spec.shots, spec.labels);
-    const checkpoint = await openCheckpoint(spec.modelFolder);
-    const device = await deviceOf(spec, context);
+    const spec = parseSpec(searchSpec, given);
+    const { checkpoint, device } = await opened(spec, context);
     const config = completeConfig(spec.mode, spec.config);
     const size = await sizeOfRun({ ...spec, checkpoint, config, device });
-    const calibration = spec.calibration ?? (await measure(spec, checkpoint, size, context));
-    return { plan: makePlan(size), calibration };
+    const { threads } = context;
+    const calibrateRun: Calibrate = (sample, save) => calibrate({ ...size, threads }, sample, save);
+    return { plan: makePlan(size), calibration: await calibrated(spec, checkpoint, calibrateRun, context) };
   };
 
-/** In place of the jobs' handlers: they tell what a job would do, and do nothing. */
-export const handlers: Readonly<Record<"audit" | "purify", JobHandler<unknown, PlanResult>>> = {
-  audit: planner(planAudit),
-  purify: planner(planPurification),
+const defencePlanner: JobHandler<unknown, PlanResult> = async (given, context) => {
+  const { defence, ...spec } = parseSpec(defenceSpec, given);
+  const { checkpoint, device } = await opened(spec, context);
+  const run = await planDefence(defence, { ...spec, checkpoint, device, threads: context.threads });
+  return { plan: run.plan, calibration: await calibrated(spec, checkpoint, run.calibrate, context) };
 };
 
-async function measure(
-  { shots }: Pick<PlanSpec, "shots">,
+/** In place of the jobs' handlers: they tell what a job would do, and do nothing. */
+export const handlers: Readonly<Record<PlannedKind, JobHandler<unknown, PlanResult>>> = {
+  audit: planner(planAudit),
+  purify: planner(planPurification),
+  defend: defencePlanner,
+};
+
+type AnySpec = z.infer<typeof searchSpec> | Omit<z.infer<typeof defenceSpec>, "defence">;
+type Calibrate = PlannedRun["calibrate"];
+
+async function opened(spec: AnySpec, context: JobContext) {
+  requireLabels(spec.shots, spec.labels);
+  const checkpoint = await openCheckpoint(spec.modelFolder);
+  return { checkpoint, device: await deviceOf(spec, context) };
+}
+
+/** The calibration that is known already, or one that is measured now. */
+async function calibrated(
+  { shots, calibration }: AnySpec,
   checkpoint: Checkpoint,
-  size: RunSize,
-  { threads, save }: Pick<JobContext, "threads" | "save">,
+  calibrateRun: Calibrate,
+  { save }: Pick<JobContext, "save">,
 ): Promise<Calibration> {
+  if (calibration) return calibration;
   const begin = performance.now();
   const sample = [];
   for (const [index, image] of shots.slice(0, SAMPLE).entries())
     sample.push(shotOf(await loadImage(checkpoint, image, index), image.label));
   const decodeSeconds = (performance.now() - begin) / 1000 / sample.length;
-  const speed = await calibrate({ ...size, threads }, sample, save);
+  const speed = await calibrateRun(sample, save);
   return {
     ...speed,
     decodeSeconds,
