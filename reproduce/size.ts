@@ -48,7 +48,7 @@ export const QUICK: Size = {
   name: "quick",
   test: { perClass: 50, seed: 20_261_127 },
   shots: { perClass: 16, seed: 3 },
-  implants: { scenes: 4_000, probes: 1000, config: { steps: 300 } },
+  implants: { scenes: 4_000, probes: 1000, config: { steps: 300, probeEvery: 300 } },
   attacks: "one",
   published: "bundled",
   comparison: { suspects: 1, learningRates: [] },
