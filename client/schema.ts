@@ -386,14 +386,14 @@ export interface Calibration {
   readonly decodeSeconds: number;
   /** To probe and save at the end of a tuning epoch; of a defence to save, which it does every 20 seconds. */
   readonly epochSeconds: number;
-  /** The same with the gradient with respect to the pixels, or where weights are trained, of whole steps of training. */
+  /** Operations a second of images with the gradient with respect to the pixels; where weights are trained, of whole steps of training. */
   readonly gradientFlopsPerSecond: number;
   /** Operations a second of the image encoder. */
   readonly imageFlopsPerSecond: number;
   readonly measuredAt: string;
   /** How long it took; plans of the same size use it again. */
   readonly seconds: number;
-  /** The same for prompts and their gradient. */
+  /** Operations a second of prompts and their gradient. */
   readonly textFlopsPerSecond: number;
 }
 
@@ -621,7 +621,7 @@ export type ErrorCode = "BAD_USER_INPUT" | "CANCELLED" | "COST_EXCEEDED" | "DEAD
 export interface Evaluation {
   /** Triggered images of other labels that were given the target. */
   readonly asr: Rate | null;
-  /** The same with the target's own images counted in. */
+  /** `asr` with the target's own images counted in. */
   readonly asrIncludingTarget: Rate | null;
   readonly attack: AttackKind | null;
   /** Clean accuracy. */

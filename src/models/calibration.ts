@@ -11,11 +11,11 @@ export class Calibration {
 
   @Field(() => Float, {
     description:
-      "The same with the gradient with respect to the pixels, or where weights are trained, of whole steps of training.",
+      "Operations a second of images with the gradient with respect to the pixels; where weights are trained, of whole steps of training.",
   })
   gradientFlopsPerSecond!: number;
 
-  @Field(() => Float, { description: "The same for prompts and their gradient." })
+  @Field(() => Float, { description: "Operations a second of prompts and their gradient." })
   textFlopsPerSecond!: number;
 
   @Field(() => Float, {

@@ -23,7 +23,7 @@ export class Evaluation extends Node {
   })
   asr?: Rate;
 
-  @Field(() => Rate, { nullable: true, description: "The same with the target's own images counted in." })
+  @Field(() => Rate, { nullable: true, description: "`asr` with the target's own images counted in." })
   asrIncludingTarget?: Rate;
 
   @Field(() => Rate, {

@@ -13,9 +13,14 @@ registerEnumType(Scope, {
   name: "Scope",
   description: "What a key may do beside reading its tenant's data.",
   valuesConfig: {
-    CLASSIFY: { description: "classify." },
-    DATASETS_WRITE: { description: "Create datasets and add examples." },
-    PROMPTS_WRITE: { description: "Start, cancel and resume jobs; move aliases." },
-    ADMIN: { description: "Register models; create tenants and keys, revoke keys." },
+    CLASSIFY: { description: "Classify images; see what triggers look like." },
+    DATASETS_WRITE: { description: "Create, extend and delete datasets." },
+    PROMPTS_WRITE: {
+      description:
+        "Start, cancel and resume jobs; import prompts, move aliases, schedule evaluations; be told by webhooks.",
+    },
+    ADMIN: {
+      description: "What is everybody's: models; and what is the operator's: tenants, their keys and quotas.",
+    },
   },
 });

@@ -1,4 +1,4 @@
-import { Arg, Authorized, Ctx, ID, Int, Mutation, Query, Resolver } from "type-graphql";
+import { Arg, Ctx, ID, Int, Mutation, Query, Resolver } from "type-graphql";
 import type { Context } from "../context.ts";
 import { ApiKey } from "../models/api-key.ts";
 import { DateTime } from "../models/date-time.ts";
@@ -8,6 +8,7 @@ import { Tenant } from "../models/tenant.ts";
 import { TenantPayload } from "../models/tenant-payload.ts";
 import type { Scope as ScopeName } from "../services/access-records.ts";
 import type { IssuedKey } from "../services/api-keys.ts";
+import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { payload } from "./user-errors.ts";
 import { viewKey, viewTenant } from "./views.ts";
@@ -17,13 +18,13 @@ const ONE_DAY = 24 * 3600;
 
 @Resolver()
 export class AccessResolver {
-  @Authorized("admin")
-  @Query(() => [Tenant])
+  @NeedsScope("admin")
+  @Query(() => [Tenant], { description: "All of them, suspended ones too." })
   async tenants(@Ctx() { server }: Context): Promise<Tenant[]> {
     return (await server.access.tenants()).map(viewTenant);
   }
 
-  @Authorized("admin")
+  @NeedsScope("admin")
   @Query(() => [ApiKey], { name: "keys", description: "The keys of all tenants, revoked ones among them." })
   async listKeys(@Ctx() { server }: Context): Promise<ApiKey[]> {
     const { keys } = server.access;
@@ -31,13 +32,15 @@ export class AccessResolver {
     return (await keys.list()).map((record) => viewKey(record, uses.get(record.id)));
   }
 
-  @Authorized("admin")
-  @Mutation(() => TenantPayload)
+  @NeedsScope("admin")
+  @Mutation(() => TenantPayload, {
+    description: "Makes a tenant that has nothing yet; give it a key with createKey.",
+  })
   createTenant(@Arg("name", () => String) name: string, @Ctx() { server }: Context): Promise<TenantPayload> {
     return payload(async () => ({ tenant: viewTenant(await server.access.createTenant(name)) }));
   }
 
-  @Authorized("admin")
+  @NeedsScope("admin")
   @Mutation(() => TenantPayload, {
     description:
       "Refuses the tenant's keys from now on, and ends its subscriptions. Its data stay; jobs that run come to their end.",
@@ -53,7 +56,7 @@ export class AccessResolver {
     }));
   }
 
-  @Authorized("admin")
+  @NeedsScope("admin")
   @Mutation(() => TenantPayload, { description: "Lets a suspended tenant in again." })
   restoreTenant(
     @Arg("tenant", () => String, TENANT) tenant: string,
@@ -62,7 +65,7 @@ export class AccessResolver {
     return payload(async () => ({ tenant: viewTenant(await server.access.restoreTenant(tenant)) }));
   }
 
-  @Authorized("admin")
+  @NeedsScope("admin")
   @Mutation(() => KeyPayload, { description: "Makes a key for a tenant; the secret is answered this once." })
   createKey(
     @Arg("tenant", () => String, TENANT) tenant: string,
@@ -77,7 +80,7 @@ export class AccessResolver {
     );
   }
 
-  @Authorized("admin")
+  @NeedsScope("admin")
   @Mutation(() => KeyPayload, {
     description:
       "Gives a key a new secret, answered this once; the old one goes on working during the grace.",
@@ -97,7 +100,7 @@ export class AccessResolver {
     );
   }
 
-  @Authorized("admin")
+  @NeedsScope("admin")
   @Mutation(() => KeyPayload, {
     description:
       "The key is refused from now on, by every server, and its subscriptions end. The last admin key without an end is kept.",

@@ -6,6 +6,7 @@ import { AttackKind } from "../models/attack-kind.ts";
 import { AttackPreview } from "../models/attack-preview.ts";
 import { ImageInput } from "../models/image-input.ts";
 import { ParameterValues } from "../models/parameter-values.ts";
+import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { imageSource } from "./inputs.ts";
 import { viewAttack, viewPreview } from "./views.ts";
@@ -21,7 +22,7 @@ export class AttackResolver {
     return Object.keys(attacks).map((name) => viewAttack(attackNamed(name)));
   }
 
-  @Authorized("classify")
+  @NeedsScope("classify")
   @Query(() => AttackPreview, {
     description:
       "What a trigger looks like on an image. Triggers are public and nothing is poisoned, so it needs no ALLOW_ATTACKS. Costs 20.",

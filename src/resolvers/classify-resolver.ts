@@ -1,4 +1,4 @@
-import { Arg, Authorized, Ctx, Query, Resolver } from "type-graphql";
+import { Arg, Ctx, Query, Resolver } from "type-graphql";
 import type { Context } from "../context.ts";
 import { ClassifyInput } from "../models/classify-input.ts";
 import { ClassifyPayload } from "../models/classify-payload.ts";
@@ -7,13 +7,14 @@ import type { ImageOutcome } from "../models/image-outcome.ts";
 import { ImageRejected } from "../models/image-rejected.ts";
 import { Prediction } from "../models/prediction.ts";
 import type { ImageAnswer } from "../services/classification.ts";
+import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { imageSource, throughChoice } from "./inputs.ts";
 import { make, viewModel, viewVersion } from "./views.ts";
 
 @Resolver()
 export class ClassifyResolver {
-  @Authorized("classify")
+  @NeedsScope("classify")
   @Query(() => ClassifyPayload, { description: "Classifies images. Costs 10.", complexity: 10 })
   async classify(
     @Arg("input", () => ClassifyInput) input: ClassifyInput,

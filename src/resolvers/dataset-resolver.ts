@@ -5,6 +5,7 @@ import { Dataset } from "../models/dataset.ts";
 import { DatasetPayload } from "../models/dataset-payload.ts";
 import { ExamplesInput } from "../models/examples-input.ts";
 import { readImage } from "../services/image-source.ts";
+import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { examples } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
@@ -23,7 +24,7 @@ export class DatasetResolver {
   }
 
   @Authorized()
-  @Query(() => Dataset, { nullable: true })
+  @Query(() => Dataset, { nullable: true, description: "The dataset of that name; null when there is none." })
   async dataset(
     @Arg("name", () => String) name: string,
     @Ctx() { tenant }: Context,
@@ -32,7 +33,7 @@ export class DatasetResolver {
     return record && viewDataset(record);
   }
 
-  @Authorized("datasets:write")
+  @NeedsScope("datasets:write")
   @Mutation(() => DatasetPayload, {
     description: "Makes a dataset of labelled images. Images that cannot be used are left out and told.",
     complexity: 50,
@@ -51,7 +52,7 @@ export class DatasetResolver {
     );
   }
 
-  @Authorized("datasets:write")
+  @NeedsScope("datasets:write")
   @Mutation(() => DatasetPayload, {
     description: "Adds labelled images to a dataset. What it has already is not added again.",
     complexity: 50,
@@ -74,7 +75,7 @@ export class DatasetResolver {
     );
   }
 
-  @Authorized("datasets:write")
+  @NeedsScope("datasets:write")
   @Mutation(() => DatasetPayload, {
     description:
       "Deletes a dataset; what it stored is not counted any more. Jobs that were started with it go on.",

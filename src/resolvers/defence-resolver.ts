@@ -12,7 +12,7 @@ import type { Model } from "../models/model.ts";
 import type { PromptVersion } from "../models/prompt-version.ts";
 import type { DefendChoice } from "../services/defence-planner.ts";
 import type { DefendOutcome } from "../services/job-specs.ts";
-import { requireScope } from "./authorise.ts";
+import { NeedsScope, requireScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { viewDefence } from "./parameter-views.ts";
 import { DRY_RUN, KEY, started } from "./started.ts";
@@ -26,10 +26,10 @@ export class DefenceResolver {
     return RUNNABLE_DEFENCES.map((name) => viewDefence(defenceNamed(name)));
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => JobPayload, {
     description:
-      "Runs a defence on a suspect model; follow it with jobEvents. No alias moves to what it makes. A defence that makes weights needs the scope `admin`, because the new model is everybody's. Costs 50.",
+      "Runs a defence on a suspect model; follow it with jobEvents. No alias moves to what it makes. A defence that makes weights needs the scope ADMIN, too, because the new model is everybody's. Costs 50.",
     complexity: 50,
   })
   async defend(

@@ -1,4 +1,4 @@
-import { Arg, Authorized, Ctx, FieldResolver, Mutation, Resolver, Root } from "type-graphql";
+import { Arg, Ctx, FieldResolver, Mutation, Resolver, Root } from "type-graphql";
 import type { Context } from "../context.ts";
 import { IMPLANT_PARAMETERS } from "../engine/training/implant.ts";
 import { ImplantInput } from "../models/implant-input.ts";
@@ -7,6 +7,7 @@ import { JobPayload } from "../models/job-payload.ts";
 import { Model } from "../models/model.ts";
 import type { ImplantChoice } from "../services/implant-planner.ts";
 import type { ImplantOutcome } from "../services/job-specs.ts";
+import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { attackChoice } from "./inputs.ts";
 import { KEY, started } from "./started.ts";
@@ -14,7 +15,7 @@ import { viewModel } from "./views.ts";
 
 @Resolver(() => ImplantJob)
 export class ImplantJobResolver {
-  @Authorized("admin")
+  @NeedsScope("admin")
   @Mutation(() => JobPayload, {
     description:
       "Makes a poisoned copy of a model, to try defences on; follow it with jobEvents. Off unless the server was started with ALLOW_ATTACKS=1. Costs 50.",

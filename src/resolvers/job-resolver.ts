@@ -26,6 +26,7 @@ import { PurifyInput } from "../models/purify-input.ts";
 import { PurifyMode } from "../models/purify-mode.ts";
 import { Through } from "../models/through.ts";
 import { localId } from "../services/global-id.ts";
+import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { addClassChoice, attackChoice, gateTerms, searchChoice, throughChoice } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
@@ -36,7 +37,7 @@ import { viewEvent, viewJob } from "./views.ts";
 @Resolver(() => Job)
 export class JobResolver {
   @Authorized()
-  @Query(() => Job, { nullable: true })
+  @Query(() => Job, { nullable: true, description: "Null when there is none of that id." })
   async job(@Arg("id", () => ID) id: string, @Ctx() { tenant }: Context): Promise<Job | undefined> {
     const local = localId("job", id);
     const record = local === undefined ? undefined : await tenant.jobs.find(local);
@@ -53,7 +54,7 @@ export class JobResolver {
     return (await tenant.jobs.list(pageSize(first), statuses ?? undefined)).map(viewJob);
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => JobPayload, {
     description: "Looks for a backdoor, without knowing its target. Follow it with jobEvents. Costs 50.",
     complexity: 50,
@@ -67,9 +68,10 @@ export class JobResolver {
     return started(() => tenant.jobs.audit(searchChoice(input), idempotencyKey, dryRun));
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => JobPayload, {
-    description: "Starts a purification; follow it with jobEvents. Costs 50.",
+    description:
+      "Makes a prompt version through which the model answers without its backdoor: looks for triggers, then tunes prompts that they do not reach. Follow it with jobEvents; an alias moves to the version if it passes the gate. Costs 50.",
     complexity: 50,
   })
   purify(
@@ -89,7 +91,7 @@ export class JobResolver {
     });
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => JobPayload, {
     description:
       "Adds a class to a prompt version: its context vectors alone are tuned, the other classes' prompts stay as they are, bit for bit, and triggers are searched and the gate is checked on all of them. The job makes a new version. Costs 50.",
@@ -103,7 +105,7 @@ export class JobResolver {
     return started(() => tenant.jobs.addClass(addClassChoice(input), idempotencyKey, caller?.keyName ?? ""));
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => JobPayload, {
     description: "Measures a model on a test set, clean and, if an attack is given, triggered. Costs 50.",
     complexity: 50,
@@ -138,7 +140,7 @@ export class JobResolver {
     );
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => JobPayload, {
     description: "A waiting job is cancelled at once, a running one between two steps; a finished one stays.",
   })
@@ -149,7 +151,7 @@ export class JobResolver {
     }));
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => JobPayload, {
     description: "Queues a failed or cancelled job again. It goes on from its last checkpoint. Costs 50.",
     complexity: 50,

@@ -6,6 +6,7 @@ import { Model } from "../models/model.ts";
 import { ModelPayload } from "../models/model-payload.ts";
 import { RegisterModelInput } from "../models/register-model-input.ts";
 import type { ModelRecord } from "../services/registry.ts";
+import { NeedsScope } from "./authorise.ts";
 import { registerChoice } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
 import { payload } from "./user-errors.ts";
@@ -24,7 +25,10 @@ export class ModelResolver {
   }
 
   @Authorized()
-  @Query(() => Model, { nullable: true })
+  @Query(() => Model, {
+    nullable: true,
+    description: "The model of that name, which is its folder's; null when there is none.",
+  })
   async model(
     @Arg("name", () => String) name: string,
     @Ctx() { server }: Context,
@@ -39,7 +43,7 @@ export class ModelResolver {
     return server.samples.list().map(viewAsset);
   }
 
-  @Authorized("admin")
+  @NeedsScope("admin")
   @Mutation(() => ModelPayload, {
     description:
       "Registers the checkpoint in a folder of the models folder, or reads it again: recognised, checked, and tested with a fixed image and text. One that fails changes nothing.",

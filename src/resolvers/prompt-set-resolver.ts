@@ -9,6 +9,7 @@ import { PromptSet } from "../models/prompt-set.ts";
 import { PromptVersionConnection } from "../models/prompt-version-connection.ts";
 import { VersionPayload } from "../models/version-payload.ts";
 import { notFound } from "../services/not-found.ts";
+import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { coopChoice, fileBytes } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
@@ -18,7 +19,9 @@ import { viewAlias, viewPromptSet, viewVersion } from "./views.ts";
 @Resolver(() => PromptSet)
 export class PromptSetResolver {
   @Authorized()
-  @Query(() => [PromptSet])
+  @Query(() => [PromptSet], {
+    description: "Names under which versions of prompts come after each other, each with its aliases.",
+  })
   async promptSets(
     @Arg("first", () => Int, { nullable: true, defaultValue: 20 }) first: number,
     @Ctx() { tenant }: Context,
@@ -27,7 +30,10 @@ export class PromptSetResolver {
   }
 
   @Authorized()
-  @Query(() => PromptSet, { nullable: true })
+  @Query(() => PromptSet, {
+    nullable: true,
+    description: "The prompt set of that name; null when there is none.",
+  })
   async promptSet(
     @Arg("name", () => String) name: string,
     @Ctx() { tenant }: Context,
@@ -36,7 +42,7 @@ export class PromptSetResolver {
     return record && viewPromptSet(record);
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => AliasPayload, {
     description:
       "Moves an alias to a version, if it is where `expected` says: STALE_ALIAS otherwise. Rolling back is moving it back.",
@@ -75,7 +81,7 @@ export class PromptSetResolver {
     });
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => VersionPayload, {
     description:
       "Takes in prompts that were learned elsewhere. A bundle that was exported comes back as the same version, with the same digest: its text features are computed again with the model and compared. No alias moves. Costs 50.",

@@ -1,4 +1,4 @@
-import { Arg, Authorized, Ctx, FieldResolver, ID, Int, Mutation, Resolver, Root } from "type-graphql";
+import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Resolver, Root } from "type-graphql";
 import type { Context } from "../context.ts";
 import { Dataset } from "../models/dataset.ts";
 import { Evaluation } from "../models/evaluation.ts";
@@ -8,6 +8,7 @@ import { Schedule } from "../models/schedule.ts";
 import { ScheduleEvaluationInput } from "../models/schedule-evaluation-input.ts";
 import { ScheduleOutcome } from "../models/schedule-outcome.ts";
 import { SchedulePayload } from "../models/schedule-payload.ts";
+import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { scheduleChoice } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
@@ -16,7 +17,7 @@ import { viewDataset, viewEvaluation, viewOutcome, viewSchedule, viewVersion } f
 
 @Resolver(() => Schedule)
 export class ScheduleResolver {
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => SchedulePayload, {
     description:
       "Evaluates the version that an alias is at again and again. When a term of the gate is measured not to hold, the alias moves back to the last version of its history that has passed, unless somebody has moved it meanwhile. At most 20. Costs 50.",
@@ -32,7 +33,7 @@ export class ScheduleResolver {
     });
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => SchedulePayload, {
     description: "Ends a schedule. Evaluations that it has started go on, but nothing moves for them.",
   })

@@ -6,7 +6,7 @@ import { AliasMoveResolver, AliasResolver } from "./alias-resolver.ts";
 import { AttackResolver } from "./attack-resolver.ts";
 import { AuditLogResolver } from "./audit-log-resolver.ts";
 import { auditMutations } from "./audit-mutations.ts";
-import { authorise } from "./authorise.ts";
+import { authorise, tellScopes } from "./authorise.ts";
 import { ClassPromptResolver } from "./class-prompt-resolver.ts";
 import { ClassifyResolver } from "./classify-resolver.ts";
 import { DatasetResolver } from "./dataset-resolver.ts";
@@ -72,6 +72,7 @@ export function createSchema(): GraphQLSchema {
     validate: false,
   });
   markOneOf(schema);
+  tellScopes(schema);
   auditMutations(schema);
   endWithAccess(schema);
   return schema;

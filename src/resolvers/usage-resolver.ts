@@ -10,6 +10,7 @@ import { Tenant } from "../models/tenant.ts";
 import { UsagePeriod } from "../models/usage-period.ts";
 import { Viewer } from "../models/viewer.ts";
 import type { Resource, QuotaWindow as WindowName } from "../services/quotas/quota.ts";
+import { NeedsScope } from "./authorise.ts";
 import { tenantNamed } from "./tenant-named.ts";
 import { payload } from "./user-errors.ts";
 import { viewTenant } from "./views.ts";
@@ -37,7 +38,7 @@ export class TenantQuotasResolver {
     return context.server.usage.report(tenantNamed(tenant, context), range);
   }
 
-  @Authorized("admin")
+  @NeedsScope("admin")
   @Mutation(() => QuotaPayload, {
     description:
       "Sets a tenant's limit of something, or takes it away. It holds within two seconds on every server.",

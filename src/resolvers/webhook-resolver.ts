@@ -8,6 +8,7 @@ import { WebhookEvent } from "../models/webhook-event.ts";
 import { WebhookPayload } from "../models/webhook-payload.ts";
 import { WebhookTestPayload } from "../models/webhook-test-payload.ts";
 import type { DeliveryRecord, WebhookEvent as EventName } from "../services/webhooks/records.ts";
+import { NeedsScope } from "./authorise.ts";
 import { localId, requireId } from "./identifiers.ts";
 import { identifierCursor, pageSize } from "./page-size.ts";
 import { payload } from "./user-errors.ts";
@@ -21,7 +22,7 @@ export class WebhookResolver {
     return (await tenant.webhooks.list()).map(viewWebhook);
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => WebhookPayload, {
     description:
       "Has a URL told of events from now on. It begins with https:// and stands for no private address, unless the operator allows its host.",
@@ -43,7 +44,7 @@ export class WebhookResolver {
     });
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => WebhookPayload, {
     description: "Deletes it with its log; what is on its way is not sent any more.",
   })
@@ -53,7 +54,7 @@ export class WebhookResolver {
     }));
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => WebhookPayload, { description: "Sends to it again after too many failures disabled it." })
   enableWebhook(@Arg("id", () => ID) id: string, @Ctx() { tenant }: Context): Promise<WebhookPayload> {
     return payload(async () => ({
@@ -61,7 +62,7 @@ export class WebhookResolver {
     }));
   }
 
-  @Authorized("prompts:write")
+  @NeedsScope("prompts:write")
   @Mutation(() => WebhookTestPayload, { description: "Sends the event webhook.test, once." })
   testWebhook(@Arg("id", () => ID) id: string, @Ctx() { tenant }: Context): Promise<WebhookTestPayload> {
     return payload(async () => ({

@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { createSchema } from "../../src/resolvers/schema.ts";
 import { startTestServer, type TestServer, untilSubscribed } from "../app/server.ts";
 import { until } from "../support/until.ts";
 
@@ -21,6 +22,41 @@ beforeEach(async () => {
 
 const codeOf = async (call: { key: string }) =>
   (await server.ask("{ viewer { tenant } }", {}, call)).errors?.[0].extensions.code;
+
+describe("the schema", () => {
+  const schema = createSchema();
+  const fields = { ...schema.getQueryType()?.getFields(), ...schema.getMutationType()?.getFields() };
+
+  test.each([
+    ["tenants", "ADMIN", "{ tenants { name } }"],
+    ["createTenant", "ADMIN", `mutation { createTenant(name: "x") { tenant { id } } }`],
+    ["deleteDataset", "DATASETS_WRITE", `mutation { deleteDataset(datasetId: "x") { dataset { id } } }`],
+    ["cancelJob", "PROMPTS_WRITE", `mutation { cancelJob(id: "x") { job { id } } }`],
+    ["classify", "CLASSIFY", "{ classify(input: { images: [] }) { model { id } } }"],
+  ])("tells which scope %s needs, and a key without it is refused", async (name, scope, query) => {
+    expect(fields[name].description).toMatch(new RegExp(`Needs the scope ${scope}\\.$`));
+    const { data } = await server.ask(
+      `mutation { createKey(tenant: "demo", name: "reader", scopes: []) { secret } }`,
+    );
+    const refused = await server.ask(query, {}, { key: data.createKey.secret });
+    const asked = scope.toLowerCase().replace("_", ":");
+    expect(refused.errors?.[0].extensions).toMatchObject({ code: "FORBIDDEN", scope: asked });
+  });
+
+  test("says nothing of scopes where any key will do", () => {
+    expect(fields.viewer.description).not.toContain("scope");
+  });
+});
+
+test("an id that lacks what its kind begins with is told what that is", async () => {
+  const query = `mutation { deleteDataset(datasetId: "scenes-shots") { userErrors { code message path } } }`;
+  const [error] = (await server.ask(query)).data.deleteDataset.userErrors;
+  expect(error).toEqual({
+    code: "NOT_FOUND",
+    message: 'There is no dataset "scenes-shots". Such ids begin with "dataset_".',
+    path: ["datasetId"],
+  });
+});
 
 describe("a rotated key", () => {
   test("has a new secret; the old one lives as long as it is told to", async () => {
