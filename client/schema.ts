@@ -4,7 +4,7 @@
 export interface AddClassInput {
   /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha?: number;
-  /** Weight of staying near the undefended text features. 0 to 10000. Default 3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 3, 0 in the published mode. */
   readonly anchor?: number;
   /** Rows in a tuning step. 1 to 4096. Default 512, 32 in the published mode. */
   readonly batchSize?: number;
@@ -20,9 +20,9 @@ export interface AddClassInput {
   readonly distillation?: number;
   /** Strengths at which each recovered trigger is stamped for tuning. 1 to 16. Default 2. */
   readonly dummyLevels?: number;
-  /** The strongest of them. 0 to 10. Default 1.3. */
+  /** The strongest strength at which a dummy is stamped, in multiples of the trigger. 0 to 10. Default 1.3. */
   readonly dummyStrongest?: number;
-  /** The weakest of them, in multiples of the trigger. 0 to 10. Default 1. */
+  /** The weakest strength at which a dummy is stamped, in multiples of the trigger. 0 to 10. Default 1. */
   readonly dummyWeakest?: number;
   /** Passes over all views of the shots. 1 to 2000. Default 300, 20 in the published mode. */
   readonly epochs?: number;
@@ -40,15 +40,15 @@ export interface AddClassInput {
   readonly initialDeviation?: number;
   /** Shots of other classes that each step of a universal inversion looks at. 1 to 256. Default 8. */
   readonly innerBatch?: number;
-  /** Of the steps of a universal inversion. 0 to 0.999. Default 0.8. */
+  /** Momentum of the steps of a universal inversion. 0 to 0.999. Default 0.8. */
   readonly innerMomentum?: number;
   /** Steps of a trigger inversion. 1 to 2000. Default 100, 10 in the published mode. */
   readonly innerSteps?: number;
   /** The new class. */
   readonly label: string;
-  /** Of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
+  /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate?: number;
-  /** Of the tuning steps. 0 to 0.999. Default 0.9. */
+  /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
   readonly momentum?: number;
   /** Norm that bounds a trigger. Default L2. */
   readonly norm?: Norm;
@@ -70,7 +70,7 @@ export interface AddClassInput {
   readonly stepRule?: StepRule;
   /** Length of a step: in radii when normalised, else times the gradient (or its sign). 0.000001 to 1000. Default 0.1. */
   readonly stepSize?: number;
-  /** The same for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
   /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
   readonly suspectEmphasis?: number;
@@ -82,9 +82,9 @@ export interface AddClassInput {
   readonly to: VersionRef;
   /** Views of each shot to tune on: itself, and others mirrored, shifted, in another light. 1 to 256. Default 1. */
   readonly views?: number;
-  /** How many of them, at first, use the cross-entropy on clean shots only. 0 to 2000. Default 0, 5 in the published mode. */
+  /** Epochs at the beginning that use the cross-entropy on clean shots only. 0 to 2000. Default 0, 5 in the published mode. */
   readonly warmupEpochs?: number;
-  /** Of the context vectors. 0 to 1. Default 0, 0.0005 in the published mode. */
+  /** Weight decay of the context vectors. 0 to 1. Default 0, 0.0005 in the published mode. */
   readonly weightDecay?: number;
 }
 
@@ -216,7 +216,7 @@ export interface Audit {
 export interface AuditInput {
   /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha?: number;
-  /** Weight of staying near the undefended text features. 0 to 10000. Default 3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 3, 0 in the published mode. */
   readonly anchor?: number;
   /** Rows in a tuning step. 1 to 4096. Default 512, 32 in the published mode. */
   readonly batchSize?: number;
@@ -232,9 +232,9 @@ export interface AuditInput {
   readonly distillation?: number;
   /** Strengths at which each recovered trigger is stamped for tuning. 1 to 16. Default 2. */
   readonly dummyLevels?: number;
-  /** The strongest of them. 0 to 10. Default 1.3. */
+  /** The strongest strength at which a dummy is stamped, in multiples of the trigger. 0 to 10. Default 1.3. */
   readonly dummyStrongest?: number;
-  /** The weakest of them, in multiples of the trigger. 0 to 10. Default 1. */
+  /** The weakest strength at which a dummy is stamped, in multiples of the trigger. 0 to 10. Default 1. */
   readonly dummyWeakest?: number;
   /** Passes over all views of the shots. 1 to 2000. Default 300, 20 in the published mode. */
   readonly epochs?: number;
@@ -250,16 +250,16 @@ export interface AuditInput {
   readonly initialDeviation?: number;
   /** Shots of other classes that each step of a universal inversion looks at. 1 to 256. Default 8. */
   readonly innerBatch?: number;
-  /** Of the steps of a universal inversion. 0 to 0.999. Default 0.8. */
+  /** Momentum of the steps of a universal inversion. 0 to 0.999. Default 0.8. */
   readonly innerMomentum?: number;
   /** Steps of a trigger inversion. 1 to 2000. Default 100, 10 in the published mode. */
   readonly innerSteps?: number;
   /** By default all of the dataset's. */
   readonly labels?: readonly string[];
-  /** Of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
+  /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate?: number;
   readonly modelId: string;
-  /** Of the tuning steps. 0 to 0.999. Default 0.9. */
+  /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
   readonly momentum?: number;
   /** Norm that bounds a trigger. Default L2. */
   readonly norm?: Norm;
@@ -279,7 +279,7 @@ export interface AuditInput {
   readonly stepRule?: StepRule;
   /** Length of a step: in radii when normalised, else times the gradient (or its sign). 0.000001 to 1000. Default 0.1. */
   readonly stepSize?: number;
-  /** The same for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
   /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
   readonly suspectEmphasis?: number;
@@ -291,9 +291,9 @@ export interface AuditInput {
   readonly templates?: readonly string[];
   /** Views of each shot to tune on: itself, and others mirrored, shifted, in another light. 1 to 256. Default 1. */
   readonly views?: number;
-  /** How many of them, at first, use the cross-entropy on clean shots only. 0 to 2000. Default 0, 5 in the published mode. */
+  /** Epochs at the beginning that use the cross-entropy on clean shots only. 0 to 2000. Default 0, 5 in the published mode. */
   readonly warmupEpochs?: number;
-  /** Of the context vectors. 0 to 1. Default 0, 0.0005 in the published mode. */
+  /** Weight decay of the context vectors. 0 to 1. Default 0, 0.0005 in the published mode. */
   readonly weightDecay?: number;
 }
 
@@ -1128,7 +1128,7 @@ export interface PurificationJob {
 export interface PurifyConfig {
   /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha: number;
-  /** Weight of staying near the undefended text features. 0 to 10000. Default 3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 3, 0 in the published mode. */
   readonly anchor: number;
   /** Rows in a tuning step. 1 to 4096. Default 512, 32 in the published mode. */
   readonly batchSize: number;
@@ -1140,9 +1140,9 @@ export interface PurifyConfig {
   readonly distillation: number;
   /** Strengths at which each recovered trigger is stamped for tuning. 1 to 16. Default 2. */
   readonly dummyLevels: number;
-  /** The strongest of them. 0 to 10. Default 1.3. */
+  /** The strongest strength at which a dummy is stamped, in multiples of the trigger. 0 to 10. Default 1.3. */
   readonly dummyStrongest: number;
-  /** The weakest of them, in multiples of the trigger. 0 to 10. Default 1. */
+  /** The weakest strength at which a dummy is stamped, in multiples of the trigger. 0 to 10. Default 1. */
   readonly dummyWeakest: number;
   /** Passes over all views of the shots. 1 to 2000. Default 300, 20 in the published mode. */
   readonly epochs: number;
@@ -1158,14 +1158,14 @@ export interface PurifyConfig {
   readonly initialDeviation: number;
   /** Shots of other classes that each step of a universal inversion looks at. 1 to 256. Default 8. */
   readonly innerBatch: number;
-  /** Of the steps of a universal inversion. 0 to 0.999. Default 0.8. */
+  /** Momentum of the steps of a universal inversion. 0 to 0.999. Default 0.8. */
   readonly innerMomentum: number;
   /** Steps of a trigger inversion. 1 to 2000. Default 100, 10 in the published mode. */
   readonly innerSteps: number;
-  /** Of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
+  /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate: number;
   readonly mode: PurifyMode;
-  /** Of the tuning steps. 0 to 0.999. Default 0.9. */
+  /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
   readonly momentum: number;
   /** Norm that bounds a trigger. Default L2. */
   readonly norm: Norm;
@@ -1185,7 +1185,7 @@ export interface PurifyConfig {
   readonly stepRule: StepRule;
   /** Length of a step: in radii when normalised, else times the gradient (or its sign). 0.000001 to 1000. Default 0.1. */
   readonly stepSize: number;
-  /** The same for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor: number;
   /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
   readonly suspectEmphasis: number;
@@ -1193,9 +1193,9 @@ export interface PurifyConfig {
   readonly temperature: number;
   /** Views of each shot to tune on: itself, and others mirrored, shifted, in another light. 1 to 256. Default 1. */
   readonly views: number;
-  /** How many of them, at first, use the cross-entropy on clean shots only. 0 to 2000. Default 0, 5 in the published mode. */
+  /** Epochs at the beginning that use the cross-entropy on clean shots only. 0 to 2000. Default 0, 5 in the published mode. */
   readonly warmupEpochs: number;
-  /** Of the context vectors. 0 to 1. Default 0, 0.0005 in the published mode. */
+  /** Weight decay of the context vectors. 0 to 1. Default 0, 0.0005 in the published mode. */
   readonly weightDecay: number;
 }
 
@@ -1203,7 +1203,7 @@ export interface PurifyConfig {
 export interface PurifyInput {
   /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha?: number;
-  /** Weight of staying near the undefended text features. 0 to 10000. Default 3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 3, 0 in the published mode. */
   readonly anchor?: number;
   /** Rows in a tuning step. 1 to 4096. Default 512, 32 in the published mode. */
   readonly batchSize?: number;
@@ -1219,9 +1219,9 @@ export interface PurifyInput {
   readonly distillation?: number;
   /** Strengths at which each recovered trigger is stamped for tuning. 1 to 16. Default 2. */
   readonly dummyLevels?: number;
-  /** The strongest of them. 0 to 10. Default 1.3. */
+  /** The strongest strength at which a dummy is stamped, in multiples of the trigger. 0 to 10. Default 1.3. */
   readonly dummyStrongest?: number;
-  /** The weakest of them, in multiples of the trigger. 0 to 10. Default 1. */
+  /** The weakest strength at which a dummy is stamped, in multiples of the trigger. 0 to 10. Default 1. */
   readonly dummyWeakest?: number;
   /** Passes over all views of the shots. 1 to 2000. Default 300, 20 in the published mode. */
   readonly epochs?: number;
@@ -1239,17 +1239,17 @@ export interface PurifyInput {
   readonly initialDeviation?: number;
   /** Shots of other classes that each step of a universal inversion looks at. 1 to 256. Default 8. */
   readonly innerBatch?: number;
-  /** Of the steps of a universal inversion. 0 to 0.999. Default 0.8. */
+  /** Momentum of the steps of a universal inversion. 0 to 0.999. Default 0.8. */
   readonly innerMomentum?: number;
   /** Steps of a trigger inversion. 1 to 2000. Default 100, 10 in the published mode. */
   readonly innerSteps?: number;
   /** By default all of the dataset's. */
   readonly labels?: readonly string[];
-  /** Of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
+  /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate?: number;
   readonly mode?: PurifyMode;
   readonly modelId: string;
-  /** Of the tuning steps. 0 to 0.999. Default 0.9. */
+  /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
   readonly momentum?: number;
   /** Norm that bounds a trigger. Default L2. */
   readonly norm?: Norm;
@@ -1271,7 +1271,7 @@ export interface PurifyInput {
   readonly stepRule?: StepRule;
   /** Length of a step: in radii when normalised, else times the gradient (or its sign). 0.000001 to 1000. Default 0.1. */
   readonly stepSize?: number;
-  /** The same for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
   /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
   readonly suspectEmphasis?: number;
@@ -1283,9 +1283,9 @@ export interface PurifyInput {
   readonly templates?: readonly string[];
   /** Views of each shot to tune on: itself, and others mirrored, shifted, in another light. 1 to 256. Default 1. */
   readonly views?: number;
-  /** How many of them, at first, use the cross-entropy on clean shots only. 0 to 2000. Default 0, 5 in the published mode. */
+  /** Epochs at the beginning that use the cross-entropy on clean shots only. 0 to 2000. Default 0, 5 in the published mode. */
   readonly warmupEpochs?: number;
-  /** Of the context vectors. 0 to 1. Default 0, 0.0005 in the published mode. */
+  /** Weight decay of the context vectors. 0 to 1. Default 0, 0.0005 in the published mode. */
   readonly weightDecay?: number;
 }
 

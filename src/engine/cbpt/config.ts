@@ -30,19 +30,27 @@ export const CBPT_PARAMETERS = {
   initialDeviation: real(0.02, [0, 1], "Standard deviation of the initial context vectors"),
 
   epochs: whole(300, [1, 2000], "Passes over all views of the shots"),
-  warmupEpochs: whole(0, [0, 2000], "How many of them, at first, use the cross-entropy on clean shots only"),
+  warmupEpochs: whole(0, [0, 2000], "Epochs at the beginning that use the cross-entropy on clean shots only"),
   batchSize: whole(512, [1, 4096], "Rows in a tuning step"),
-  learningRate: real(2e-2, [1e-7, 1], "Of the context vectors; falls along a cosine to 0"),
+  learningRate: real(2e-2, [1e-7, 1], "Learning rate of the context vectors; falls along a cosine to 0"),
   optimiser: choice("ADAM", OPTIMISERS, "How the context vectors follow the gradient"),
-  momentum: real(0.9, [0, 0.999], "Of the tuning steps"),
-  weightDecay: real(0, [0, 1], "Of the context vectors"),
+  momentum: real(0.9, [0, 0.999], "Momentum of the tuning steps"),
+  weightDecay: real(0, [0, 1], "Weight decay of the context vectors"),
 
   alpha: real(0.8, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
   beta: real(0, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
   gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
   gammaDummy: real(0, [0, 100], "Weight of the cross-entropy on dummies"),
-  anchor: real(3, [0, 10_000], "Weight of staying near the undefended text features"),
-  suspectAnchor: real(0.3, [0, 10_000], "The same for suspected classes, which have to move"),
+  anchor: real(
+    3,
+    [0, 10_000],
+    "Weight of staying near the undefended text features, for classes that are not suspected",
+  ),
+  suspectAnchor: real(
+    0.3,
+    [0, 10_000],
+    "Weight of staying near the undefended text features, for suspected classes, which have to move",
+  ),
   distillation: real(
     1,
     [0, 1],
@@ -58,7 +66,7 @@ export const CBPT_PARAMETERS = {
 
   innerSteps: whole(100, [1, 2000], "Steps of a trigger inversion"),
   innerBatch: whole(8, [1, 256], "Shots of other classes that each step of a universal inversion looks at"),
-  innerMomentum: real(0.8, [0, 0.999], "Of the steps of a universal inversion"),
+  innerMomentum: real(0.8, [0, 0.999], "Momentum of the steps of a universal inversion"),
   stepRule: choice("NORMALISED", STEP_RULES, "What becomes of a gradient before it is a step"),
   stepSize: real(
     0.1,
@@ -84,8 +92,16 @@ export const CBPT_PARAMETERS = {
   ),
 
   dummyLevels: whole(2, [1, 16], "Strengths at which each recovered trigger is stamped for tuning"),
-  dummyWeakest: real(1, [0, 10], "The weakest of them, in multiples of the trigger"),
-  dummyStrongest: real(1.3, [0, 10], "The strongest of them"),
+  dummyWeakest: real(
+    1,
+    [0, 10],
+    "The weakest strength at which a dummy is stamped, in multiples of the trigger",
+  ),
+  dummyStrongest: real(
+    1.3,
+    [0, 10],
+    "The strongest strength at which a dummy is stamped, in multiples of the trigger",
+  ),
 } as const;
 
 /** Complete and valid. The mode comes with it because the defaults depend on it. */
