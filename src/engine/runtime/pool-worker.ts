@@ -1,7 +1,7 @@
 /** Entry of a pool's worker threads: performs the tasks that a module exports, by name. */
 import { basename } from "node:path";
 import { workerData } from "node:worker_threads";
-import { nameThread } from "./name-thread.ts";
+import { nameThread } from "./own-thread.ts";
 import type { PoolCall } from "./worker-pool.ts";
 import { answerCalls } from "./worker-port.ts";
 

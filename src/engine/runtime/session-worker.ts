@@ -1,13 +1,20 @@
 /** Entry of a session's worker thread: compiles the program that it is given and runs it. */
 import { workerData } from "node:worker_threads";
-import { nameThread } from "./name-thread.ts";
+import { giveWay, nameThread } from "./own-thread.ts";
 import { loadSession, type Session } from "./session.ts";
 import { answerCalls } from "./worker-port.ts";
 import type { SessionCall, SessionWorkerData } from "./worker-session.ts";
 
 const { name, model, folder, options } = workerData as SessionWorkerData;
-// Before there is a session: its threads get the name of this one.
+/**
+ * A session takes every processor for as long as a run lasts. What comes in meanwhile is read, refused, and decoded for
+ * the next run before it goes on: a weight of about a half.
+ */
+const NICENESS = 3;
+
+// Before there is a session: its threads get what this one has.
 nameThread("session");
+giveWay(NICENESS);
 let session: Promise<Session> | undefined;
 
 answerCalls(async (payload) => {

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { getPriority } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "@jest/globals";
@@ -7,15 +8,17 @@ import { openWorkerSession } from "../../../src/engine/runtime/worker-session.ts
 import { twoOutputs } from "./programs.ts";
 
 const THREADS = "/proc/self/task";
-const threadsNamed = (name: string): number =>
-  readdirSync(THREADS).filter((id) => readFileSync(join(THREADS, id, "comm"), "utf8").trim() === name).length;
+const threadsNamed = (name: string): string[] =>
+  readdirSync(THREADS).filter((id) => readFileSync(join(THREADS, id, "comm"), "utf8").trim() === name);
 
-// No other system tells the names.
+// No other system tells the names, or has threads of other priorities.
 const onLinux = process.platform === "linux" ? test : test.skip;
 
-onLinux("a session's thread is named, and so are ONNX Runtime's that it starts", async () => {
+onLinux("a session's thread is named and gives way, and so do ONNX Runtime's that it starts", async () => {
   const session = await openWorkerSession(twoOutputs(), { device: "cpu", threads: 3 });
-  expect(threadsNamed("session")).toBeGreaterThanOrEqual(3);
+  const threads = threadsNamed("session");
+  expect(threads.length).toBeGreaterThanOrEqual(3);
+  for (const thread of threads) expect(getPriority(Number(thread))).toBe(Math.min(19, getPriority() + 3));
   await session.close();
 });
 
@@ -26,6 +29,6 @@ onLinux("a pool's threads have the name of the module whose tasks they perform",
     capacity: 2,
   });
   await Promise.all([1, 2].map((number) => pool.run("double", { numbers: Float32Array.of(number) })));
-  expect(threadsNamed("fixture-tasks")).toBe(2);
+  expect(threadsNamed("fixture-tasks")).toHaveLength(2);
   await pool.close();
 });
