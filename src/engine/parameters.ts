@@ -101,8 +101,16 @@ export function completeParameters<Table extends Parameters>(
   if (given !== undefined && given !== null && (typeof given !== "object" || Array.isArray(given)))
     throw invalid(owner, ["it must be an object of named values"]);
   const entries = Object.entries(given ?? {}).filter(([, value]) => value !== undefined && value !== null);
-  const problems = entries.flatMap(([name, value]) => problemOf(table, name, value) ?? []);
-  if (problems.length > 0) throw invalid(owner, problems);
+  const wrong = entries.flatMap(([name, value]) => {
+    const problem = problemOf(table, name, value);
+    return problem === undefined ? [] : { name, problem };
+  });
+  if (wrong.length > 0)
+    throw invalid(
+      owner,
+      wrong.map(({ problem }) => problem),
+      wrong.map(({ name }) => name),
+    );
   return { ...defaults, ...Object.fromEntries(entries) } as ValuesOf<Table>;
 }
 
@@ -125,8 +133,10 @@ function problemOf(table: Parameters, name: string, value: unknown): string | un
   return `${name} must be a number from ${minimum} to ${maximum}, not ${JSON.stringify(value)}`;
 }
 
-const invalid = (owner: string, problems: readonly string[]): AppError =>
+/** `names` are those of the parameters that are meant. */
+const invalid = (owner: string, problems: readonly string[], names: readonly string[] = []): AppError =>
   new AppError("VALIDATION_FAILED", `The parameters of ${owner} are not valid: ${problems.join("; ")}.`, {
     owner,
     problems,
+    names,
   });

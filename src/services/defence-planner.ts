@@ -1,6 +1,7 @@
 import { completeDefence, defenceNamed } from "../engine/defences/index.ts";
 import { requireTrainable } from "../engine/training/checkpoint-files.ts";
 import { AppError } from "../errors.ts";
+import { fromField } from "./input-field.ts";
 import { facts, type JobPlanner, type ShotsChoice } from "./job-planner.ts";
 import type { DefendJobSpec } from "./job-specs.ts";
 import { checkName } from "./names.ts";
@@ -27,8 +28,8 @@ export class DefencePlanner {
   /** Fails with NOT_FOUND, or with VALIDATION_FAILED where the choice does not go with the defence. */
   async plan(choice: DefendChoice): Promise<DefendJobSpec> {
     const { defence, seed, name, promptSet, shots } = choice;
-    const parameters = completeDefence(defence, choice.parameters);
-    checkSeed(seed);
+    const parameters = await fromField("parameters", () => completeDefence(defence, choice.parameters));
+    await fromField("seed", () => checkSeed(seed));
     const { model, dataset, ...task } = await this.options.planner.task(choice);
     await this.checkPlace(choice, model);
     const request = { model: facts(model), shots, dataset: dataset.digest, promptSet };
@@ -46,11 +47,9 @@ export class DefencePlanner {
         `The defence "${defence}" makes ${makes}: give \`${field}\` and not \`${wrong}\`.`,
         { defence, path: ["input", field] },
       );
-    if (makes === "prompts") checkName("The prompt set", needed);
-    else {
-      requireTrainable(model);
-      await this.options.models.assertFree(needed);
-    }
+    if (makes === "prompts") return void (await fromField(field, () => checkName("The prompt set", needed)));
+    await fromField("modelId", () => requireTrainable(model));
+    await fromField(field, () => this.options.models.assertFree(needed));
   }
 }
 

@@ -6,6 +6,7 @@ import { digestOf } from "./canonical.ts";
 import type { DatasetRecord, Datasets } from "./datasets.ts";
 import type { Devices } from "./devices.ts";
 import { checkTerms, type GateTerms } from "./gates.ts";
+import { fromField, fromParameters } from "./input-field.ts";
 import type { AuditJobSpec, EvaluateJobSpec, ExtendJobSpec, PurifyJobSpec } from "./job-specs.ts";
 import { checkLabel } from "./labels.ts";
 import { checkName } from "./names.ts";
@@ -85,8 +86,8 @@ export class JobPlanner {
   }
 
   async purify(choice: PurifyChoice, by: string): Promise<PurifyJobSpec> {
-    checkName("The prompt set", choice.promptSet);
-    checkGate(choice.gate);
+    await fromField("promptSet", () => checkName("The prompt set", choice.promptSet));
+    await fromField("gate", () => checkGate(choice.gate));
     const { model, dataset, ...spec } = await this.search(choice, choice.mode);
     const { promptSet, gate, shots } = choice;
     return { ...spec, request: { model: facts(model), shots, dataset: dataset.digest, promptSet, gate, by } };
@@ -94,17 +95,13 @@ export class JobPlanner {
 
   /** Everything of the version stays; a class is added to it, and the gate is to be passed again. */
   async addClass(choice: AddClassChoice, by: string): Promise<ExtendJobSpec> {
-    const through = await this.options.through.resolve(choice.to);
-    if (through.kind !== "version")
-      throw new AppError("VALIDATION_FAILED", "A class is added to a prompt version, not to templates.");
-    const { version } = through;
+    const version = await fromField("to", () => this.version(choice.to));
     const { labels, templates } = version.manifest;
-    const label = checkLabel(choice.label);
-    if (labels.includes(label))
-      throw new AppError("VALIDATION_FAILED", `The version has a class "${label}" already.`, { label });
-    const promptSet = checkName("The prompt set", choice.promptSet ?? version.promptSet);
+    const label = await fromField("label", () => newLabel(choice.label, labels));
+    const promptSet = choice.promptSet ?? version.promptSet;
+    await fromField("promptSet", () => checkName("The prompt set", promptSet));
     const gate = choice.gate ?? gateOf(version);
-    checkGate(gate);
+    await fromField("gate", () => checkGate(gate));
     const { mode, parameters } = extensionParameters(version, choice.parameters);
     const { name } = await this.options.models.ofVersion(version);
     const { model, dataset, ...spec } = await this.search(
@@ -120,50 +117,56 @@ export class JobPlanner {
     };
   }
 
+  /** The version to which a class is to be added. */
+  private async version(to: ThroughChoice): Promise<VersionRecord> {
+    const through = await this.options.through.resolve(to);
+    if (through.kind === "version") return through.version;
+    throw new AppError("VALIDATION_FAILED", "A class is added to a prompt version, not to templates.");
+  }
+
   private async search(
     choice: SearchChoice,
     mode: Mode,
   ): Promise<PurifySpec & { model: ModelRecord; dataset: DatasetRecord }> {
-    const config = completeConfig(mode, choice.parameters);
+    const config = await fromParameters(() => completeConfig(mode, choice.parameters));
     const task = await this.task(choice);
-    const targets = choice.targets && targetIndices(task.labels, choice.targets, mode);
+    const { targets: wanted } = choice;
+    const targets = wanted && (await fromField("targets", () => targetIndices(task.labels, wanted, mode)));
     return { ...task, config, targets, mode };
   }
 
   /** What every job has that learns from shots. Fails with NOT_FOUND and VALIDATION_FAILED. */
   async task(choice: ShotsChoice) {
-    const model = await this.options.models.get(choice.model);
-    const dataset = await this.options.datasets.get(choice.dataset);
-    if (!Number.isInteger(choice.shots) || choice.shots < 1 || choice.shots > MOST_SHOTS)
-      throw new AppError("VALIDATION_FAILED", `shots must be a whole number from 1 to ${MOST_SHOTS}.`);
-    const labels = chooseLabels(dataset, choice.labels);
+    const { model, dataset } = await this.subjects(choice);
+    await fromField("shots", () => checkShots(choice.shots));
+    const labels = await fromField("labels", () => chooseLabels(dataset, choice.labels));
     return {
       model,
       dataset,
       modelFolder: referenceOf(model),
       labels: [...labels],
-      templates: [...this.options.through.templates(choice.templates)],
-      shots: await this.images(dataset, labels, choice.shots),
-      device: await this.options.devices.choose(choice.device),
+      templates: await fromField("templates", () => [...this.options.through.templates(choice.templates)]),
+      shots: await fromField("datasetId", () => this.images(dataset, labels, choice.shots)),
+      device: await this.device(choice),
     };
   }
 
   async evaluate(choice: EvaluateChoice): Promise<EvaluateJobSpec> {
-    const { through: resolver } = this.options;
-    const model = await this.options.models.get(choice.model);
-    const dataset = await this.options.datasets.get(choice.dataset);
-    const through = await resolver.resolve(choice.through);
-    if (through.kind === "version") await this.options.models.assertFits(through.version, model);
+    const { model, dataset } = await this.subjects(choice);
+    const through = await fromField("through", () => this.fitting(choice.through, model));
     const known = through.kind === "version" ? through.version.manifest.labels : undefined;
     const labels = known ?? choice.labels ?? dataset.labels;
     if (known && choice.labels && digestOf(known) !== digestOf(choice.labels))
       throw new AppError(
         "VALIDATION_FAILED",
         "A prompt version is evaluated on all of its own labels; leave `labels` out.",
+        { path: ["input", "labels"] },
       );
-    const images = await this.images(dataset, labels, Number.POSITIVE_INFINITY, {
-      unknownToo: known === undefined,
-    });
+    const unknownToo = known === undefined;
+    const images = await fromField("datasetId", () =>
+      this.images(dataset, labels, Number.POSITIVE_INFINITY, { unknownToo }),
+    );
+    const { attack } = choice;
     return {
       modelFolder: referenceOf(model),
       labels: [...labels],
@@ -172,13 +175,32 @@ export class JobPlanner {
           ? { kind: "matrix", matrix: through.version.artifact.digest }
           : { kind: "templates", templates: [...through.templates] },
       images,
-      attack: choice.attack && (await this.options.triggers.attack(choice.attack, labels)),
-      device: await this.options.devices.choose(choice.device),
+      attack: attack && (await fromField("attack", () => this.options.triggers.attack(attack, labels))),
+      device: await this.device(choice),
       request: {
         versionId: through.kind === "version" ? through.version.id : undefined,
         dataset: dataset.digest,
       },
     };
+  }
+
+  private async subjects(choice: Pick<ShotsChoice, "model" | "dataset">) {
+    const { models, datasets } = this.options;
+    return {
+      model: await fromField("modelId", () => models.get(choice.model)),
+      dataset: await fromField("datasetId", () => datasets.get(choice.dataset)),
+    };
+  }
+
+  private device({ device }: Pick<ShotsChoice, "device">) {
+    return fromField("device", () => this.options.devices.choose(device));
+  }
+
+  /** What a model is to be evaluated through. Fails with INCOMPATIBLE_MODEL for a version of another. */
+  private async fitting(choice: ThroughChoice, model: ModelRecord) {
+    const through = await this.options.through.resolve(choice);
+    if (through.kind === "version") await this.options.models.assertFits(through.version, model);
+    return through;
   }
 
   /** The first `perLabel` examples of each of the labels, with the index that the label has among them. */
@@ -226,6 +248,19 @@ function extensionParameters(
 }
 
 export const facts = ({ name, weights, preprocessing }: ModelRecord) => ({ name, weights, preprocessing });
+
+function checkShots(shots: number): void {
+  if (Number.isInteger(shots) && shots >= 1 && shots <= MOST_SHOTS) return;
+  throw new AppError("VALIDATION_FAILED", `shots must be a whole number from 1 to ${MOST_SHOTS}.`);
+}
+
+function newLabel(label: string, labels: readonly string[]): string {
+  const checked = checkLabel(label);
+  if (!labels.includes(checked)) return checked;
+  throw new AppError("VALIDATION_FAILED", `The version has a class "${checked}" already.`, {
+    label: checked,
+  });
+}
 
 function chooseLabels(dataset: DatasetRecord, wanted: readonly string[] | undefined): readonly string[] {
   const labels = wanted ?? dataset.labels;

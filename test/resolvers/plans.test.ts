@@ -7,10 +7,10 @@ const PLAN = `{
   calibration { imageFlopsPerSecond gradientFlopsPerSecond textFlopsPerSecond epochSeconds decodeSeconds measuredAt }
 }`;
 const PURIFY = `mutation ($input: PurifyInput!) {
-  purify(input: $input, idempotencyKey: "dry", dryRun: true) { job { id } plan ${PLAN} replayed userErrors { code } }
+  purify(input: $input, idempotencyKey: "dry", dryRun: true) { job { id } plan ${PLAN} replayed userErrors { code path } }
 }`;
 const AUDIT = `mutation ($input: AuditInput!) {
-  audit(input: $input, idempotencyKey: "dry", dryRun: true) { job { id } plan ${PLAN} replayed userErrors { code } }
+  audit(input: $input, idempotencyKey: "dry", dryRun: true) { job { id } plan ${PLAN} replayed userErrors { code path } }
 }`;
 
 interface Phase {
@@ -124,8 +124,20 @@ test("a dry run of a defence that has no place for what it makes says so", async
   expect(userErrors).toEqual([{ code: "VALIDATION_FAILED", path: ["input", "name"] }]);
 });
 
-test("a dry run of what cannot be done says why", async () => {
-  const input = { ...quickPurification("dry"), epochs: 0 };
+test.each([
+  [{ epochs: 0 }, "epochs"],
+  [{ innerSteps: 0, stepSize: 0 }, "innerSteps"],
+  [{ modelId: "model_absent" }, "modelId"],
+  [{ datasetId: "dataset_absent" }, "datasetId"],
+  [{ promptSet: "not a name!" }, "promptSet"],
+  [{ shots: 0 }, "shots"],
+  [{ labels: ["apple", "zebra"] }, "labels"],
+  [{ templates: ["without a place"] }, "templates"],
+  [{ targets: ["apple"] }, "targets"],
+  [{ gate: { promoteAlias: "not a name!" } }, "gate"],
+])("a dry run of what cannot be done says why, and which field is meant: %j", async (wrong, field) => {
+  const input = { ...quickPurification("dry"), ...wrong };
   const { plan, userErrors } = (await server.ask(PURIFY, { input })).data.purify;
-  expect([plan, userErrors]).toEqual([null, [{ code: "VALIDATION_FAILED" }]]);
+  expect(plan).toBeNull();
+  expect(userErrors).toEqual([{ code: expect.any(String), path: ["input", field] }]);
 });
