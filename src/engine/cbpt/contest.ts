@@ -31,9 +31,9 @@ const WHOLE = 0.5;
 /** Steps of a heat, as a share of those of a whole search. */
 const HEAT = 0.3;
 /**
- * Share of the targets in the final, and how many there are at least. On three poisoned models of 20 classes, which
- * patches, shades and words give away, the attacker's class was the first of the heat: 0.88, next 0.31; 0.69, 0.56;
- * 0.23, 0.19.
+ * Share of the targets in the final, and how many there are at least. In three searches on two poisoned models of 20
+ * classes the attacker's class was the first of the heat: patches on TrojVQA 0.88, next 0.31; shades on blended text
+ * 0.69, next 0.56; words on TrojVQA, as if patches had not found it, 0.23, next 0.19.
  */
 const FINALISTS = { share: 0.2, least: 4 };
 
