@@ -47,8 +47,8 @@ async function compute(lab: Lab, archive: Archive, options: ReproduceOptions): P
   const watcher = progressBar();
   try {
     const scenes = join(packageRoot, "data", "scenes");
-    const { threads } = options;
-    const failed = await runCells(cells, { archive, scenes, threads, signal: stop.signal, watcher });
+    const { atOnce, threads } = options;
+    const failed = await runCells(cells, { archive, scenes, atOnce, threads, signal: stop.signal, watcher });
     return failed.length;
   } finally {
     watcher.stop();

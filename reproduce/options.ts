@@ -7,6 +7,8 @@ export interface ReproduceOptions {
   readonly quick: boolean;
   /** Sections and cells to compute; all without it. */
   readonly only?: RegExp;
+  /** Experiments that are computed beside each other, and the threads of each. */
+  readonly atOnce: number;
   readonly threads: number;
   /** Folders of checkpoints that were poisoned elsewhere. */
   readonly suspects: readonly string[];
@@ -34,7 +36,8 @@ can be stopped (Ctrl-C) and started again at any time: at most one experiment is
   --no-implants     poisons no model here: the bundled suspect and those of --suspects only
   --again           makes anew what another version of the engine has made
   --report          computes nothing, writes the document with what is finished
-  --threads N       to compute with (default: all cores)
+  --at-once N       experiments beside each other (default 2: alone, one leaves part of the cores idle)
+  --threads N       to compute each with (default: a fair share of the cores)
   --data DIR        where results are kept (default data/reproduce)
   --help            prints this`;
 
@@ -42,11 +45,13 @@ can be stopped (Ctrl-C) and started again at any time: at most one experiment is
 export function readOptions(args: readonly string[]): ReproduceOptions | undefined {
   const values = parse(args);
   if (values.help) return undefined;
-  const threads = Number(values.threads ?? availableParallelism());
-  if (!Number.isInteger(threads) || threads < 1) throw wrong("--threads takes a whole number from 1.");
+  const cores = availableParallelism();
+  const atOnce = positive("--at-once", values["at-once"]) ?? Math.min(2, cores);
+  const threads = positive("--threads", values.threads) ?? Math.max(1, Math.floor(cores / atOnce));
   return {
     quick: values.quick,
     ...(values.only === undefined ? {} : { only: pattern(values.only) }),
+    atOnce,
     threads,
     suspects: values.suspects.map((folder) => resolve(folder)),
     implants: !values["no-implants"],
@@ -64,6 +69,7 @@ function parse(args: readonly string[]) {
       options: {
         quick: { type: "boolean", default: false },
         only: { type: "string" },
+        "at-once": { type: "string" },
         threads: { type: "string" },
         suspects: { type: "string", multiple: true, default: [] },
         "no-implants": { type: "boolean", default: false },
@@ -77,6 +83,13 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw wrong(error instanceof Error ? error.message : String(error));
   }
+}
+
+function positive(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw wrong(`${flag} takes a whole number from 1.`);
+  return value;
 }
 
 function pattern(source: string): RegExp {

@@ -1,39 +1,7 @@
 import { Presets, SingleBar } from "cli-progress";
-import type { DefenceName } from "../src/engine/defences/index.ts";
-import { OBJECTS } from "../zoo/scenes/objects.ts";
-import type { Cell, CellKind } from "./cell.ts";
+import type { Cell } from "./cell.ts";
+import { expected } from "./expected.ts";
 import type { Watcher } from "./run.ts";
-
-/** About how long the defences take on two cores, in seconds. */
-const DEFENCES: Record<DefenceName, number> = {
-  none: 2,
-  coop: 10,
-  ft: 30,
-  cleanclip: 60,
-  par: 45,
-  "cbpt-published": 150,
-  "cbpt-universal": 40,
-};
-
-/** About how long a cell takes on two cores, in seconds: only what the time left is guessed from. */
-const EXPECTED: { readonly [Kind in CellKind]: (cell: Cell<Kind>) => number } = {
-  render: ({ input }) => scenesOf(input.perClass) / 500,
-  fit: () => 60,
-  implant: ({ input }) => input.config.steps / 2,
-  encode: ({ input, needs }) => {
-    const { perClass } = (needs.images as Cell<"render">).input;
-    return (scenesOf(perClass) * (input.trigger ? 2 : 1)) / 400;
-  },
-  defend: ({ input }) => DEFENCES[input.defence],
-  measure: () => 1,
-  tripwire: () => 1,
-  map: () => 6,
-  explain: () => 3,
-};
-
-const scenesOf = (perClass: number): number => perClass * OBJECTS.length;
-
-export const expected = (cell: Cell): number => (EXPECTED[cell.kind] as (cell: Cell) => number)(cell);
 
 /** Shows a bar with the time left; away from a terminal, a line for every cell. */
 export function progressBar(write = (text: string): void => void process.stderr.write(text)): Watcher & {
@@ -51,8 +19,11 @@ export function progressBar(write = (text: string): void => void process.stderr.
     const pace = (seconds() + 60) / (done + 60);
     return inWords(pace * (clock.total - done));
   };
+  /** What is done of the cells that are under way, in expected seconds. */
+  const under = new Map<Cell, number>();
   const show = (cell: Cell, share: number): void => {
-    const done = clock.done + share * expected(cell);
+    under.set(cell, share * expected(cell));
+    const done = [...under.values()].reduce((sum, part) => sum + part, clock.done);
     const cells = `${clock.finished + 1}/${clock.count}`;
     if (terminal)
       bar.update(done, { cells, left: left(done), name: `${cell.kind} ${cell.name}`.slice(0, 60) });
@@ -66,6 +37,7 @@ export function progressBar(write = (text: string): void => void process.stderr.
     },
     share: show,
     end(cell, reason) {
+      under.delete(cell);
       clock.done += expected(cell);
       clock.finished++;
       const place = `[${clock.finished}/${clock.count}]`;

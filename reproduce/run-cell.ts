@@ -8,6 +8,7 @@ export interface CellOrder {
   readonly cell: Cell;
   readonly root: string;
   readonly scenes: string;
+  readonly atOnce: number;
   readonly threads: number;
 }
 
@@ -29,14 +30,14 @@ process.on("message", (order: CellOrder) => {
   );
 });
 
-function obey({ cell, root, scenes, threads }: CellOrder): Promise<void> {
+function obey({ cell, root, ...surroundings }: CellOrder): Promise<void> {
   let told = 0;
   const report = (share: number): void => {
     if (performance.now() - told < REPORT_MILLISECONDS) return;
     told = performance.now();
     tell({ kind: "share", share });
   };
-  return performCell(cell, new Archive(root), { scenes, threads, report });
+  return performCell(cell, new Archive(root), { ...surroundings, report });
 }
 
 function reasonOf(error: unknown): string {

@@ -9,6 +9,8 @@ export interface Context {
   readonly folder: string;
   /** Where scenes to train on are kept, shared with the zoo's commands. */
   readonly scenes: string;
+  /** How many cells are performed beside each other, and the threads of each. */
+  readonly atOnce: number;
   readonly threads: number;
   /** Is told the share that is done. */
   readonly report: (share: number) => void;

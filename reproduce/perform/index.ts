@@ -29,7 +29,7 @@ const PERFORMERS: { readonly [Kind in CellKind]: Performer<Kind> } = {
 export async function performCell(
   cell: Cell,
   archive: Archive,
-  surroundings: Pick<Context, "scenes" | "threads" | "report">,
+  surroundings: Omit<Context, "archive" | "folder">,
 ): Promise<void> {
   const folder = await archive.begin(cell);
   const began = performance.now();
@@ -37,8 +37,14 @@ export async function performCell(
   const result = await (PERFORMERS[cell.kind] as Performer<CellKind>)(cell, context);
   await archive.finish(cell, result, {
     engine: await engineDigest(cell.kind),
-    machine: `${cpus()[0].model.trim()}, ${context.threads === 1 ? "1 thread" : `${context.threads} threads`}`,
+    machine: machineOf(context),
     seconds: Math.round(performance.now() - began) / 1000,
     finished: new Date().toISOString(),
   });
+}
+
+/** The processor, and how much of it a cell has. */
+function machineOf({ threads, atOnce }: Pick<Context, "threads" | "atOnce">): string {
+  const share = threads === 1 ? "1 thread" : `${threads} threads`;
+  return `${cpus()[0].model.trim()}, ${share}${atOnce > 1 ? ` for each of ${atOnce} experiments at once` : ""}`;
 }

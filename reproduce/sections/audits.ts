@@ -21,7 +21,7 @@ export const audits: Section = {
     const clean = all.filter(({ suspect }) => suspect.secret === undefined);
     const text = [
       "## What the audit says",
-      "For every class the audit looks for one trigger that pulls images of all other classes to it. The share that it pulls, on the shots, is what it judges by; no test image is involved.",
+      "For every class the audit looks for one trigger that pulls images of all other classes to it. The share that it pulls, on the shots, is what it judges by; no test image is involved. Seconds are of the whole purification, with the threads that are told at the top.",
       table(
         [
           { title: "Model" },

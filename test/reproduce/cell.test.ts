@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { type Cell, digestOf, inOrder } from "../../reproduce/cell.ts";
-import { expected, inWords } from "../../reproduce/progress.ts";
+import { expected } from "../../reproduce/expected.ts";
+import { inWords } from "../../reproduce/progress.ts";
+import { mostAwaitedFirst } from "../../reproduce/schedule.ts";
 
 const images: Cell<"render"> = {
   kind: "render",
@@ -36,6 +38,17 @@ describe("a cell", () => {
   test("comes after all that it needs, once", () => {
     const again = { ...encoded, needs: { images: { ...images } } };
     expect(inOrder([encoded, images, again])).toEqual([images, encoded]);
+  });
+
+  test("comes the earlier the more computing waits for it, and after its needs", () => {
+    const many: Cell<"render"> = { ...images, name: "many", input: { ...images.input, perClass: 5000 } };
+    const alone: Cell<"render"> = { ...images, name: "alone", input: { ...images.input, perClass: 3000 } };
+    const mapped: Cell<"encode"> = { ...encoded, needs: { images: many } };
+    // 120 s of rendering alone are less than 200 s of rendering and 500 s of encoding after it.
+    expect([alone, many].map(expected)).toEqual([120, 200]);
+    const given = inOrder([images, alone, mapped, encoded]);
+    expect(mostAwaitedFirst(given)).toEqual([many, mapped, alone, images, encoded]);
+    expect(mostAwaitedFirst(inOrder([alone, mapped]))).toEqual([many, mapped, alone]);
   });
 });
 

@@ -35,7 +35,7 @@ describe("the document", () => {
     const lab: Lab = { size: TINY, suspects: [suspect], adaptive: [knowing], clean: [] };
     const archive = new Archive(root);
     const performed = SECTIONS.filter((section) => section !== ablations && section !== comparison);
-    const surroundings = { scenes: root, threads: 1, report: () => {} };
+    const surroundings = { scenes: root, atOnce: 1, threads: 1, report: () => {} };
     for (const cell of inOrder(performed.flatMap((section) => section.cells(lab))))
       await performCell(cell, archive, surroundings);
     expect(await writeReport(lab, archive, path)).toBe(performed.length);

@@ -79,7 +79,7 @@ describe("suspects", () => {
     expect(cells.filter(({ kind }) => kind === "implant")).toHaveLength(1);
     expect(cells.filter(({ kind }) => kind === "encode")).toHaveLength(2);
     for (const cell of cells)
-      await performCell(cell, archive, { scenes: archive.root, threads: 1, report: () => {} });
+      await performCell(cell, archive, { scenes: archive.root, atOnce: 1, threads: 1, report: () => {} });
     const { text } = (await adaptive.write(lab, await Results.read(archive, cells)))!;
     expect(text).toContain("| two targets ");
     expect(text).toContain("BadNet → banana");
