@@ -3,6 +3,7 @@ import type { FamilyName, FamilyTrigger } from "./families/index.ts";
 import { cosine } from "./features.ts";
 import { effectOf, findingOf } from "./finding.ts";
 import {
+  areGratingsTried,
   type GratingSearch,
   gratingFindings,
   gratingsOf,
@@ -144,7 +145,7 @@ async function tryGratings(bench: Workbench, audit: Audit & { stage: "gratings" 
   const { universal } = audit;
   const all = gratingsOf(problem);
   const search = await stepGratings(bench, audit.search);
-  if (search.next < all.length) return { ...audit, search };
+  if (!areGratingsTried(search)) return { ...audit, search };
   const triggerOf = ({ label, family }: Finding): FamilyTrigger =>
     family === "grating"
       ? { family, place: [], values: gratingTrigger(all[search.best[label]], problem.imageSize) }
@@ -186,7 +187,7 @@ function startFallback(
   findings: readonly Finding[],
   turn: number,
 ): Fallback {
-  const contest = startContest(searchOfFamily(bench, { universal, turn }));
+  const contest = startContest(bench.problem, searchOfFamily(bench, { universal, turn }));
   return { stage: "fallback", round, universal, findings, turn, contest };
 }
 
@@ -228,7 +229,13 @@ const startWords = (
   bench: Workbench,
   { round, universal }: Searched,
   findings: readonly Finding[],
-): Audit => ({ stage: "words", round, universal, findings, contest: startContest(searchOfWord(bench)) });
+): Audit => ({
+  stage: "words",
+  round,
+  universal,
+  findings,
+  contest: startContest(bench.problem, searchOfWord(bench)),
+});
 
 function searchOfWord(bench: Workbench): Discipline<WordSearch, FoundWord> {
   const { problem } = bench;

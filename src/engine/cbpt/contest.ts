@@ -13,8 +13,8 @@ export interface Contest<Search, Found> {
   readonly finalists?: readonly number[];
   /** How many of the finalists are done. */
   readonly finished: number;
-  /** The search of the target whose turn it is. */
-  readonly search: Search;
+  /** The searches of the targets whose turn it is, beside each other; all of them are at the same step. */
+  readonly searches: readonly Search[];
 }
 
 /** How one kind of search is done. */
@@ -36,6 +36,9 @@ const HEAT = 0.3;
  * 0.69, next 0.56; words on TrojVQA, as if patches had not found it, 0.23, next 0.19.
  */
 const FINALISTS = { share: 0.2, least: 4 };
+
+/** Searches beside each other: while one moves its trigger, the runs of the other keep all threads at work. */
+const ABREAST = 2;
 
 export interface ContestSize {
   /** Steps of a heat, and of a whole search. */
@@ -60,8 +63,18 @@ export function contestSize({ config, targets }: Pick<Problem, "config" | "targe
 }
 
 export const startContest = <Search extends { readonly step: number }, Found>(
-  discipline: Discipline<Search, Found>,
-): Contest<Search, Found> => ({ found: [], findings: [], finished: 0, search: discipline.start(0) });
+  { targets }: Pick<Problem, "targets">,
+  { start }: Discipline<Search, Found>,
+): Contest<Search, Found> => ({
+  found: [],
+  findings: [],
+  finished: 0,
+  searches: turn(Array.from(targets.keys()), 0).map((place) => start(place)),
+});
+
+/** Those of the list, in the order of their turns, whose turn it is when so many have had theirs. */
+const turn = (places: readonly number[], done: number): readonly number[] =>
+  places.slice(done, done + ABREAST);
 
 export const isOver = ({ finalists, finished }: Contest<unknown, unknown>): boolean =>
   finished === finalists?.length;
@@ -69,41 +82,43 @@ export const isOver = ({ finalists, finished }: Contest<unknown, unknown>): bool
 /** Steps that were made. */
 export function stepsMade(
   problem: Pick<Problem, "config" | "targets">,
-  { found, finalists, finished, search }: Contest<{ readonly step: number }, unknown>,
+  { found, finalists, finished, searches }: Contest<{ readonly step: number }, unknown>,
 ): number {
-  const { heat, whole, steps } = contestSize(problem);
-  if (finalists === undefined) return found.length * heat + search.step;
-  if (finished === finalists.length) return steps;
-  return found.length * heat + finished * (whole - heat) + search.step - heat;
+  const { heat, whole } = contestSize(problem);
+  const under = (from: number) => searches.reduce((sum, { step }) => sum + step - from, 0);
+  if (finalists === undefined) return found.length * heat + under(0);
+  return found.length * heat + finished * (whole - heat) + under(heat);
 }
 
-/** One step of the search whose turn it is, and the next turn after the last. */
+/** One step of the searches whose turn it is, and the next turn after the last. */
 export async function stepContest<Search extends { readonly step: number }, Found>(
   problem: Pick<Problem, "config" | "targets">,
   discipline: Discipline<Search, Found>,
   contest: Contest<Search, Found>,
 ): Promise<Contest<Search, Found>> {
   const { targets } = problem;
-  const { heat, whole } = contestSize(problem);
-  const { finalists, finished } = contest;
-  const place = finalists?.[finished] ?? contest.found.length;
-  const search = await discipline.step(targets[place], contest.search);
-  if (search.step < (finalists === undefined ? heat : whole)) return { ...contest, search };
-  const done = {
-    found: replaced(contest.found, place, discipline.found(search)),
-    findings: replaced(contest.findings, place, await discipline.finding(targets[place], search)),
-  };
-  if (finalists === undefined && done.found.length < targets.length)
-    return { ...contest, ...done, search: discipline.start(place + 1) };
-  const final = finalists ?? mostPulled(done.findings, contestSize(problem).finalists);
-  const turn = finalists === undefined ? 0 : finished + 1;
-  const next = final[turn];
-  return {
-    ...done,
-    finalists: final,
-    finished: turn,
-    search: next === undefined ? search : { ...discipline.start(next, done.found[next]), step: heat },
-  };
+  const { heat, whole, finalists: places } = contestSize(problem);
+  const { finalists } = contest;
+  const all = Array.from(targets.keys());
+  const turns = finalists ? turn(finalists, contest.finished) : turn(all, contest.found.length);
+  const searches = await Promise.all(
+    turns.map((place, index) => discipline.step(targets[place], contest.searches[index])),
+  );
+  if (searches[0].step < (finalists ? whole : heat)) return { ...contest, searches };
+  const [found, findings] = [[...contest.found], [...contest.findings]];
+  // One after the other: counting keeps all threads at work by itself, and holds many images.
+  for (const [index, place] of turns.entries()) {
+    found[place] = discipline.found(searches[index]);
+    findings[place] = await discipline.finding(targets[place], searches[index]);
+  }
+  if (finalists === undefined && found.length < targets.length) {
+    const next = turn(all, found.length).map((place) => discipline.start(place));
+    return { ...contest, found, findings, searches: next };
+  }
+  const chosen = finalists ?? mostPulled(findings, places);
+  const finished = finalists ? contest.finished + turns.length : 0;
+  const goOn = (place: number): Search => ({ ...discipline.start(place, found[place]), step: heat });
+  return { found, findings, finalists: chosen, finished, searches: turn(chosen, finished).map(goOn) };
 }
 
 /** Places of the findings that pull most. */
@@ -111,9 +126,3 @@ const mostPulled = (findings: readonly Finding[], count: number): number[] =>
   Array.from(findings.keys())
     .sort((a, b) => findings[b].pulled.k - findings[a].pulled.k || a - b)
     .slice(0, count);
-
-const replaced = <Item>(items: readonly Item[], place: number, item: Item): Item[] => [
-  ...items.slice(0, place),
-  item,
-  ...items.slice(place + 1),
-];

@@ -55,6 +55,13 @@ export function meanRow(rows: Float32Array, width: number): Float32Array {
   return mean;
 }
 
+/** The sum of the rows, [D]. */
+export function sumOfRows(rows: Float32Array, width: number): Float32Array {
+  const sum = new Float32Array(width);
+  for (let at = 0; at < rows.length; ) for (let index = 0; index < width; index++) sum[index] += rows[at++];
+  return sum;
+}
+
 /** One-hot rows [n, classes]; a negative index gives a row of zeros. */
 export function oneHot(indices: readonly number[], classes: number): Float32Array {
   const rows = new Float32Array(indices.length * classes);

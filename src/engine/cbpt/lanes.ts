@@ -10,6 +10,15 @@ const MOST_LANES = 4;
 /** What one more copy may take, in weights and in values. */
 const COPY_BYTES = 2 ** 27;
 
+/** A run and the next: a lane has not to wait until this thread, which may be busy, hands it something to do. */
+const RUNS_IN_A_LANE = 2;
+
+interface Lane {
+  readonly session: Session;
+  /** That it was given and has not answered. */
+  runs: number;
+}
+
 /** Most sessions of one program side by side: one per thread on a CPU, one on a GPU. */
 export const laneCount = ({ device, threads }: SessionOptions): number =>
   device === "cpu" ? Math.min(threads, MOST_LANES) : 1;
@@ -27,39 +36,48 @@ function isLight({ graph }: Program): boolean {
  * its runs are short.
  */
 export class Lanes {
-  private readonly idle: Session[];
-  private readonly waiting: ((session: Session) => void)[] = [];
+  private readonly waiting: ((lane: Lane) => void)[] = [];
 
-  private constructor(private readonly sessions: readonly Session[]) {
-    this.idle = [...sessions];
-  }
+  private constructor(
+    private readonly lanes: readonly Lane[],
+    private readonly depth: number,
+  ) {}
 
   /** @param abreast whether several runs are asked for at once. */
   static async open(program: Program, options: SessionOptions, abreast: boolean): Promise<Lanes> {
     const count = abreast && isLight(program) ? laneCount(options) : 1;
     if (count === 1) {
       const threads = usefulThreads(program, options.threads);
-      return new Lanes([await openSession(program, { ...options, threads })]);
+      return new Lanes([{ session: await openSession(program, { ...options, threads }), runs: 0 }], 1);
     }
     const each = { ...options, threads: Math.floor(options.threads / count) };
+    const sessions = Array.from({ length: count }, () => openWorkerSession(program, each));
     return new Lanes(
-      await Promise.all(Array.from({ length: count }, () => openWorkerSession(program, each))),
+      (await Promise.all(sessions)).map((session) => ({ session, runs: 0 })),
+      RUNS_IN_A_LANE,
     );
   }
 
-  /** Runs in the first lane that is free. The feeds are given away. */
+  /** Runs in the lane that has least to do, as soon as there is room in one. The feeds are given away. */
   async run(feeds: Tensors): Promise<Record<string, Tensor>> {
-    const session = this.idle.pop() ?? (await new Promise<Session>((free) => this.waiting.push(free)));
+    const lane = this.enter() ?? (await new Promise<Lane>((enter) => this.waiting.push(enter)));
     try {
-      return await session.run(feeds, undefined, { giveFeeds: true });
+      return await lane.session.run(feeds, undefined, { giveFeeds: true });
     } finally {
       const next = this.waiting.shift();
-      if (next) next(session);
-      else this.idle.push(session);
+      if (next) next(lane);
+      else lane.runs--;
     }
   }
 
+  private enter(): Lane | undefined {
+    const lane = this.lanes.reduce((least, other) => (other.runs < least.runs ? other : least));
+    if (lane.runs === this.depth) return undefined;
+    lane.runs++;
+    return lane;
+  }
+
   async close(): Promise<void> {
-    await Promise.all(this.sessions.map((session) => session.close()));
+    await Promise.all(this.lanes.map(({ session }) => session.close()));
   }
 }

@@ -4,7 +4,7 @@ import { FALLBACK_FAMILIES, MOST_TRIGGERS, REFINED_FAMILIES, radiiOf } from "./a
 import { contestSize } from "./contest.ts";
 import { FAMILIES } from "./families/index.ts";
 import { COUNTED } from "./finding.ts";
-import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
+import { gratingsSize } from "./gratings.ts";
 import {
   perImageProgram,
   promptGradientProgram,
@@ -119,8 +119,7 @@ function auditPhases(size: RunSize): PlannedPhase[] {
   const inverted = rounds * innerSteps * Math.ceil(targets.length / perRun) * perRun * innerBatch;
   const others = shots.length - Math.floor(shots.length / labels.length);
   const counted = rounds * targets.length * Math.min(COUNTED, others);
-  const gratings = gratingsOf(size).length;
-  const tried = gratings * Math.min(GRATING_SHOTS, shots.length);
+  const gratings = gratingsSize(size);
   const perStep = IMAGES_PER_RUN * RUNS_PER_STEP;
   const { steps, counts } = contestSize(size);
   const searches = FALLBACK_FAMILIES.length * steps;
@@ -133,10 +132,7 @@ function auditPhases(size: RunSize): PlannedPhase[] {
     preparing(size),
     phase("invert", rounds * innerSteps, inverted, { gradient: inverted * both }),
     phase("count", rounds * targets.length, counted, { image: counted * forward }),
-    // Without gratings there is still a step that says so.
-    phase("gratings", Math.max(1, Math.ceil(gratings / GRATINGS_PER_STEP)), tried, {
-      image: tried * forward,
-    }),
+    phase("gratings", gratings.steps, gratings.images, { image: gratings.images * forward }),
     phase("fallback", searches, searched + looked, {
       gradient: searched * both,
       image: looked * forward,

@@ -2,7 +2,7 @@ import { threadsFor } from "../runtime/useful-threads.ts";
 import { type Audit, FALLBACK_FAMILIES, REFINED_FAMILIES, radiiOf } from "./audit.ts";
 import { contestSize, stepsMade } from "./contest.ts";
 import { COUNTED } from "./finding.ts";
-import { GRATING_SHOTS, GRATINGS_PER_STEP, gratingsOf } from "./gratings.ts";
+import { gratingStepsMade, gratingsSize } from "./gratings.ts";
 import { LOSSES } from "./objective.ts";
 import { type PlannedPhase, planPurification, tuningFlops, WORK_KINDS, type WorkKind } from "./plan.ts";
 import type { Problem } from "./problem.ts";
@@ -132,14 +132,16 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         images: Math.min(COUNTED, problem.shots.length),
       };
     }
-    case "gratings":
+    case "gratings": {
+      const { steps, imagesPerStep } = gratingsSize(problem);
       return {
         phase: "gratings",
         ...place,
-        step: audit.search.next,
-        steps: gratingsOf(problem).length,
-        images: GRATINGS_PER_STEP * GRATING_SHOTS,
+        step: gratingStepsMade(audit.search),
+        steps,
+        images: imagesPerStep,
       };
+    }
     case "fallback": {
       const { steps } = contestSize(problem);
       return {
@@ -147,8 +149,8 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         ...place,
         step: audit.turn * steps + stepsMade(problem, audit.contest),
         steps: FALLBACK_FAMILIES.length * steps,
-        losses: [{ name: "inversion", value: audit.contest.search.loss }],
-        images: SEARCHED,
+        losses: [{ name: "inversion", value: mean(audit.contest.searches.map(({ loss }) => loss)) }],
+        images: audit.contest.searches.length * SEARCHED,
       };
     }
     case "words":
@@ -157,8 +159,8 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         ...place,
         step: stepsMade(problem, audit.contest),
         steps: contestSize(problem).steps,
-        losses: [{ name: "inversion", value: audit.contest.search.loss }],
-        images: SEARCHED,
+        losses: [{ name: "inversion", value: mean(audit.contest.searches.map(({ loss }) => loss)) }],
+        images: audit.contest.searches.length * SEARCHED,
       };
     case "refine": {
       const steps = audit.suspects.length * innerSteps;
@@ -262,4 +264,8 @@ function countWorks(problem: Problem): Works {
   };
 }
 
-const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+function mean(values: Float32Array | readonly number[]): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
+}

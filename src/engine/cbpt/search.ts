@@ -1,7 +1,7 @@
 import { randomStream } from "../random.ts";
 import { concurrently } from "../runtime/concurrently.ts";
 import { FAMILIES, type FamilyName, type FamilyTrigger, type Seed } from "./families/index.ts";
-import { joined } from "./features.ts";
+import { joined, sumOfRows } from "./features.ts";
 import { imageValues, type Problem } from "./problem.ts";
 import { draw, othersOf } from "./sampling.ts";
 import type { Workbench } from "./workbench.ts";
@@ -63,7 +63,7 @@ function moved(
   radius: number,
 ): Search {
   const family = FAMILIES[trigger.family];
-  const slope = trigger.values.map((_, index) => runs.reduce((sum, run) => sum + run.slope[index], 0));
+  const slope = sumOfRows(joined(runs.map((run) => run.slope)), trigger.values.length);
   const length = Math.sqrt(slope.reduce((sum, value) => sum + value * value, 0));
   const next = velocity.map(
     (old, index) => config.innerMomentum * old + (length > 0 ? slope[index] / length : 0),

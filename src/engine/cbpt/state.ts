@@ -6,7 +6,7 @@ import { AppError } from "../../errors.ts";
  * bytes, each padded to 8; all little-endian.
  */
 const MAGIC = "ANTIDOTE";
-const FORMAT = 2;
+const FORMAT = 3;
 const HEADER_BYTES = 16;
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array } as const;

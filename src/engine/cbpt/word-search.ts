@@ -3,7 +3,7 @@ import { randomStream } from "../random.ts";
 import type { Program } from "../runtime/program.ts";
 import { openSession } from "../runtime/session.ts";
 import { stampFamily } from "./families/index.ts";
-import { dot, gatherRows, joined, meanRow, predictions, row } from "./features.ts";
+import { dot, gatherRows, joined, meanRow, predictions, row, sumOfRows } from "./features.ts";
 import { COUNTED } from "./finding.ts";
 import { nearestWords } from "./nearest-words.ts";
 import { imageValues, type Problem } from "./problem.ts";
@@ -66,7 +66,7 @@ export async function stepWordSearch(
   const runs = await Promise.all(
     Array.from({ length: RUNS_PER_STEP }, (_, run) => slopesOf(bench, label, search, { run, text })),
   );
-  const sum = (arrays: readonly Float32Array[]) => arrays[0].map((_, at) => total(arrays.map((a) => a[at])));
+  const sum = (arrays: readonly Float32Array[]) => sumOfRows(joined(arrays), arrays[0].length);
   const byTokens = await tower.pullBack(tokens, sum(runs.map(({ byText }) => byText)));
   const descent = { rule: "NORMALISED", size: STEP, momentum: problem.config.innerMomentum } as const;
   const next = {
@@ -140,11 +140,7 @@ async function slopesOf(
     features: gatherRows(features, width, clean),
     labels: clean.map((index) => shots[index].label),
   });
-  const byTrigger = new Float32Array(trigger.length);
-  byPixels.forEach((value, index) => {
-    byTrigger[index % trigger.length] += value;
-  });
-  return { byTrigger, byText, loss };
+  return { byTrigger: sumOfRows(byPixels, trigger.length), byText, loss };
 }
 
 function phrasesOf({ problem, phrases: tower }: Workbench) {

@@ -54,7 +54,7 @@ export class Workbench {
     if (layout)
       this.phrases = new PromptTower(
         { ...problem, layout },
-        (name, program) => this.session(`word ${name}`, program),
+        (name, program) => this.lanes(`word ${name}`, program),
         promptBytes,
       );
   }

@@ -1,5 +1,6 @@
 import type { ImageSize } from "../clip/architecture.ts";
 import { float32, sizeOf, type Tensor } from "../onnx/tensor.ts";
+import { concurrently } from "../runtime/concurrently.ts";
 import type { Tensors } from "../runtime/session.ts";
 
 /** How images are sent through an image encoder with a dynamic batch (`imageProgram` of the CLIP part). */
@@ -40,7 +41,6 @@ export async function encodeImages(
     features.set(embedding.data as Float32Array, start * width);
   };
   const starts = Array.from({ length: Math.ceil(images.length / batch) }, (_, index) => index * batch);
-  for (let first = 0; first < starts.length; first += RUNS_AT_ONCE)
-    await Promise.all(starts.slice(first, first + RUNS_AT_ONCE).map(encode));
+  await concurrently(starts, RUNS_AT_ONCE, encode);
   return features;
 }

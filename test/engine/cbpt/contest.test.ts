@@ -41,7 +41,7 @@ const discipline = (targets: readonly number[]): Discipline<Counter, number> => 
 });
 
 async function held(targets: readonly number[]): Promise<Contest<Counter, number>[]> {
-  const states = [startContest(discipline(targets))];
+  const states = [startContest(problemOf(targets), discipline(targets))];
   while (!isOver(states.at(-1)!))
     states.push(await stepContest(problemOf(targets), discipline(targets), states.at(-1)!));
   return states;
@@ -58,15 +58,26 @@ describe("a contest of searches", () => {
     expect(last.findings[2].pulled.k).toBe(whole * whole);
   });
 
-  test("counts its steps one by one, to as many as were foreseen", async () => {
-    const problem = problemOf(TARGETS);
-    const made = (await held(TARGETS)).map((state) => stepsMade(problem, state));
-    expect(made).toEqual(Array.from({ length: contestSize(problem).steps + 1 }, (_, step) => step));
-  });
+  test.each([[TARGETS], [[...TARGETS, 6]]])(
+    "counts the steps of %j, to as many as were foreseen",
+    async (targets) => {
+      const problem = problemOf(targets);
+      const states = await held(targets);
+      const made = states.map((state) => stepsMade(problem, state));
+      expect(made[0]).toBe(0);
+      expect(made.at(-1)).toBe(contestSize(problem).steps);
+      for (const [index, { searches }] of states.slice(0, -1).entries())
+        expect(made[index + 1] - made[index]).toBe(searches.length);
+      // Two beside each other; the last of an odd number alone.
+      expect(new Set(states.slice(0, -1).map(({ searches }) => searches.length))).toEqual(
+        new Set(targets.length % 2 === 0 ? [2] : [2, 1]),
+      );
+    },
+  );
 
   test("goes on to the same end from any state that was saved", async () => {
     const states = await held(TARGETS);
-    for (const at of [3, 47, 48, 60, states.length - 2]) {
+    for (const at of [3, 23, 24, 30, states.length - 2]) {
       let state: Contest<Counter, number> = JSON.parse(JSON.stringify(states[at]));
       while (!isOver(state)) state = await stepContest(problemOf(TARGETS), discipline(TARGETS), state);
       expect(state).toEqual(states.at(-1));

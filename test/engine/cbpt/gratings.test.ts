@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { sig } from "../../../src/engine/attacks/index.ts";
 import { defaultConfig } from "../../../src/engine/cbpt/config.ts";
-import { gratingsOf, gratingTrigger } from "../../../src/engine/cbpt/gratings.ts";
+import { finalistsOf, gratingsOf, gratingTrigger } from "../../../src/engine/cbpt/gratings.ts";
 
 describe("the gratings", () => {
   test("are every wave of up to twelve cycles a side once, as sine and as cosine", () => {
@@ -19,5 +19,20 @@ describe("the gratings", () => {
     wave.forEach((value, index) => {
       expect(value).toBeCloseTo(stamped.data[index] - 0.5, 6);
     });
+  });
+
+  test("come to the final by what they pull to any class, each class in its turn", () => {
+    // Three classes: every grating pulls much to the first, two pull something to the second, none to the third.
+    const heat = Array.from({ length: 100 }, (_, number) => [
+      9,
+      number === 70 ? 8 : number === 71 ? 2 : 0,
+      0,
+    ]);
+    const finalists = finalistsOf(Int32Array.from(heat.flat()), 3);
+    expect(finalists).toHaveLength(60);
+    expect(new Set(finalists).size).toBe(60);
+    expect(finalists.slice(0, 4)).toEqual([0, 70, 1, 71]);
+    expect(finalistsOf(Int32Array.from(heat.slice(0, 5).flat()), 3)).toEqual([0, 1, 2, 3, 4]);
+    expect(finalistsOf(new Int32Array(0), 3)).toEqual([]);
   });
 });

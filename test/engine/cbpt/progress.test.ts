@@ -3,7 +3,12 @@ import { beforeAll, describe, expect, test } from "@jest/globals";
 import { type Audit, FALLBACK_FAMILIES, REFINED_FAMILIES } from "../../../src/engine/cbpt/audit.ts";
 import { type CbptConfig, completeConfig, type Mode } from "../../../src/engine/cbpt/config.ts";
 import { type Contest, isOver, startContest, stepContest } from "../../../src/engine/cbpt/contest.ts";
-import { gratingsOf, startGratings } from "../../../src/engine/cbpt/gratings.ts";
+import {
+  finalistsOf,
+  type GratingSearch,
+  gratingsOf,
+  startGratings,
+} from "../../../src/engine/cbpt/gratings.ts";
 import { planPurification } from "../../../src/engine/cbpt/plan.ts";
 import { prepareProblem } from "../../../src/engine/cbpt/prepare.ts";
 import type { Problem } from "../../../src/engine/cbpt/problem.ts";
@@ -73,9 +78,27 @@ async function contestOf<Search extends { step: number }, Found>(
     finding: async (label: number) => pulls(family, false)[label],
   };
   const states: Contest<Search, Found>[] = [];
-  let contest: Contest<Search, Found> = startContest(discipline);
+  let contest: Contest<Search, Found> = startContest(problem, discipline);
   for (; !isOver(contest); contest = await stepContest(problem, discipline, contest)) states.push(contest);
   return states;
+}
+
+/** The states of the search through the gratings, before it is over. */
+function wavesOf(problem: Problem): GratingSearch[] {
+  const still = startGratings(problem);
+  const count = gratingsOf(problem).length;
+  const heat = Array.from({ length: Math.max(1, Math.ceil(count / 24)) }, (_, step) => ({
+    ...still,
+    next: 24 * step,
+  }));
+  const finalists = finalistsOf(still.heat, problem.labels.length);
+  const final = Array.from({ length: Math.ceil(finalists.length / 6) }, (_, step) => ({
+    ...still,
+    next: count,
+    finalists,
+    finished: 6 * step,
+  }));
+  return [...heat, ...final];
 }
 
 /** The states of an audit that takes such a course, from its first to "done". */
@@ -101,10 +124,7 @@ async function auditOf(problem: Problem, { rounds, found }: Course): Promise<Aud
   const round = rounds - 1;
   const dense = pulls("dense", found === "dense");
   const common = { round, universal: still };
-  const waving = startGratings(problem);
-  const gratings = upTo(gratingsOf(problem).length).map(
-    (next): Audit => ({ stage: "gratings", ...common, dense, search: { ...waving, next } }),
-  );
+  const gratings = wavesOf(problem).map((search): Audit => ({ stage: "gratings", ...common, dense, search }));
   const waves = [...dense, ...pulls("grating", found === "grating")];
   const turns = FALLBACK_FAMILIES.slice(0, fallbackTurns(found));
   const patch = startSearch("patch", seed);

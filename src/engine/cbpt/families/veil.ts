@@ -14,13 +14,24 @@ const veilFamily = (family: "veil" | "shade", { share, grey }: Ground): Family =
   return {
     ...dense,
     start: ({ size }) => ({ family, place: [], values: new Float32Array(3 * size.height * size.width) }),
-    stamp: ({ values }, pixels) =>
-      pixels.map((value, index) =>
-        Math.min(1, Math.max(0, left.share * value + left.offset + values[index])),
-      ),
+    stamp: ({ values }, pixels) => faded(pixels, values, left),
     pullBack: ({ values }, pixels, gradient) => gated(gradient, pixels, values, left),
   };
 };
+
+function faded(
+  pixels: Float32Array,
+  values: Float32Array,
+  { share, offset }: { readonly share: number; readonly offset: number },
+): Float32Array {
+  const stamped = new Float32Array(pixels.length);
+  // A plain loop: `map` takes several times as long.
+  for (let index = 0; index < pixels.length; index++) {
+    const value = share * pixels[index] + offset + values[index];
+    stamped[index] = value < 0 ? 0 : value > 1 ? 1 : value;
+  }
+  return stamped;
+}
 
 /** The share of Chen et al. 2017. */
 export const veil = veilFamily("veil", { share: 0.2, grey: 0.5 });
