@@ -132,60 +132,51 @@ function fixedPoint(weights: readonly number[]): number[] {
   });
 }
 
+// In both of these every sum and product is kept to 32 bits on purpose (`Math.imul`, `| 0`): what the engine knows to be
+// whole numbers it computes at half the cost of what might become a fraction. The weights are such that none overflows.
+
 /** Resamples the input rows from `top` on; the result has one pixel for each position of `across`. */
 function resampleRows(image: RgbImage, across: Taps, top: number, rows: number): Uint8Array {
-  const width = across.first.length;
-  const output = new Uint8Array(rows * width * CHANNELS);
-  for (let row = 0; row < rows; row++) {
-    const input = (top + row) * image.width * CHANNELS;
-    for (let column = 0; column < width; column++) {
-      const from = input + across.first[column]! * CHANNELS;
-      const to = (row * width + column) * CHANNELS;
-      blend(image.data, from, CHANNELS, across, column, output, to);
+  const { first, count, weights, stride } = across;
+  const width = first.length;
+  const input = image.data;
+  const output = new Uint8ClampedArray(rows * width * CHANNELS);
+  for (let row = 0, to = 0; row < rows; row++) {
+    const start = (top + row) * image.width * CHANNELS;
+    for (let column = 0; column < width; column++, to += CHANNELS) {
+      const lastWeight = column * stride + count[column]!;
+      let [red, green, blue] = [HALF, HALF, HALF];
+      let at = start + first[column]! * CHANNELS;
+      for (let tap = column * stride; tap < lastWeight; tap++, at += CHANNELS) {
+        const weight = weights[tap]!;
+        red = (red + Math.imul(input[at]!, weight)) | 0;
+        green = (green + Math.imul(input[at + 1]!, weight)) | 0;
+        blue = (blue + Math.imul(input[at + 2]!, weight)) | 0;
+      }
+      output[to] = red >> PRECISION_BITS;
+      output[to + 1] = green >> PRECISION_BITS;
+      output[to + 2] = blue >> PRECISION_BITS;
     }
   }
-  return output;
+  return new Uint8Array(output.buffer);
 }
 
-/** Resamples columns; row 0 of `input` is the image's row `top`. */
+/** Resamples columns, a row of them at a time; row 0 of `input` is the image's row `top`. */
 function resampleColumns(input: Uint8Array, width: number, down: Taps, top: number): Uint8Array {
-  const height = down.first.length;
-  const output = new Uint8Array(height * width * CHANNELS);
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      const from = ((down.first[row]! - top) * width + column) * CHANNELS;
-      const to = (row * width + column) * CHANNELS;
-      blend(input, from, width * CHANNELS, down, row, output, to);
+  const { first, count, weights, stride } = down;
+  const length = width * CHANNELS;
+  const output = new Uint8ClampedArray(first.length * length);
+  const sums = new Int32Array(length);
+  for (let row = 0; row < first.length; row++) {
+    sums.fill(HALF);
+    let from = (first[row]! - top) * length;
+    for (let tap = 0; tap < count[row]!; tap++, from += length) {
+      const weight = weights[row * stride + tap]!;
+      for (let index = 0; index < length; index++)
+        sums[index] = (sums[index]! + Math.imul(input[from + index]!, weight)) | 0;
     }
+    for (let index = 0; index < length; index++)
+      output[row * length + index] = sums[index]! >> PRECISION_BITS;
   }
-  return output;
-}
-
-/** One output pixel: the weighted sum of `count` input pixels, `step` bytes apart, clipped to a byte. */
-function blend(
-  input: Uint8Array,
-  from: number,
-  step: number,
-  { count, weights, stride }: Taps,
-  index: number,
-  output: Uint8Array,
-  to: number,
-): void {
-  const firstWeight = index * stride;
-  const lastWeight = firstWeight + count[index]!;
-  let red = HALF;
-  let green = HALF;
-  let blue = HALF;
-  for (let weight = firstWeight, at = from; weight < lastWeight; weight++, at += step) {
-    red += input[at]! * weights[weight]!;
-    green += input[at + 1]! * weights[weight]!;
-    blue += input[at + 2]! * weights[weight]!;
-  }
-  output[to] = clip(red >> PRECISION_BITS);
-  output[to + 1] = clip(green >> PRECISION_BITS);
-  output[to + 2] = clip(blue >> PRECISION_BITS);
-}
-
-function clip(value: number): number {
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+  return new Uint8Array(output.buffer);
 }
