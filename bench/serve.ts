@@ -1,8 +1,3 @@
-/**
- * The server under load, beside a session with nothing around it and beside transformers.js; see docs/serving.md.
- *
- *     npm run build && node dist/bench/serve.js [--only bundled,rn50,vit-b-32,overload] [--threads 2] [--seconds 10] [--json]
- */
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,12 +12,22 @@ import { photographTables } from "./serve/photographs.ts";
 
 const SECTIONS = ["bundled", "rn50", "vit-b-32", "overload"];
 
+const HELP = `The server under load, beside a session with nothing around it and beside transformers.js; see docs/serving.md.
+
+  node dist/bench/serve.js [--only rn50,overload]
+
+  --only      sections, of ${SECTIONS.join(", ")} (default all)
+  --threads   for the server, and for those beside it (default: all cores)
+  --seconds   of each measurement (default 10)
+  --json      prints the tables as JSON`;
+
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: SECTIONS.join() },
     threads: { type: "string", default: `${availableParallelism()}` },
     seconds: { type: "string", default: "10" },
     json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
   },
 });
 
@@ -44,7 +49,8 @@ async function main(sections: readonly string[]): Promise<void> {
 
 const sections = values.only.split(",");
 const unknown = sections.find((section) => !SECTIONS.includes(section));
-if (unknown === undefined) await main(sections);
+if (values.help) say(HELP);
+else if (unknown === undefined) await main(sections);
 else {
   say(`There is no section "${unknown}"; there are ${SECTIONS.join(", ")}.`);
   process.exitCode = 2;

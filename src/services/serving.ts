@@ -5,13 +5,13 @@ import type { ImageLimits } from "../engine/clip/decoding.ts";
 import { imageProgram } from "../engine/clip/programs.ts";
 import { zeroShotMatrix } from "../engine/clip/zero-shot.ts";
 import type { Device } from "../engine/runtime/device.ts";
+import { ElasticSession } from "../engine/runtime/elastic-session.ts";
 import { entryPoint } from "../engine/runtime/entry-point.ts";
 import { MicroBatcher } from "../engine/runtime/micro-batcher.ts";
 import type { Program } from "../engine/runtime/program.ts";
 import type { RoomBounds } from "../engine/runtime/room.ts";
 import type { Session } from "../engine/runtime/session.ts";
 import { SharedWork } from "../engine/runtime/shared-work.ts";
-import { usefulThreads } from "../engine/runtime/useful-threads.ts";
 import { WorkerPool } from "../engine/runtime/worker-pool.ts";
 import { openWorkerSession } from "../engine/runtime/worker-session.ts";
 import { AppError } from "../errors.ts";
@@ -138,8 +138,7 @@ export class ServedModel {
         `The ${prepared ? "weights" : "preprocessing"} of model "${record.name}" changed after it was registered. Register it again.`,
       );
     const program = imageProgram(checkpoint, { batch: "dynamic" });
-    const threads = usefulThreads(program, options.threads);
-    const session = await openWorkerSession(program, { device: options.device, threads });
+    const session = await ElasticSession.open(program, options);
     return new ServedModel(checkpoint, session, pool, options);
   }
 

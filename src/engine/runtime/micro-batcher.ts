@@ -5,7 +5,7 @@ import { overloaded, Room, type RoomBounds } from "./room.ts";
 export interface MicroBatcherOptions<In, Out> extends RoomBounds {
   /**
    * Computes a batch: one result for each item, in order. Called again before it is done only with a full batch, for
-   * the device to go on with: at most two are under way.
+   * the device to go on with, or to compute beside the first: at most two are under way.
    */
   readonly run: (batch: readonly In[]) => Promise<readonly Out[]>;
   /** Most items of one batch. */
@@ -157,7 +157,8 @@ export class MicroBatcher<In, Out> {
     if (this.underWay++ > 0) this.ready = batch.length;
     const outcome = await this.compute(batch);
     const end = performance.now();
-    // A batch that lay ready was begun when the one before it was done.
+    // A batch that lay ready was begun when the one before it was done. Where both were computed beside each other, this
+    // is the time that the second took of the device, which is what the pace is about.
     const begin = Math.max(leftAt, this.lastEnd);
     this.lastEnd = end;
     this.ready = 0;
