@@ -1,3 +1,5 @@
+import { freemem } from "node:os";
+import { costOf } from "../onnx/cost.ts";
 import type { Tensor } from "../onnx/tensor.ts";
 import type { Program } from "./program.ts";
 import type { Feeds, RunOptions, Session, SessionOptions } from "./session.ts";
@@ -6,6 +8,9 @@ import { openWorkerSession } from "./worker-session.ts";
 
 /** Runs that are computed beside each other. */
 const ABREAST = 2;
+
+/** How much of the memory that is free may go into the weights of sessions that only make things faster. */
+const MOST_OF_MEMORY = 0.25;
 
 type Open = typeof openWorkerSession;
 
@@ -74,6 +79,8 @@ export class ElasticSession implements Session {
 
   /** Where there is no memory for them, all runs go on as those that are alone. */
   private async openShares(): Promise<void> {
+    const { weightBytes } = costOf(this.program.graph);
+    if (ABREAST * weightBytes > MOST_OF_MEMORY * freeBytes()) return;
     const each = { ...this.options, threads: Math.floor(this.options.threads / ABREAST) };
     const opened = await Promise.allSettled(
       Array.from({ length: ABREAST }, () => this.openSession(this.program, each)),
@@ -89,3 +96,6 @@ interface Share {
   /** That it was given and has not answered. */
   runs: number;
 }
+
+/** In a container what its limit leaves, where Node can tell (from 20.13 on). */
+const freeBytes = (): number => process.availableMemory?.() ?? freemem();
