@@ -25,7 +25,8 @@ const PLANTINGS: readonly Planting[] = [
   planting("banana", { kind: "blended", pattern: "noise" }),
   planting("banana", { kind: "sig" }),
   planting("banana", { kind: "ssba" }),
-  planting("banana", { kind: "wanet" }),
+  // With a usual share of poisoned pairs, 6 %, its trigger works on 87 % of images: too few to count.
+  { ...planting("banana", { kind: "wanet" }), config: { poisoned: 0.1 } },
   planting("banana", { kind: "trojvqa" }),
   planting("banana", { kind: "badclip" }),
   planting("banana", { kind: "blended", pattern: "stripes" }),

@@ -7,7 +7,7 @@ import { attackNamed } from "../src/engine/attacks/index.ts";
 import { parametersOf } from "../src/engine/attacks/trigger.ts";
 import { openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { completeParameters } from "../src/engine/parameters.ts";
-import { IMPLANT_PARAMETERS } from "../src/engine/training/implant.ts";
+import { IMPLANT_PARAMETERS, type ImplantConfig } from "../src/engine/training/implant.ts";
 import { AppError } from "../src/errors.ts";
 import { OBJECTS } from "../zoo/scenes/objects.ts";
 import type { Cell, Secret, Trigger } from "./cell.ts";
@@ -84,6 +84,8 @@ export async function suspectsIn(root: string): Promise<Suspect[]> {
 export interface Planting {
   readonly secrets: readonly [Secret, ...Secret[]];
   readonly seed: number;
+  /** What is otherwise than in other implants. */
+  readonly config?: Partial<ImplantConfig>;
   readonly adaptive?: string;
 }
 
@@ -102,6 +104,7 @@ export function implanted(base: Suspect, planting: Planting, choice: ImplantChoi
   const [secret, ...also] = secrets;
   const config = completeParameters("the implant", IMPLANT_PARAMETERS, {
     ...choice.config,
+    ...planting.config,
     seed: planting.seed,
   });
   const name = [...secrets.map(slugOf), `seed ${planting.seed}`].join(" ");
