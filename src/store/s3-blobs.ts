@@ -1,11 +1,17 @@
-import { readFile } from "node:fs/promises";
-import type { FileBlobStore } from "./blobs.ts";
-import { hexOf, unknownDigest } from "./digests.ts";
+import { type FileBlobStore, readAgain } from "./blobs.ts";
+import { DigestSet } from "./digest-set.ts";
+import { hexOf, isDigest, unknownDigest } from "./digests.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
-import type { BlobStore } from "./store.ts";
+import type { BlobOwner, StoredBlob, SweptBlobs } from "./swept-blobs.ts";
 
-/** Blobs in a bucket under `blobs/<hex digest>`, with a folder of this machine's own as a cache that may be lost. */
-export class S3BlobStore implements BlobStore {
+/**
+ * Blobs in a bucket under `blobs/<hex digest>`, and under `aside/<hex digest>` those that are set aside, with a folder
+ * of this machine's own as a cache that may be lost.
+ *
+ * What is brought back is left aside as well until its time there is over: a removal from `blobs/` that went unanswered
+ * may be sent once more, and then takes nothing that is not aside.
+ */
+export class S3BlobStore implements SweptBlobs {
   private readonly fetching = new Map<string, Promise<void>>();
 
   constructor(
@@ -21,8 +27,8 @@ export class S3BlobStore implements BlobStore {
     return this.upload(await this.cache.putFile(path));
   }
 
-  async get(digest: string): Promise<Uint8Array> {
-    return readFile(await this.file(digest));
+  get(digest: string): Promise<Uint8Array> {
+    return readAgain(() => this.file(digest));
   }
 
   async file(digest: string): Promise<string> {
@@ -30,8 +36,78 @@ export class S3BlobStore implements BlobStore {
     return this.cache.file(digest);
   }
 
+  stored(isKnown: (digest: string) => boolean): AsyncIterable<StoredBlob> {
+    return this.blobsIn(STORED, isKnown);
+  }
+
+  aside(): AsyncIterable<StoredBlob> {
+    return this.blobsIn(ASIDE, () => false);
+  }
+
+  async setAside(digest: string, before: Date): Promise<boolean> {
+    const [from, to] = [keyIn(STORED, digest), keyIn(ASIDE, digest)];
+    if (!(await this.isOlder(from, before))) return false;
+    const copied = (await this.bucket.copy(from, to)) && (await this.bucket.has(to));
+    if (copied) await this.bucket.remove(from);
+    return copied;
+  }
+
+  async bringBack(digest: string): Promise<boolean> {
+    const [from, to] = [keyIn(ASIDE, digest), keyIn(STORED, digest)];
+    return !(await this.bucket.has(to)) && this.bucket.copy(from, to);
+  }
+
+  async remove(digest: string, before: Date): Promise<boolean> {
+    const key = keyIn(ASIDE, digest);
+    if (!(await this.isOlder(key, before))) return false;
+    await this.bucket.remove(key);
+    return true;
+  }
+
+  async firstByte(digest: string): Promise<number | undefined> {
+    const cached = await this.cache.firstByte(digest);
+    if (cached !== undefined) return cached;
+    const stored = await this.bucket.firstByte(keyIn(STORED, digest));
+    return stored ?? this.bucket.firstByte(keyIn(ASIDE, digest));
+  }
+
+  async owners(): Promise<BlobOwner[]> {
+    const owners: BlobOwner[] = [];
+    for await (const { key, modified: since } of this.bucket.objects(OWNERS))
+      owners.push({ id: key.slice(OWNERS.length), since });
+    return owners;
+  }
+
+  async own(id: string): Promise<void> {
+    const key = OWNERS + id;
+    if (!(await this.bucket.has(key))) await this.bucket.write(key, id);
+  }
+
+  /** Removes from the cache what the bucket does not have any more, and what came before that instant. */
+  async clearCache(before: Date): Promise<void> {
+    const kept = new DigestSet();
+    for await (const { digest } of this.stored(() => false)) kept.add(digest);
+    for await (const { digest, since } of this.cache.stored((known) => kept.has(known)))
+      if (since < before) await this.cache.forget(digest, before);
+  }
+
+  private async *blobsIn(
+    folder: string,
+    isKnown: (digest: string) => boolean,
+  ): AsyncGenerator<StoredBlob, void> {
+    for await (const { key, bytes, modified: since } of this.bucket.objects(folder)) {
+      const digest = `sha256:${key.slice(folder.length)}`;
+      if (isDigest(digest) && !isKnown(digest)) yield { digest, bytes, since };
+    }
+  }
+
+  private async isOlder(key: string, before: Date): Promise<boolean> {
+    const modified = await this.bucket.modified(key);
+    return modified !== undefined && modified < before;
+  }
+
   private async upload(digest: string): Promise<string> {
-    await this.bucket.upload(keyOf(digest), await this.cache.file(digest), digest);
+    await this.bucket.upload(keyIn(STORED, digest), await this.cache.file(digest), digest);
     return digest;
   }
 
@@ -40,13 +116,23 @@ export class S3BlobStore implements BlobStore {
     const under = this.fetching.get(digest);
     if (under) return under;
     const fetching = this.cache
-      .fill(digest, async (draft) => {
-        if (!(await this.bucket.download(keyOf(digest), draft, digest))) throw unknownDigest(digest);
-      })
+      .fill(digest, (draft) => this.download(digest, draft))
       .finally(() => this.fetching.delete(digest));
     this.fetching.set(digest, fetching);
     return fetching;
   }
+
+  private async download(digest: string, draft: string): Promise<void> {
+    const key = keyIn(STORED, digest);
+    if (await this.bucket.download(key, draft, digest)) return;
+    // Where another has just brought it back, there is nothing to bring.
+    await this.bringBack(digest);
+    if (!(await this.bucket.download(key, draft, digest))) throw unknownDigest(digest);
+  }
 }
 
-const keyOf = (digest: string): string => `blobs/${hexOf(digest)}`;
+const STORED = "blobs/";
+const ASIDE = "aside/";
+const OWNERS = "owners/";
+
+const keyIn = (folder: string, digest: string): string => folder + hexOf(digest);

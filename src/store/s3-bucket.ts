@@ -5,15 +5,24 @@ import { pipeline } from "node:stream/promises";
 import { AppError } from "../errors.ts";
 import { digestOfFile, hexOf } from "./digests.ts";
 import { uploadInParts } from "./s3-parts.ts";
-import { bodyOf, type S3Options, S3Requests } from "./s3-requests.ts";
+import { bodyOf, refusalOf, type S3Options, S3Refusal, S3Requests } from "./s3-requests.ts";
+
+/** What a list of the bucket tells of an object. */
+export interface S3Object {
+  readonly key: string;
+  readonly bytes: number;
+  readonly modified: Date;
+}
 
 const PART_BYTES = 64 * 1024 ** 2;
 /** Of one object. */
 const MOST_BYTES = 5 * 1024 ** 4;
+/** A copy is acknowledged when it is made. */
+const COPY_MILLISECONDS = 60_000;
 
 /**
  * Objects in a bucket of S3, or of a storage that speaks like it (MinIO, Ceph, R2, Garage), over HEAD, GET, PUT and
- * DELETE of an object, ListObjectsV2 of the bucket, and uploads in parts. The requests go through fetch; what Amazon's
+ * DELETE of an object, its copying, ListObjectsV2 of the bucket, and uploads in parts. The requests go through fetch; what Amazon's
  * own client adds is not needed for them.
  */
 export class S3Bucket {
@@ -26,9 +35,8 @@ export class S3Bucket {
   /** Fails with INVALID_CONFIGURATION when the bucket cannot be written to: a wrong address, name or key. */
   static async open(options: S3Options): Promise<S3Bucket> {
     const bucket = new S3Bucket(options);
-    const body = bodyOf("Antidote keeps its files here.\n");
     try {
-      await bucket.requests.send({ method: "PUT", key: "probe", body });
+      await bucket.write("probe", "Antidote keeps its files here.\n");
       return bucket;
     } catch (cause) {
       const { endpoint, bucket: name } = options;
@@ -43,7 +51,54 @@ export class S3Bucket {
   }
 
   async has(key: string): Promise<boolean> {
-    return (await this.requests.send({ method: "HEAD", key })).status === 200;
+    return (await this.modified(key)) !== undefined;
+  }
+
+  /** When an object was written, to the second; undefined where there is none. */
+  async modified(key: string): Promise<Date | undefined> {
+    const { status, headers } = await this.requests.send({ method: "HEAD", key });
+    return status === 200 ? new Date(headers.get("last-modified") ?? Number.NaN) : undefined;
+  }
+
+  /** Writes a few words. */
+  async write(key: string, text: string): Promise<void> {
+    await this.requests.send({ method: "PUT", key, body: bodyOf(text) });
+  }
+
+  /** Copies an object within the storage, which takes one of at most 5 GB; false when there is none. */
+  async copy(from: string, to: string): Promise<boolean> {
+    const { bucket, prefix } = this.options;
+    const headers = { "x-amz-copy-source": `/${bucket}/${prefix}/${from}` };
+    const request = { method: "PUT", key: to, headers, isRead: true } as const;
+    try {
+      await this.requests.persist(async () => {
+        const response = await this.requests.attempt({
+          ...request,
+          standstillMilliseconds: COPY_MILLISECONDS,
+        });
+        const answer = await response.text();
+        // A storage that takes long says 200 at first, and how it went at the end.
+        if (answer.includes("<Error>")) throw refusalOf("PUT", response.status, answer, true);
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof S3Refusal && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  /** The first byte of an object; undefined where there is none. */
+  async firstByte(key: string): Promise<number | undefined> {
+    try {
+      return await this.requests.persist(async () => {
+        const response = await this.requests.attempt({ method: "GET", key, headers: { range: "bytes=0-0" } });
+        return response.status === 404 ? undefined : new Uint8Array(await response.arrayBuffer())[0];
+      });
+    } catch (error) {
+      // An empty object has no such range.
+      if (error instanceof S3Refusal && error.status === 416) return undefined;
+      throw error;
+    }
   }
 
   /** Stores a file's bytes, which have this digest; what is there already is not sent again. Large ones go in parts. */
@@ -79,10 +134,20 @@ export class S3Bucket {
   /** All keys that begin so. They may have letters, digits and `/ . _ -`, which XML and URLs leave as they are. */
   async list(beginning: string): Promise<string[]> {
     const keys: string[] = [];
+    for await (const { key } of this.objects(beginning)) keys.push(key);
+    return keys;
+  }
+
+  /** The same with what is told of each, page by page. */
+  async *objects(beginning: string): AsyncGenerator<S3Object, void> {
     const query = { "list-type": "2", prefix: `${this.options.prefix}/${beginning}` };
     for await (const page of this.pages(query, { "continuation-token": "NextContinuationToken" }))
-      for (const [, key] of page.matchAll(/<Key>([^<]+)<\/Key>/g)) keys.push(this.withoutPrefix(key!));
-    return keys;
+      for (const [object] of page.matchAll(/<Contents>.*?<\/Contents>/gs))
+        yield {
+          key: this.withoutPrefix(elementOf(object, "Key")),
+          bytes: Number(elementOf(object, "Size")),
+          modified: new Date(elementOf(object, "LastModified")),
+        };
   }
 
   /** Gives up uploads in parts that have begun before that instant: whoever has begun them was killed. */

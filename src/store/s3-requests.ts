@@ -26,7 +26,11 @@ export interface S3Request {
   /** Of the object; without one the bucket itself is meant. */
   readonly key?: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** Beside those that every request has. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: S3Body;
+  /** Whether the answer's body is read; by default those of GET and POST are. */
+  readonly isRead?: boolean;
   /** How long it may stand still before it is made again; longer, by itself, for a large body. */
   readonly standstillMilliseconds?: number;
 }
@@ -61,12 +65,12 @@ export class S3Requests {
 
   /** The same in a single try. */
   async attempt(request: S3Request): Promise<Response> {
-    const { method, key } = request;
+    const { method, key, isRead = method === "GET" || method === "POST" } = request;
     const response = await this.fetch(request);
     const mayBeMissing = key !== undefined && method !== "PUT" && method !== "POST";
     if (response.ok || (response.status === 404 && mayBeMissing)) {
       // A body that nobody reads would keep its connection.
-      if (!response.ok || (method !== "GET" && method !== "POST")) await response.body?.cancel();
+      if (!response.ok || !isRead) await response.body?.cancel();
       return response;
     }
     throw refusalOf(method, response.status, await response.text().catch(() => ""));
@@ -93,7 +97,7 @@ export class S3Requests {
     const signer = new AwsV4Signer({
       method,
       url: this.url(request),
-      headers: { "x-amz-content-sha256": body?.sha256 ?? "UNSIGNED-PAYLOAD" },
+      headers: { ...request.headers, "x-amz-content-sha256": body?.sha256 ?? "UNSIGNED-PAYLOAD" },
       accessKeyId,
       secretAccessKey,
       sessionToken,

@@ -72,6 +72,18 @@ function describeListing(store: () => Store): void {
     await store().commit(names.map((key) => ({ kind: "put", key, value: key.length })));
   });
 
+  test("lists every key there is, page by page, without a prefix", async () => {
+    const all = await keys("");
+    const paged: string[] = [];
+    for (let after: string | undefined; ; after = paged.at(-1)) {
+      const page = await keys("", { after, limit: 3 });
+      paged.push(...page);
+      if (page.length < 3) break;
+    }
+    expect(paged).toEqual(all);
+    expect(all).toEqual(expect.arrayContaining(["entries/zero", "list/a", "list/b/ä", "lisu"]));
+  });
+
   test("lists exactly the keys with the prefix, in the order of their bytes", async () => {
     expect(await keys("list/b/")).toEqual(["list/b/1", "list/b/10", "list/b/2", "list/b/ä"]);
     expect(await keys("list/b")).toEqual(["list/b", "list/b/1", "list/b/10", "list/b/2", "list/b/ä"]);

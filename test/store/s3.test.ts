@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { FileBlobStore } from "../../src/store/blobs.ts";
@@ -13,6 +21,7 @@ import { sign } from "../support/s3-signature.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { describeBlobs } from "./blob-contract.ts";
 import { CONTENTS, describeDepot, makeFolder } from "./depot-contract.ts";
+import { describeSweptBlobs } from "./swept-blobs-contract.ts";
 
 const s3 = withS3();
 
@@ -22,6 +31,7 @@ const openDepot = async (cache = temporaryFolder()) =>
   new S3Depot(await S3Bucket.open(s3().options()), await openBlobs(), cache);
 
 describeBlobs("S3BlobStore", () => openBlobs());
+describeSweptBlobs("S3BlobStore", () => openBlobs());
 describeDepot("S3Depot", () => openDepot());
 describeDepot("SharedDepot", async () => new SharedDepot());
 
@@ -63,6 +73,55 @@ describe("S3BlobStore", () => {
     expect(readdirSync(join(cache, "incoming"))).toEqual([]);
     damaged.restore();
     expect(Buffer.from(await blobs.get(digest)).toString()).toBe(bytes.toString());
+  });
+});
+
+describe("S3BlobStore, where blobs are set aside", () => {
+  const soon = () => new Date(Date.now() + 60_000);
+  const put = async (text: string) => (await openBlobs()).put(Buffer.from(text));
+  const hexOf = (stored: string) => stored.slice("sha256:".length);
+  const textOf = async (stored: string) => Buffer.from(await (await openBlobs()).get(stored)).toString();
+
+  test("a removal that is sent again after the blob was brought back takes nothing", async () => {
+    const stored = await put("removed twice");
+    const [kept, aside] = ["blobs", "aside"].map((folder) => s3().path(`${folder}/${hexOf(stored)}`));
+    let removals = 0;
+    s3().mishapOf = (request) => {
+      if (!request.startsWith(`DELETE test/blobs/${hexOf(stored)}`)) return undefined;
+      // Between the two, whoever asked for it has brought it back.
+      if (++removals === 2) copyFileSync(aside, kept);
+      return removals === 1 ? "unanswered" : undefined;
+    };
+    await (await openBlobs()).setAside(stored, soon());
+    s3().mishapOf = () => undefined;
+    expect(removals).toBe(2);
+    expect(existsSync(kept)).toBe(false);
+    expect(await textOf(stored)).toBe("removed twice");
+  });
+
+  test("a copy that failed late is made again before anything is removed", async () => {
+    const stored = await put("copied twice");
+    s3().failsLate = true;
+    expect(await (await openBlobs()).setAside(stored, soon())).toBe(true);
+    expect(s3().failsLate).toBe(false);
+    expect(await textOf(stored)).toBe("copied twice");
+  });
+
+  test("a machine's cache loses what the bucket has no more, and keeps what is young or there", async () => {
+    const cache = temporaryFolder();
+    const blobs = await openBlobs(cache);
+    const [gone, young, there] = await Promise.all(
+      ["gone", "young", "there"].map((text) => blobs.put(Buffer.from(`cached, ${text}`))),
+    );
+    const cached = (of: string) => join(cache, hexOf(of).slice(0, 2), hexOf(of));
+    for (const old of [gone, there]) utimesSync(cached(old), 0, 0);
+    for (const removed of [gone, young]) {
+      await blobs.setAside(removed, soon());
+      await blobs.remove(removed, soon());
+    }
+    await blobs.clearCache(new Date(Date.now() - 60_000));
+    expect([gone, young, there].map((of) => existsSync(cached(of)))).toEqual([false, true, true]);
+    await expect(blobs.get(gone)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 });
 

@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join, relative } from "node:path";
@@ -21,8 +30,8 @@ const KEYS_ON_A_PAGE = 2;
 export type Mishap = "refused" | "unanswered";
 
 /**
- * The part of S3 that is used here, on loopback, over a folder: objects of one bucket by HEAD, GET, PUT and DELETE,
- * uploads in parts, and the lists of both, in the path's style. Signatures, dates, the digests of bodies and what is
+ * The part of S3 that is used here, on loopback, over a folder: objects of one bucket by HEAD, GET (of the first byte
+ * alone, too), PUT and DELETE, copies, uploads in parts, and the lists of both, in the path's style. Signatures, dates, the digests of bodies and what is
  * asked of parts are checked as Amazon documents them.
  */
 export class S3Server {
@@ -104,7 +113,10 @@ export class S3Server {
     const mishap = this.mishapOf(line);
     if (mishap === "refused") return fail(response, 503, "SlowDown");
     if (mishap === "unanswered") response.writeHead = () => response.destroy();
-    this.handle({ method: request.method, key, query: new URLSearchParams(query), body }, response);
+    const { "x-amz-copy-source": source, range } = request.headers;
+    if (source !== undefined) this.copy(String(source), key, response);
+    else
+      this.handle({ method: request.method, key, query: new URLSearchParams(query), body, range }, response);
   }
 
   private handle(request: S3Call, response: ServerResponse): void {
@@ -113,7 +125,23 @@ export class S3Server {
       const { status, text, headers } = this.uploads.answer(request);
       response.writeHead(status, { "content-type": "application/xml", ...headers }).end(text);
     } else if (key === "") this.list(query, response);
-    else this.answer(method, join(this.folder, key), body, response);
+    else this.answer(request, join(this.folder, key), response);
+  }
+
+  /** Whether the next copy is answered as one that took long and failed: with 200, and the failure in the text. */
+  failsLate = false;
+
+  private copy(source: string, key: string, response: ServerResponse): void {
+    const from = join(this.folder, source.slice(`/${BUCKET}/`.length));
+    if (!source.startsWith(`/${BUCKET}/`) || !existsSync(from)) return fail(response, 404, "NoSuchKey");
+    if (this.failsLate) {
+      this.failsLate = false;
+      return fail(response, 200, "InternalError");
+    }
+    mkdirSync(dirname(join(this.folder, key)), { recursive: true });
+    copyFileSync(from, join(this.folder, key));
+    response.writeHead(200, { "content-type": "application/xml" });
+    response.end("<CopyObjectResult></CopyObjectResult>");
   }
 
   private problemOf(
@@ -150,13 +178,18 @@ export class S3Server {
     response.writeHead(200, { "content-type": "application/xml" });
     response.end(
       `<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult><IsTruncated>${more}</IsTruncated>` +
-        page.map((key) => `<Contents><Key>${key}</Key></Contents>`).join("") +
+        page.map((key) => this.describe(key)).join("") +
         (more ? `<NextContinuationToken>${next}</NextContinuationToken>` : "") +
         "</ListBucketResult>",
     );
   }
 
-  private answer(method: string | undefined, path: string, body: Buffer, response: ServerResponse): void {
+  private describe(key: string): string {
+    const { size, mtime } = statSync(join(this.folder, key));
+    return `<Contents><Key>${key}</Key><LastModified>${mtime.toISOString()}</LastModified><Size>${size}</Size></Contents>`;
+  }
+
+  private answer({ method, body, range }: S3Call, path: string, response: ServerResponse): void {
     if (method === "PUT") {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, body);
@@ -165,8 +198,14 @@ export class S3Server {
     if (method === "PUT" || method === "DELETE") {
       response.writeHead(200).end();
     } else if (existsSync(path)) {
-      const object = readFileSync(path);
-      response.writeHead(200, { "content-length": object.length });
+      const whole = readFileSync(path);
+      if (range !== undefined && whole.length === 0) return fail(response, 416, "InvalidRange");
+      const object = range === "bytes=0-0" ? whole.subarray(0, 1) : whole;
+      const modified = statSync(path).mtime.toUTCString();
+      response.writeHead(range === undefined ? 200 : 206, {
+        "content-length": object.length,
+        "last-modified": modified,
+      });
       response.end(method === "GET" ? object : undefined);
     } else fail(response, 404, "NoSuchKey");
   }
@@ -178,6 +217,7 @@ export interface S3Call {
   readonly key: string;
   readonly query: URLSearchParams;
   readonly body: Buffer;
+  readonly range?: string | undefined;
 }
 
 /** The instant of "20130524T000000Z". */
