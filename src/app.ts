@@ -28,6 +28,7 @@ import { createSchema } from "./resolvers/schema.ts";
 import { AccessService, type Caller } from "./services/access.ts";
 import { AttackPreviews } from "./services/attack-previews.ts";
 import { AuditLog } from "./services/audit-log.ts";
+import { blobReferences } from "./services/blob-references.ts";
 import { CostBudget } from "./services/budget.ts";
 import { JobCompletion } from "./services/completion.ts";
 import { DEMO_TENANT, ensureDemoTenant } from "./services/demo-tenant.ts";
@@ -51,6 +52,7 @@ import { jobEndWrites } from "./services/webhooks/job-end.ts";
 import { WebhookPost } from "./services/webhooks/post.ts";
 import { pruneDeliveries } from "./services/webhooks/webhooks.ts";
 import { openStorage } from "./storage.ts";
+import { BlobSweeper } from "./store/blob-sweeper.ts";
 
 /** A server that listens. */
 export interface App {
@@ -72,6 +74,8 @@ export interface AppOptions {
   readonly scheduleMilliseconds?: number;
 }
 
+const HOUR_MILLISECONDS = 3_600_000;
+const DAY_MILLISECONDS = 24 * HOUR_MILLISECONDS;
 /** How long a request waits for a Redis that is away. */
 const PATIENCE_SECONDS = 10;
 
@@ -119,6 +123,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     supplies,
     concurrency: config.jobConcurrency,
     niceness: config.jobNiceness,
+    resumeMilliseconds: config.jobResumeDays * DAY_MILLISECONDS,
     device,
     threads: config.threads,
     complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
@@ -223,6 +228,15 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   // Only now: a key made by a start that then fails would be lost.
   const newAdminKey = await access.keys.ensureAdminKey(DEMO_TENANT, config.adminKey);
 
+  const sweeper = new BlobSweeper({
+    store,
+    records: storage.records,
+    blobs,
+    retentionMilliseconds: config.blobRetentionHours * HOUR_MILLISECONDS,
+    referencesOf: blobReferences(config.jobResumeDays * DAY_MILLISECONDS),
+    logger,
+    onSwept: (swept) => metrics.countSwept(swept),
+  });
   const housekeeping = new Housekeeping(
     {
       "pruning the audit log": () => auditLog.prune(config.auditRetentionDays),
@@ -233,6 +247,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
         await clearLeftStates(shelf, queue, names);
       },
       ...storage.chores,
+      "removing what no record names": () => sweeper.sweep(),
+      ...storage.ownChores,
     },
     logger,
   );
@@ -263,6 +279,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       await apollo.stop();
       await schedules.stop();
       await queue.stop();
+      sweeper.stop();
       await housekeeping.close();
       await deliverer.stop();
       await meter.stop();

@@ -131,6 +131,8 @@ export const environment = z.object({
     process.stdout.isTTY ? "warn" : "info",
   ),
   AUDIT_RETENTION_DAYS: whole(1, 3650, 90),
+  BLOB_RETENTION_HOURS: whole(0, 87_600, 168),
+  JOB_RESUME_DAYS: whole(1, 3650, 30),
   WEBHOOK_HOSTS: z
     .string()
     .default("")
@@ -218,6 +220,10 @@ export interface Config {
   readonly attacksAllowed: boolean;
   /** How long the log of mutations is kept. */
   readonly auditRetentionDays: number;
+  /** How long images and tensors that nothing names any more are kept aside before they are removed; 0 keeps all. */
+  readonly blobRetentionHours: number;
+  /** How long a job that has failed or was cancelled can be resumed, and keeps what it needs for that. */
+  readonly jobResumeDays: number;
   /** The manifest of documents that are asked for by id, and whether others are answered beside them. */
   readonly trustedDocuments: { readonly path: string; readonly mode: "allow" | "only" } | undefined;
   /** Hosts that webhooks may reach also where they are private or without TLS. */
@@ -252,6 +258,8 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     jobConcurrency: values.JOB_CONCURRENCY,
     jobNiceness: values.JOB_NICENESS,
     auditRetentionDays: values.AUDIT_RETENTION_DAYS,
+    blobRetentionHours: values.BLOB_RETENTION_HOURS,
+    jobResumeDays: values.JOB_RESUME_DAYS,
     trustedDocuments:
       values.TRUSTED_DOCUMENTS === undefined
         ? undefined

@@ -10,26 +10,35 @@ import { RedisStore } from "./store/redis.ts";
 import { S3BlobStore } from "./store/s3-blobs.ts";
 import { S3Bucket } from "./store/s3-bucket.ts";
 import { S3Depot } from "./store/s3-depot.ts";
-import type { BlobStore, Store } from "./store/store.ts";
+import type { Store } from "./store/store.ts";
+import type { SweptBlobs } from "./store/swept-blobs.ts";
 import { VersionedStore } from "./store/versioned-store.ts";
 
 export interface Storage extends Files {
   readonly store: Store;
+  /** All records as they are kept, among them those of newer versions, which `store` refuses or leaves out. */
+  readonly records: Pick<Store, "list">;
   /** Where jobs have their folders. */
   readonly jobsFolder: string;
 }
 
+type Chores = Readonly<Record<string, () => Promise<unknown>>>;
+
 /** Images and tensors, checkpoints of models, and the saved states of jobs. */
 interface Files {
-  readonly blobs: BlobStore;
+  readonly blobs: SweptBlobs;
   readonly depot: Depot;
   readonly shelf: Shelf;
   /** What servers are to do for them now and then. */
-  readonly chores: Readonly<Record<string, () => Promise<unknown>>>;
+  readonly chores: Chores;
+  /** What every machine is to do for itself, workers' among them. */
+  readonly ownChores: Chores;
 }
 
 /** No upload takes so long; whoever has begun one that is older was killed. */
 const LONGEST_UPLOAD_MILLISECONDS = 24 * 3600 * 1000;
+/** A younger file of the cache may be on its way into the bucket. */
+const YOUNG_MILLISECONDS = LONGEST_UPLOAD_MILLISECONDS;
 
 /**
  * Opens what lasts: records in the data folder alone, or in the Redis that others share; files in the data folder,
@@ -43,7 +52,7 @@ export async function openStorage(config: Config, logger: Logger, patienceSecond
   const store = redis
     ? await openRedis(redis, logger, patienceSeconds)
     : await LmdbStore.open(join(dataFolder, "store"));
-  return { store: new VersionedStore(store), ...files, jobsFolder };
+  return { store: new VersionedStore(store), records: store, ...files, jobsFolder };
 }
 
 async function openFiles(
@@ -51,15 +60,27 @@ async function openFiles(
   jobsFolder: string,
   patienceSeconds: number,
 ): Promise<Files> {
-  const folder = await FileBlobStore.open(join(dataFolder, "blobs"), { shared: redis !== undefined });
-  if (!s3) return { blobs: folder, depot: new SharedDepot(), shelf: new SharedShelf(jobsFolder), chores: {} };
+  const folder = await FileBlobStore.open(join(dataFolder, "blobs"), {
+    shared: redis !== undefined,
+    cache: s3 !== undefined,
+  });
+  if (!s3) {
+    const shelf = new SharedShelf(jobsFolder);
+    return { blobs: folder, depot: new SharedDepot(), shelf, chores: {}, ownChores: {} };
+  }
   const bucket = await S3Bucket.open({ ...s3, patienceMilliseconds: patienceSeconds * 1000 });
   const models = join(dataFolder, "models");
   await mkdir(models, { recursive: true });
   const blobs = new S3BlobStore(bucket, folder);
   const giveUp = () => bucket.abortUploads(new Date(Date.now() - LONGEST_UPLOAD_MILLISECONDS));
-  const chores = { "giving up unfinished uploads": giveUp };
-  return { blobs, depot: new S3Depot(bucket, blobs, models), shelf: new S3Shelf(bucket), chores };
+  const clearCache = () => blobs.clearCache(new Date(Date.now() - YOUNG_MILLISECONDS));
+  return {
+    blobs,
+    depot: new S3Depot(bucket, blobs, models),
+    shelf: new S3Shelf(bucket),
+    chores: { "giving up unfinished uploads": giveUp },
+    ownChores: { "clearing the cache of blobs": clearCache },
+  };
 }
 
 function openRedis(redis: NonNullable<Config["redis"]>, logger: Logger, patienceSeconds: number) {

@@ -8,6 +8,7 @@ import { BullJobWorker } from "./jobs/bull-worker.ts";
 import { JobTraces } from "./jobs/traces.ts";
 import { createLogger } from "./logger.ts";
 import { JobCompletion } from "./services/completion.ts";
+import { Housekeeping } from "./services/housekeeping.ts";
 import { meterJobs } from "./services/quotas/job-meter.ts";
 import { UsageMeter } from "./services/quotas/usage-meter.ts";
 import { ModelRegistry } from "./services/registry.ts";
@@ -38,7 +39,8 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
   const logger = createLogger(config.logLevel, traces);
   const version = packageVersion();
   const device = await resolveDevice(config.device, (message) => logger.info(message));
-  const { store, blobs, depot, shelf, jobsFolder } = await openStorage(config, logger, PATIENCE_SECONDS);
+  const storage = await openStorage(config, logger, PATIENCE_SECONDS);
+  const { store, blobs, depot, shelf, jobsFolder } = storage;
   const tester = selfTester({ device, threads: config.threads });
   const models = new ModelRegistry(store, config.modelsFolder, tester, depot);
   const meter = new UsageMeter({ store, logger });
@@ -66,12 +68,14 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
   const shown = { host, registry, assertReady: () => store.check() };
   const closePort = port === undefined ? undefined : await openWorkerPort({ ...shown, port });
   await worker.start();
+  const housekeeping = new Housekeeping(storage.ownChores, logger);
   return {
     version,
     device,
     close: async () => {
       await worker.stop();
       await closePort?.();
+      await housekeeping.close();
       await meter.stop();
       await store.close();
     },

@@ -4,6 +4,10 @@ import { RESOURCES } from "../services/quotas/quota.ts";
 import type { AttemptOutcome } from "../services/webhooks/deliverer.ts";
 import { registerEventLoopDelay } from "./event-loop-delay.ts";
 
+/** What a sweep does to a blob. */
+const SWEEP_STEPS = ["aside", "returned", "removed"] as const;
+type SweepStep = (typeof SWEEP_STEPS)[number];
+
 const OUTCOMES: readonly AttemptOutcome[] = ["delivered", "retried", "failed"];
 
 /** What brings an operation: one request with one answer, a connection that many share, or a stream of events. */
@@ -69,6 +73,13 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly blobBytes = new Counter({
+    name: "antidote_blob_bytes_total",
+    help: "Bytes of images and tensors that no record names, as this server swept them: set aside, returned because they were needed after all, removed for good.",
+    labelNames: ["step"] as const,
+    registers: [this.registry],
+  });
+
   readonly sockets = new Gauge({
     name: "antidote_websockets",
     help: "Open WebSocket connections.",
@@ -86,6 +97,7 @@ export class Metrics {
     // What has not happened yet is told as none, so that its first time is seen as a rise.
     for (const quota of RESOURCES) this.refusals.inc({ quota }, 0);
     for (const outcome of OUTCOMES) this.deliveries.inc({ outcome }, 0);
+    for (const step of SWEEP_STEPS) this.blobBytes.inc({ step }, 0);
     new Gauge({
       name: "antidote_webhook_deliveries_pending",
       help: "Deliveries of webhooks that are to be made, of all servers; counted up to 500.",
@@ -120,6 +132,11 @@ export class Metrics {
       this.images.inc({ outcome: answer.kind });
       if (answer.kind === "predicted") this.embeddings.inc({ source: answer.cached ? "cache" : "model" });
     }
+  }
+
+  /** Counts what a sweep of the blobs has moved. */
+  countSwept(bytes: Readonly<Record<SweepStep, { readonly bytes: number }>>): void {
+    for (const step of SWEEP_STEPS) this.blobBytes.inc({ step }, bytes[step].bytes);
   }
 
   private countAtReading<Label extends string>(

@@ -3,7 +3,7 @@ import type { Store, Write } from "../store/store.ts";
 import { jobFolder } from "./folder.ts";
 import type { JobKind, JobRecord } from "./job.ts";
 import { type AtJobEnd, type JobEvents, type JobListOptions, JobRecords } from "./records.ts";
-import { isFinished, mayBecome } from "./states.ts";
+import { isFinished, isOver, mayBecome } from "./states.ts";
 
 export interface JobQueueOptions {
   readonly store: Store;
@@ -13,6 +13,8 @@ export interface JobQueueOptions {
   readonly capacity?: number;
   readonly now?: () => Date;
   readonly atEnd?: AtJobEnd;
+  /** How long a job that has failed or was cancelled can be resumed; for ever when absent. */
+  readonly resumeMilliseconds?: number;
   /** Of the plans that are made here, and of the newest that are run here; for tests of two versions. */
   readonly planVersion?: number;
 }
@@ -81,9 +83,19 @@ export abstract class JobQueue {
     return job;
   }
 
-  /** Queues a failed or cancelled job again; it goes on from its last checkpoint. VALIDATION_FAILED for any other. */
+  /**
+   * Queues a failed or cancelled job again; it goes on from its last checkpoint. VALIDATION_FAILED for any other, and
+   * for one that is too old: its images may be gone.
+   */
   async resume(tenant: string, id: string): Promise<JobRecord> {
-    return this.admit(() => this.records.change(tenant, id, (job) => again(job)));
+    const { now = () => new Date(), resumeMilliseconds = Number.POSITIVE_INFINITY } = this.settings;
+    return this.admit(() =>
+      this.records.change(tenant, id, (job) => {
+        const change = again(job);
+        if (isOver(job, now(), resumeMilliseconds)) throw tooOld(job);
+        return change;
+      }),
+    );
   }
 
   /** Throws NOT_FOUND for a job that the tenant does not have. */
@@ -128,3 +140,10 @@ function again({ id, status }: JobRecord) {
     { id, status },
   );
 }
+
+const tooOld = ({ id, finishedAt }: JobRecord): AppError =>
+  new AppError(
+    "VALIDATION_FAILED",
+    `Job ${id} ended at ${finishedAt}, which is too long ago to resume it. Start it anew.`,
+    { id, finishedAt },
+  );

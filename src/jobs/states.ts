@@ -19,6 +19,17 @@ export function isFinished(status: JobStatus): boolean {
   return FINISHED.has(status);
 }
 
+/** Whether nothing can happen to the job any more: it has succeeded, or is too old to be resumed. */
+export function isOver(
+  { status, finishedAt }: { readonly status: JobStatus; readonly finishedAt?: string },
+  now: Date,
+  resumeMilliseconds: number,
+): boolean {
+  if (status === "SUCCEEDED") return true;
+  if (!isFinished(status) || finishedAt === undefined) return false;
+  return now.getTime() - Date.parse(finishedAt) > resumeMilliseconds;
+}
+
 export function mayBecome(from: JobStatus, to: JobStatus): boolean {
   return TRANSITIONS[from].includes(to);
 }

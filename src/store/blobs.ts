@@ -29,12 +29,15 @@ export class FileBlobStore implements SweptBlobs {
   /**
    * Opens the store in a folder of its own, made when missing; half-written bytes of a killed process are removed.
    * @param options.shared others write into the folder too, so only what is too old to be theirs is removed.
+   * @param options.cache all of it is kept elsewhere as well.
    */
-  static async open(folder: string, { shared = false } = {}): Promise<FileBlobStore> {
+  static async open(folder: string, { shared = false, cache = false } = {}): Promise<FileBlobStore> {
     const incoming = join(folder, "incoming");
     await mkdir(incoming, { recursive: true });
     await removeDrafts(incoming, shared ? Date.now() - OLDEST_DRAFT_MILLISECONDS : Number.POSITIVE_INFINITY);
-    return new FileBlobStore(folder);
+    const blobs = new FileBlobStore(folder);
+    await (cache ? blobs.becomeCache() : rm(blobs.cacheMark, { force: true }));
+    return blobs;
   }
 
   async put(bytes: Uint8Array): Promise<string> {
@@ -95,7 +98,12 @@ export class FileBlobStore implements SweptBlobs {
     return removeOlder(this.asidePath(digest), before);
   }
 
-  /** Removes what is only a copy of what is kept elsewhere, unless it has come, or was put again, since that instant. */
+  /** Whether the folder has been nothing but a cache since it was empty, so that what is in it is kept elsewhere too. */
+  isCache(): Promise<boolean> {
+    return exists(this.cacheMark);
+  }
+
+  /** Removes a blob from a cache, unless it has come, or was put again, since that instant. */
   forget(digest: string, before: Date): Promise<boolean> {
     return removeOlder(this.path(digest), before);
   }
@@ -118,6 +126,16 @@ export class FileBlobStore implements SweptBlobs {
   async own(id: string): Promise<void> {
     const path = join(this.ownersFolder, id);
     if (!(await exists(path))) await writeDurably(path, new Uint8Array(), this.incoming);
+  }
+
+  /** A folder that has something already may have been the only place of it. */
+  private async becomeCache(): Promise<void> {
+    for await (const _ of this.stored(() => false)) return;
+    await writeDurably(this.cacheMark, new Uint8Array(), this.incoming);
+  }
+
+  private get cacheMark(): string {
+    return join(this.folder, "is-a-cache");
   }
 
   private get incoming(): string {

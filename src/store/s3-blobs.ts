@@ -83,8 +83,12 @@ export class S3BlobStore implements SweptBlobs {
     if (!(await this.bucket.has(key))) await this.bucket.write(key, id);
   }
 
-  /** Removes from the cache what the bucket does not have any more, and what came before that instant. */
+  /**
+   * Removes from the cache what the bucket does not have any more, and what came before that instant. A folder that was
+   * once the store itself, before there was a bucket, may have what the bucket never had, and is left alone.
+   */
   async clearCache(before: Date): Promise<void> {
+    if (!(await this.cache.isCache())) return;
     const kept = new DigestSet();
     for await (const { digest } of this.stored(() => false)) kept.add(digest);
     for await (const { digest, since } of this.cache.stored((known) => kept.has(known)))

@@ -68,11 +68,17 @@ export class VersionedStore implements Store {
     return { ...write, value: { ...write.value, [FIELD]: this.format } };
   }
 
-  /** Records of before there were formats have none. */
   private isNewer(value: unknown): boolean {
-    return isRecord(value) && Number(value[FIELD] ?? 0) > this.format;
+    return isNewerThan(this.format, value);
   }
 }
+
+/** Whether a value, as the store beneath gives it, was written in a newer format. */
+export const isOfNewerFormat = (value: unknown): boolean => isNewerThan(RECORD_FORMAT, value);
+
+/** Records of before there were formats have none. */
+const isNewerThan = (format: number, value: unknown): boolean =>
+  isRecord(value) && Number(value[FIELD] ?? 0) > format;
 
 function plain<T>({ value, ...entry }: Entry<unknown>): Entry<T> {
   if (!isRecord(value)) return { ...entry, value: value as T };

@@ -277,6 +277,26 @@ export function describeQueue(name: string, start: StartJobServer): void {
         await follow(server.queue, "acme", id);
         await expect(server.queue.resume("acme", id)).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
       });
+
+      test("a job is resumed only for so long after its end", async () => {
+        const hour = 3_600_000;
+        const gate = new Gate();
+        const { id } = await enqueue({ steps: 20, every: 10, ...gate.at(15) });
+        await eventOf(server.queue, "acme", id, (event) => event.kind === "checkpoint");
+        await server.queue.cancel("acme", id);
+        await follow(server.queue, "acme", id);
+        gate.open();
+        await restart({ resumeMilliseconds: hour, now: () => new Date(Date.now() + 2 * hour) });
+        await expect(server.queue.resume("acme", id)).rejects.toMatchObject({
+          code: "VALIDATION_FAILED",
+          message: expect.stringContaining("too long ago"),
+        });
+        expect(await server.queue.get("acme", id)).toMatchObject({ status: "CANCELLED" });
+        await restart({ resumeMilliseconds: hour });
+        await server.queue.resume("acme", id);
+        await follow(server.queue, "acme", id);
+        expect(await server.queue.get("acme", id)).toMatchObject({ status: "SUCCEEDED" });
+      });
     });
 
     describe("a tenant that may have only so much time", () => {

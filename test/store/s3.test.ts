@@ -107,9 +107,33 @@ describe("S3BlobStore, where blobs are set aside", () => {
     expect(await textOf(stored)).toBe("copied twice");
   });
 
+  const openCached = async (folder: string) =>
+    new S3BlobStore(
+      await S3Bucket.open(s3().options()),
+      await FileBlobStore.open(folder, { shared: true, cache: true }),
+    );
+
+  test("a folder that was the store itself before there was a bucket is no cache to be cleared", async () => {
+    const folder = temporaryFolder();
+    const before = await FileBlobStore.open(folder);
+    const stored = await before.put(Buffer.from("only here"));
+    utimesSync(await before.file(stored), 0, 0);
+    await (await openCached(folder)).clearCache(soon());
+    expect(existsSync(await before.file(stored))).toBe(true);
+    // Nor is one that was a cache, and then the store.
+    const other = temporaryFolder();
+    await openCached(other);
+    const between = await FileBlobStore.open(other);
+    await between.put(Buffer.from("only here, later"));
+    await (await openCached(other)).clearCache(soon());
+    expect(Buffer.from(await between.get(digestOfBytes(Buffer.from("only here, later")))).toString()).toBe(
+      "only here, later",
+    );
+  });
+
   test("a machine's cache loses what the bucket has no more, and keeps what is young or there", async () => {
     const cache = temporaryFolder();
-    const blobs = await openBlobs(cache);
+    const blobs = await openCached(cache);
     const [gone, young, there] = await Promise.all(
       ["gone", "young", "there"].map((text) => blobs.put(Buffer.from(`cached, ${text}`))),
     );

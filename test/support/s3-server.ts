@@ -42,6 +42,8 @@ export class S3Server {
   readonly log: string[] = [];
   /** Asked before each request, which is given as in the log. */
   mishapOf: (request: string) => Mishap | undefined = () => undefined;
+  /** Whether the next copy is answered as one that took long and failed: with 200, and the failure in the text. */
+  failsLate = false;
   /** Whatever was free at the first start, and the same at each later one. */
   port = 0;
 
@@ -120,7 +122,7 @@ export class S3Server {
   }
 
   private handle(request: S3Call, response: ServerResponse): void {
-    const { method, key, query, body } = request;
+    const { key, query } = request;
     if (query.has("uploads") || query.has("uploadId")) {
       const { status, text, headers } = this.uploads.answer(request);
       response.writeHead(status, { "content-type": "application/xml", ...headers }).end(text);
@@ -128,15 +130,16 @@ export class S3Server {
     else this.answer(request, join(this.folder, key), response);
   }
 
-  /** Whether the next copy is answered as one that took long and failed: with 200, and the failure in the text. */
-  failsLate = false;
-
   private copy(source: string, key: string, response: ServerResponse): void {
     const from = join(this.folder, source.slice(`/${BUCKET}/`.length));
-    if (!source.startsWith(`/${BUCKET}/`) || !existsSync(from)) return fail(response, 404, "NoSuchKey");
+    if (!source.startsWith(`/${BUCKET}/`) || !existsSync(from)) {
+      fail(response, 404, "NoSuchKey");
+      return;
+    }
     if (this.failsLate) {
       this.failsLate = false;
-      return fail(response, 200, "InternalError");
+      fail(response, 200, "InternalError");
+      return;
     }
     mkdirSync(dirname(join(this.folder, key)), { recursive: true });
     copyFileSync(from, join(this.folder, key));
@@ -199,7 +202,10 @@ export class S3Server {
       response.writeHead(200).end();
     } else if (existsSync(path)) {
       const whole = readFileSync(path);
-      if (range !== undefined && whole.length === 0) return fail(response, 416, "InvalidRange");
+      if (range !== undefined && whole.length === 0) {
+        fail(response, 416, "InvalidRange");
+        return;
+      }
       const object = range === "bytes=0-0" ? whole.subarray(0, 1) : whole;
       const modified = statSync(path).mtime.toUTCString();
       response.writeHead(range === undefined ? 200 : 206, {
