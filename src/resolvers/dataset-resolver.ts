@@ -78,7 +78,7 @@ export class DatasetResolver {
   @NeedsScope("datasets:write")
   @Mutation(() => DatasetPayload, {
     description:
-      "Deletes a dataset; what it stored is not counted any more. Jobs that were started with it go on.",
+      "Deletes a dataset; what it stored is not counted any more. Jobs that were started with it go on. Images that nothing else needs are removed for good some days later.",
   })
   deleteDataset(
     @Arg("datasetId", () => ID) datasetId: string,

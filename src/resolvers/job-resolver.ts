@@ -153,7 +153,8 @@ export class JobResolver {
 
   @NeedsScope("prompts:write")
   @Mutation(() => JobPayload, {
-    description: "Queues a failed or cancelled job again. It goes on from its last checkpoint. Costs 50.",
+    description:
+      "Queues a failed or cancelled job again, unless it ended too long ago (30 days, where the operator has not chosen otherwise). It goes on from its last checkpoint. Costs 50.",
     complexity: 50,
   })
   resumeJob(@Arg("id", () => ID) id: string, @Ctx() { tenant }: Context): Promise<JobPayload> {

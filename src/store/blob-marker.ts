@@ -4,8 +4,10 @@ import { DigestSet } from "./digest-set.ts";
 import type { Entry, Store } from "./store.ts";
 import type { SweptBlobs } from "./swept-blobs.ts";
 
-/** Few, since one record may name many thousand images. */
-const RECORDS_AT_ONCE = 16;
+/** Few, since one record may name many thousand images, and a page of them is decoded in one go. */
+const RECORDS_AT_ONCE = 8;
+/** After a page of so much text, the next is of one record. */
+const LONG_PAGE_CHARACTERS = 256 * 1024;
 const BLOBS_AT_ONCE = 16;
 const CHUNK_BYTES = 1024 * 1024;
 /** As JSON begins that can name digests; no image begins so. */
@@ -39,22 +41,29 @@ export class BlobMarker {
   async mark(goesOn: () => void): Promise<DigestSet> {
     const { records } = this.options;
     const [live, seen] = [new DigestSet(), new DigestSet()];
+    let limit = RECORDS_AT_ONCE;
     for (let after: string | undefined; ; ) {
       goesOn();
-      const page = await records.list<unknown>("", { after, limit: RECORDS_AT_ONCE });
-      for (const entry of page) await this.markNamed(entry, { live, seen });
-      if (page.length < RECORDS_AT_ONCE) return live;
+      const page = await records.list<unknown>("", { after, limit });
+      let characters = 0;
+      for (const entry of page) {
+        const text = `${entry.key} ${JSON.stringify(this.options.referencesOf(entry))}`;
+        characters += text.length;
+        await this.markNamed(text, { live, seen });
+        await nextTurn();
+      }
+      if (page.length < limit) return live;
       after = page[page.length - 1].key;
-      await nextTurn();
+      limit = characters > LONG_PAGE_CHARACTERS ? 1 : Math.min(2 * limit, RECORDS_AT_ONCE);
     }
   }
 
   private async markNamed(
-    entry: Entry<unknown>,
+    text: string,
     { live, seen }: { readonly live: DigestSet; readonly seen: DigestSet },
   ): Promise<void> {
     const fresh: string[] = [];
-    for (const hex of hexIn(`${entry.key} ${JSON.stringify(this.options.referencesOf(entry))}`)) {
+    for (const hex of hexIn(text)) {
       if (seen.has(hex)) continue;
       seen.add(hex);
       live.add(hex);

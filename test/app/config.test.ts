@@ -22,6 +22,13 @@ describe("the configuration", () => {
     expect(readConfig({ REDIS_URL: url }).redis).toEqual({ url, prefix: "antidote" });
   });
 
+  test("keeps what nothing needs for a week, or for ever", () => {
+    const hours = (text?: string) => readConfig({ BLOB_RETENTION_HOURS: text }).blobRetentionHours;
+    expect([hours(), hours("0"), hours("1")]).toEqual([168, 0, 1]);
+    expect(() => hours("-1")).toThrow("BLOB_RETENTION_HOURS");
+    expect(() => readConfig({ JOB_RESUME_DAYS: "0" })).toThrow("JOB_RESUME_DAYS");
+  });
+
   test("takes hosts as a URL writes them", () => {
     const hosts = (text: string) => readConfig({ WEBHOOK_HOSTS: text }).webhookHosts;
     expect(hosts("")).toEqual([]);
