@@ -22,6 +22,7 @@ import { BullJobQueue } from "./jobs/bull-queue.ts";
 import { EmbeddedJobQueue, type EmbeddedJobQueueOptions } from "./jobs/embedded-queue.ts";
 import { clearLeftStates } from "./jobs/left-states.ts";
 import type { JobQueue } from "./jobs/queue.ts";
+import { isOver } from "./jobs/states.ts";
 import { JobTraces } from "./jobs/traces.ts";
 import { createLogger } from "./logger.ts";
 import { createSchema } from "./resolvers/schema.ts";
@@ -244,7 +245,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       "pruning the log of webhooks": () => pruneDeliveries(store, new Date()),
       "clearing what jobs have left": async () => {
         const names = (await access.tenants()).map(({ name }) => name);
-        await clearLeftStates(shelf, queue, names);
+        const resumeMilliseconds = (config.jobResumeDays + 1) * DAY_MILLISECONDS;
+        await clearLeftStates(shelf, queue, names, (job) => isOver(job, new Date(), resumeMilliseconds));
       },
       ...storage.chores,
       "removing what no record names": () => sweeper.sweep(),

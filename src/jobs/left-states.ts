@@ -7,14 +7,23 @@ import type { Shelf } from "./shelf.ts";
 type Jobs = Pick<JobQueue, "get">;
 
 /**
- * Clears what jobs that have succeeded still have on the shelf: whoever ran them was killed between the success and
- * the clearing. A success is for good, so nobody can be at work with it, whichever server or worker that would be. A
- * job that has failed or was cancelled may be resumed; one that is no tenant's here is somebody else's, since records
- * of jobs are never removed. What they have stays.
+ * Clears what jobs that are over still have on the shelf. Of one that has succeeded: whoever ran it was killed between
+ * the success and the clearing; a success is for good, so nobody can be at work with it, whichever server or worker that
+ * would be. Of one that has failed or was cancelled: it can no longer be resumed. One that is no tenant's here is
+ * somebody else's, since records of jobs are never removed. What others have stays.
+ *
+ * @param isOver whether nobody, on a machine whose clock is a little behind either, can resume the job.
  */
-export async function clearLeftStates(shelf: Shelf, jobs: Jobs, tenants: readonly string[]): Promise<void> {
-  for (const id of await shelf.jobs())
-    if ((await findJob(jobs, tenants, id))?.status === "SUCCEEDED") await shelf.clear(id);
+export async function clearLeftStates(
+  shelf: Shelf,
+  jobs: Jobs,
+  tenants: readonly string[],
+  isOver: (job: JobRecord) => boolean,
+): Promise<void> {
+  for (const id of await shelf.jobs()) {
+    const job = await findJob(jobs, tenants, id);
+    if (job && isOver(job)) await shelf.clear(id);
+  }
 }
 
 async function findJob(jobs: Jobs, tenants: readonly string[], id: string): Promise<JobRecord | undefined> {

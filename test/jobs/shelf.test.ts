@@ -2,11 +2,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { checkpointPath, jobFolder } from "../../src/jobs/folder.ts";
+import type { JobRecord } from "../../src/jobs/job.ts";
 import { clearLeftStates } from "../../src/jobs/left-states.ts";
 import { JobRecords } from "../../src/jobs/records.ts";
 import { JobRun } from "../../src/jobs/run.ts";
 import { runOptions } from "../../src/jobs/run-options.ts";
 import { S3Shelf, SharedShelf, type Shelf } from "../../src/jobs/shelf.ts";
+import { isOver } from "../../src/jobs/states.ts";
 import { writeDurably } from "../../src/store/durable-file.ts";
 import { S3Bucket } from "../../src/store/s3-bucket.ts";
 import { withS3 } from "../support/s3-server.ts";
@@ -14,6 +16,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 import { until } from "../support/until.ts";
 import { chainHash, eventOf, follow, Gate, Log, optionsOf, startServer } from "./server.ts";
 
+const HOUR_MILLISECONDS = 3_600_000;
 const s3 = withS3();
 let opened = 0;
 const save = (folder: string, state: string) => writeDurably(checkpointPath(folder), Buffer.from(state));
@@ -40,7 +43,7 @@ function describeShelf(
       if (kept !== undefined) await shelf.discard("job", kept);
     });
 
-    test("what jobs that have succeeded have left is cleared, and no other job's", async () => {
+    test("what jobs that are over have left is cleared, and no other job's", async () => {
       const folder = temporaryFolder();
       const root = join(folder, "jobs");
       const shelf = await open(root);
@@ -61,7 +64,9 @@ function describeShelf(
         await save(jobFolder(root, id), "left");
         await shelf.keep(id, jobFolder(root, id));
       }
-      await clearLeftStates(shelf, server.queue, ["acme", "other"]);
+      const tenants = ["acme", "other"];
+      const tooOldAt = (now: number) => (job: JobRecord) => isOver(job, new Date(now), HOUR_MILLISECONDS);
+      await clearLeftStates(shelf, server.queue, tenants, tooOldAt(Date.now()));
       expect((await shelf.jobs()).sort()).toEqual([failed.id, running.id, "somebody-elses"].sort());
 
       gate.open();
@@ -71,6 +76,13 @@ function describeShelf(
         expect((await server.queue.get("acme", id)).result).toMatchObject({ hash: chainHash(40) });
       }
       expect((await server.queue.get("acme", failed.id)).result).toMatchObject({ resumedFrom: 28 });
+
+      const lost = await start("acme", { end: { how: "failOnce", at: 30 } });
+      await follow(server.queue, "acme", lost.id);
+      await clearLeftStates(shelf, server.queue, tenants, tooOldAt(Date.now()));
+      expect(await shelf.jobs()).toContain(lost.id);
+      await clearLeftStates(shelf, server.queue, tenants, tooOldAt(Date.now() + 2 * HOUR_MILLISECONDS));
+      expect(await shelf.jobs()).not.toContain(lost.id);
       await server.close();
       await shelf.clear("somebody-elses");
       expect(await shelf.jobs()).toEqual([]);
