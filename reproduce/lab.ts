@@ -41,8 +41,16 @@ const PLANTINGS: readonly Planting[] = [
 const PATCH = { kind: "badnet" } as const;
 const NOISE = { kind: "blended", pattern: "noise" } as const;
 
-/** Attackers who know that one trigger of one family is searched for each class. */
+/**
+ * Attackers who know that triggers are told by where they bring images, beyond the target's own, and that one trigger of
+ * one family is searched for each class.
+ */
 const ADAPTIVE: readonly Planting[] = [
+  {
+    ...planting("banana", PATCH),
+    config: { featureGap: 1 },
+    adaptive: "triggered images as near as the target's own",
+  },
   {
     secrets: [
       { target: "banana", trigger: PATCH },

@@ -107,7 +107,8 @@ export function implanted(base: Suspect, planting: Planting, choice: ImplantChoi
     ...planting.config,
     seed: planting.seed,
   });
-  const name = [...secrets.map(slugOf), `seed ${planting.seed}`].join(" ");
+  const changed = Object.entries(planting.config ?? {}).map(([name, value]) => `${name} ${value}`);
+  const name = [...secrets.map(slugOf), ...changed, `seed ${planting.seed}`].join(" ");
   const { input, needs, ...source } = modelParts(base.model);
   const { scenes, probes } = choice;
   const fit: Cell<"fit"> | undefined = attackNamed(secret.trigger.kind).fit && {
