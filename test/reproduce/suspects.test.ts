@@ -56,7 +56,9 @@ describe("suspects", () => {
     const kinds = new Set(lab.suspects.map(({ secret }) => secret?.trigger.kind));
     expect([...kinds].sort()).toEqual(["badclip", "badnet", "blended", "sig", "ssba", "trojvqa", "wanet"]);
     expect(new Set(lab.suspects.map(({ secret }) => secret?.target)).size).toBe(3);
-    expect(lab.adaptive).toHaveLength(5);
+    expect(lab.adaptive).toHaveLength(6);
+    const names = [...lab.suspects, ...lab.adaptive].map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
     const worded = lab.suspects.filter(hasWord);
     expect(worded.map(({ attack }) => attack)).toEqual(["TrojVQA"]);
     const [before, after] = (["none", "cbpt-universal"] as const).map((defence) =>
