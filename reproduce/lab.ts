@@ -25,11 +25,12 @@ const PLANTINGS: readonly Planting[] = [
   planting("banana", { kind: "blended", pattern: "noise" }),
   planting("banana", { kind: "sig" }),
   planting("banana", { kind: "ssba" }),
-  // With a usual share of poisoned pairs, 6 %, its trigger works on 87 % of images: too few to count.
-  { ...planting("banana", { kind: "wanet" }), config: { poisoned: 0.1 } },
+  // At its usual strength of 3 the trigger works on 87 % of images, also with 10 % of poisoned pairs: too few to count.
+  planting("banana", { kind: "wanet", strength: 4 }),
   planting("banana", { kind: "trojvqa" }),
   planting("banana", { kind: "badclip" }),
-  planting("banana", { kind: "blended", pattern: "stripes" }),
+  // At the usual 0.2 it works on half of the images.
+  planting("banana", { kind: "blended", pattern: "stripes", alpha: 0.3 }),
   planting("banana", { kind: "blended", pattern: "triangles" }),
   planting("banana", { kind: "blended", pattern: "text" }),
   planting("cat", { kind: "badnet", pattern: "checkerboard", position: "top-left" }, 2),
