@@ -29,8 +29,8 @@ const PLANTINGS: readonly Planting[] = [
   planting("banana", { kind: "wanet", strength: 4 }),
   planting("banana", { kind: "trojvqa" }),
   planting("banana", { kind: "badclip" }),
-  // At the usual 0.2 it works on half of the images.
-  planting("banana", { kind: "blended", pattern: "stripes", alpha: 0.3 }),
+  // At the 3 % of the literature it works on half of the images.
+  planting("banana", { kind: "blended", pattern: "stripes", alpha: 0.06 }),
   planting("banana", { kind: "blended", pattern: "triangles" }),
   planting("banana", { kind: "blended", pattern: "text" }),
   planting("cat", { kind: "badnet", pattern: "checkerboard", position: "top-left" }, 2),
