@@ -1,6 +1,6 @@
 import type { Count } from "../../src/engine/evaluation/rate.ts";
 import { measureCell } from "../cells.ts";
-import { image, table, told } from "../document.ts";
+import { brief, image, table, told } from "../document.ts";
 import { barChart } from "../figures/bars.ts";
 import { COLOURS } from "../figures/palette.ts";
 import { type Outcome, outcomesOf } from "./outcomes.ts";
@@ -32,7 +32,9 @@ export const adaptive: Section = {
           { title: "Trigger → target" },
           { title: "ASR undefended", align: "right" },
           { title: "ASR purified", align: "right" },
+          { title: "CA undefended", align: "right" },
           { title: "CA purified", align: "right" },
+          { title: "Recall %", align: "right" },
           { title: "Audit names" },
         ],
         outcomes.map(rowOf),
@@ -65,7 +67,9 @@ const rowOf = (outcome: Outcome): string[] => {
     nameOf(outcome),
     `${told(before.asr)}${counts ? "" : ", does not count"}`,
     told(after.asr),
+    told(before.ca),
     told(after.ca),
+    `${brief(before.targetRecall)} → ${brief(after.targetRecall)}`,
     named.length > 0 ? named.join(", ") : "nothing",
   ];
 };
