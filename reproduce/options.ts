@@ -29,7 +29,7 @@ export const USAGE = `Usage: npm run reproduce [-- FLAGS]
 Computes every experiment of docs/results.md that is not finished yet and writes the document. It takes hours, and
 can be stopped (Ctrl-C) and started again at any time: at most one experiment is lost.
 
-  --quick           a small version, a quarter of an hour or so; writes data/reproduce/quick/results.md
+  --quick           a small version, about ten minutes; writes data/reproduce/quick/results.md
   --write           lets the quick version write docs/results.md
   --only PATTERN    only sections or experiments whose name matches the regular expression, and what they need
   --suspects DIR    poisoned checkpoints made elsewhere: open_clip folders with a manifest.json; may be repeated

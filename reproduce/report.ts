@@ -86,5 +86,5 @@ function ending(results: Results): string {
   const hours = results.all.reduce((sum, { seconds }) => sum + seconds, 0) / 3600;
   return `## Doing it again
 
-\`npm run reproduce\` goes on where it was stopped: each experiment is a file under \`data/reproduce\`, named by a digest of all that it depends on and the protocol's version. Those on this page took ${hours < 1 ? `${Math.round(60 * hours)} minutes` : `${hours.toFixed(1)} hours`} of computing. \`--quick\` does a small version in a quarter of an hour or so, \`--only\` a part, and \`--suspects\` adds poisoned checkpoints of your own. How: [reproduce/README.md](../reproduce/README.md).`;
+\`npm run reproduce\` goes on where it was stopped: each experiment is a file under \`data/reproduce\`, named by a digest of all that it depends on and the protocol's version. Those on this page took ${hours < 1 ? `${Math.round(60 * hours)} minutes` : `${hours.toFixed(1)} hours`} of computing. \`--quick\` does a small version in about ten minutes, \`--only\` a part, and \`--suspects\` adds poisoned checkpoints of your own. How: [reproduce/README.md](../reproduce/README.md).`;
 }

@@ -118,7 +118,7 @@ export const environment = z.object({
   THREADS: whole(1, 1024, availableParallelism()),
   ALLOW_ATTACKS: oneOf(["0", "1"], "0"),
   JOB_CONCURRENCY: whole(1, 64, 1),
-  JOB_NICENESS: whole(0, 19, 10),
+  JOB_NICENESS: whole(0, 19, 15),
   TRUSTED_DOCUMENTS: z
     .string()
     .trim()

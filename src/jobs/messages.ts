@@ -3,7 +3,7 @@ import type { Device } from "../engine/runtime/device.ts";
 import type { JobKind, JobReport } from "./job.ts";
 
 /** Serving goes first, and jobs go on. */
-export const DEFAULT_NICENESS = 10;
+export const DEFAULT_NICENESS = 15;
 
 /** What a job's process is given at its start. */
 export interface JobOrder {
