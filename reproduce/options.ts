@@ -27,7 +27,7 @@ export interface ReproduceOptions {
 export const USAGE = `Usage: npm run reproduce [-- FLAGS]
 
 Computes every experiment of docs/results.md that is not finished yet and writes the document. It takes hours, and
-can be stopped (Ctrl-C) and started again at any time: at most one experiment is lost.
+can be stopped (Ctrl-C) and started again at any time: only the experiments that are at work are lost.
 
   --quick           a small version, about ten minutes; writes data/reproduce/quick/results.md
   --write           lets the quick version write docs/results.md
