@@ -7,6 +7,7 @@ import { readFloats, readSafetensors } from "../src/engine/clip/safetensors.ts";
 import { DEFAULT_TEMPLATES, zeroShotMatrix } from "../src/engine/clip/zero-shot.ts";
 import type { Measurement } from "../src/engine/evaluation/protocol.ts";
 import { type Count, rate } from "../src/engine/evaluation/rate.ts";
+import { type DeviceChoice, resolveDevice } from "../src/engine/runtime/device.ts";
 import { openSession } from "../src/engine/runtime/session.ts";
 import { extend } from "../src/jobs/handlers/extend.ts";
 import { type PurifyResult, purify } from "../src/jobs/handlers/purify.ts";
@@ -27,6 +28,7 @@ const HELP = `Purifies a checkpoint blind, as the server does, and measures it o
   --mode      UNIVERSAL (default) or PUBLISHED
   --add       a class that is left out at first, and then added to the purified others
   --threads   default 2
+  --device    for the purification: cpu (default), cuda, webgpu; the measurement is the CPU's
   --json      ends with one line of JSON`;
 
 const MEASURES = [
@@ -50,6 +52,7 @@ const { values } = parseArgs({
     mode: { type: "string", default: "UNIVERSAL" },
     add: { type: "string" },
     threads: { type: "string", default: "2" },
+    device: { type: "string", default: "cpu" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -60,6 +63,7 @@ else await main();
 
 async function main(): Promise<void> {
   const threads = Number(values.threads);
+  const device = await resolveDevice(values.device as DeviceChoice);
   const listed = await listImages(values.shots, Number(values["per-class"]));
   const { labels, images } = values.add === undefined ? listed : withLast(listed, values.add);
   const checkpoint = await openCheckpoint(values.model);
@@ -70,7 +74,7 @@ async function main(): Promise<void> {
     const templates = DEFAULT_TEMPLATES;
     const config = JSON.parse(values.config);
     const spec = { modelFolder: values.model, labels, templates, shots: images, config, mode: values.mode };
-    const result = await learn(spec, folder, threads);
+    const result = await learn(spec, { folder, device, threads });
     const artifact = await readSafetensors(join(folder, result.artifact));
     const purified = await readFloats(artifact, "text_features");
     const open = (program: Parameters<typeof openSession>[0]) =>
@@ -101,6 +105,7 @@ async function main(): Promise<void> {
           },
           probe,
           undefendedProbe,
+          device,
           seconds,
         }),
       );
@@ -129,19 +134,20 @@ function relabelled<Image extends { label: number }>(images: Image[], from: stri
 /** All classes together, or the last one after all others. */
 async function learn(
   spec: { readonly labels: string[]; readonly shots: Listed["images"] },
-  folder: string,
-  threads: number,
+  place: Place,
 ): Promise<PurifyResult> {
-  if (values.add === undefined) return purify(spec, contextIn(folder, threads));
+  if (values.add === undefined) return purify(spec, contextIn(place));
   const [labels, last] = [spec.labels.slice(0, -1), spec.labels.length - 1];
   const shots = spec.shots.filter(({ label }) => label !== last);
-  const { artifact } = await purify({ ...spec, labels, shots }, contextIn(folder, threads));
-  const base = join(folder, "base.safetensors");
-  await rename(join(folder, artifact), base);
-  return extend({ ...spec, base }, contextIn(folder, threads));
+  const { artifact } = await purify({ ...spec, labels, shots }, contextIn(place));
+  const base = join(place.folder, "base.safetensors");
+  await rename(join(place.folder, artifact), base);
+  return extend({ ...spec, base }, contextIn(place));
 }
 
-function contextIn(folder: string, threads: number): JobContext {
+type Place = Pick<JobContext, "folder" | "device" | "threads">;
+
+function contextIn(place: Place): JobContext {
   let phase = "";
   const report = (report: JobReport) => {
     if (report.kind !== "step" || report.phase === phase) return;
@@ -151,7 +157,7 @@ function contextIn(folder: string, threads: number): JobContext {
     );
   };
   const signal = new AbortController().signal;
-  return { checkpoint: undefined, folder, device: "cpu", threads, signal, save: async () => {}, report };
+  return { ...place, checkpoint: undefined, signal, save: async () => {}, report };
 }
 
 function rates(measurement: Measurement): Record<string, Count | undefined> {

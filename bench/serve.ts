@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type DeviceChoice, resolveDevice } from "../src/engine/runtime/device.ts";
 import { type BenchTable, say, tell } from "./report.ts";
 import { bundledTables } from "./serve/bundled.ts";
 import { ARCHITECTURES, type ArchitectureName } from "./serve/models.ts";
@@ -18,6 +19,7 @@ const HELP = `The server under load, beside a session with nothing around it and
 
   --only      sections, of ${SECTIONS.join(", ")} (default all)
   --threads   for the server, and for those beside it (default: all cores)
+  --device    of the server and the session beside it: cpu (default), cuda, webgpu; transformers.js has the CPU
   --seconds   of each measurement (default 10)
   --json      prints the tables as JSON`;
 
@@ -25,6 +27,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", default: SECTIONS.join() },
     threads: { type: "string", default: `${availableParallelism()}` },
+    device: { type: "string", default: "cpu" },
     seconds: { type: "string", default: "10" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -33,7 +36,9 @@ const { values } = parseArgs({
 
 async function main(sections: readonly string[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "antidote-serve-"));
-  const options: ServeOptions = { threads: Number(values.threads), seconds: Number(values.seconds), folder };
+  const device = await resolveDevice(values.device as DeviceChoice);
+  const [threads, seconds] = [values.threads, values.seconds].map(Number);
+  const options: ServeOptions = { device, threads, seconds, folder };
   const names = (Object.keys(ARCHITECTURES) as ArchitectureName[]).filter((name) => sections.includes(name));
   const tables: BenchTable[] = [];
   try {

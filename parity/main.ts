@@ -22,7 +22,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const device = await resolveDevice(options.device, say);
+  const device = await resolveDevice(options.device, { log: say });
   const rows = options.folder
     ? await checkFolder(options.folder, device)
     : await checkModels(options, device);

@@ -45,6 +45,7 @@ import { Readiness } from "./services/readiness.ts";
 import { ModelRegistry, type Scan } from "./services/registry.ts";
 import { SampleImages } from "./services/samples.ts";
 import { ScheduleRunner } from "./services/schedules/runner.ts";
+import { searchWork } from "./services/search-work.ts";
 import { selfTester } from "./services/self-testing.ts";
 import { Serving } from "./services/serving.ts";
 import { Tenants } from "./services/tenant.ts";
@@ -89,7 +90,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const schema = createSchema();
   const documents = await trustedDocuments(config, schema);
   const logDevice = (message: string) => logger.info(message);
-  const device = await resolveDevice(config.device, logDevice);
+  const device = await resolveDevice(config.device, { log: logDevice });
   const storage = await openStorage(config, logger, PATIENCE_SECONDS);
   const { store, blobs, depot, shelf, jobsFolder } = storage;
   const samples = await SampleImages.open(join(config.zooFolder, "samples"));
@@ -147,7 +148,11 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     blobs,
     queue,
     models,
-    devices: new Devices(device, logDevice),
+    devices: new Devices({
+      standard: config.device,
+      workOf: async (model) => searchWork(await depot.folder(model)),
+      log: logDevice,
+    }),
     estimates: new Estimates({
       device,
       threads: config.threads,

@@ -38,7 +38,7 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
   const traces = new JobTraces();
   const logger = createLogger(config.logLevel, traces);
   const version = packageVersion();
-  const device = await resolveDevice(config.device, (message) => logger.info(message));
+  const device = await resolveDevice(config.device, { log: (message) => logger.info(message) });
   const storage = await openStorage(config, logger, PATIENCE_SECONDS);
   const { store, blobs, depot, shelf, jobsFolder } = storage;
   const tester = selfTester({ device, threads: config.threads });

@@ -21,8 +21,8 @@ const SHOTS = { ...MODEL, datasetId: "dataset_scenes-shots" };
 /** Prompts of some kind are all that serving needs. */
 const SHORTEST = { shots: 2, radius: 2, innerSteps: 1, innerBatch: 1, views: 1, epochs: 1, warmupEpochs: 0 };
 
-export async function bundledTables({ threads, seconds }: ServeOptions): Promise<BenchTable[]> {
-  const subject = await Subject.start({ THREADS: `${threads}`, MAX_WAIT_MS: "1000" });
+export async function bundledTables({ device, threads, seconds }: ServeOptions): Promise<BenchTable[]> {
+  const subject = await Subject.start({ DEVICE: device, THREADS: `${threads}`, MAX_WAIT_MS: "1000" });
   try {
     const images = await scenes(IMAGES, 3);
     const versions = [await version(subject.antidote, 1), await version(subject.antidote, 2)];

@@ -1,5 +1,9 @@
+import type { Device } from "../../src/engine/runtime/device.ts";
+
 /** What the sections of the bench are told. */
 export interface ServeOptions {
+  /** That the server computes on, and what stands beside it; transformers.js has the CPU. */
+  readonly device: Device;
   readonly threads: number;
   /** Of each measurement, after a warm-up. */
   readonly seconds: number;

@@ -13,11 +13,21 @@ const MAX_WAIT_MS = 100;
 const FACTOR = 10;
 const IMAGES = 200;
 
-export async function overloadTables({ threads, seconds, folder }: ServeOptions): Promise<BenchTable[]> {
+export async function overloadTables({
+  device,
+  threads,
+  seconds,
+  folder,
+}: ServeOptions): Promise<BenchTable[]> {
   const models = join(folder, "overload");
   await writeModel(models, NAME);
   const images = await photographs(IMAGES, 5);
-  const settings = { MODELS_DIR: models, THREADS: `${threads}`, MAX_WAIT_MS: `${MAX_WAIT_MS}` };
+  const settings = {
+    DEVICE: device,
+    MODELS_DIR: models,
+    THREADS: `${threads}`,
+    MAX_WAIT_MS: `${MAX_WAIT_MS}`,
+  };
   const subject = await Subject.start(settings);
   try {
     const labels = vocabularyWords().slice(0, 20);

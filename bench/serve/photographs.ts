@@ -67,7 +67,7 @@ export async function photographTables(
 
 async function measure(
   name: ArchitectureName,
-  { threads, seconds, folder }: ServeOptions,
+  { device, threads, seconds, folder }: ServeOptions,
 ): Promise<Measured> {
   const { title } = ARCHITECTURES[name];
   const models = join(folder, name);
@@ -81,6 +81,7 @@ async function measure(
   const { stdout } = await promisify(execFile)(process.execPath, [
     RAW,
     source,
+    device,
     `${threads}`,
     `${seconds}`,
     ...files.slice(0, 33),
@@ -104,7 +105,8 @@ async function measure(
       );
     }
 
-  const subject = await Subject.start({ MODELS_DIR: models, THREADS: `${threads}`, MAX_WAIT_MS: "1000" });
+  const settings = { DEVICE: device, MODELS_DIR: models, THREADS: `${threads}`, MAX_WAIT_MS: "1000" };
+  const subject = await Subject.start(settings);
   try {
     const differences = await compare(subject, source, square, raw, peer);
     const served = new Map<string, number>();
@@ -173,10 +175,10 @@ async function compare(
 
 function sessionTable(
   measured: ReadonlyMap<ArchitectureName, Measured>,
-  { threads }: ServeOptions,
+  { device, threads }: ServeOptions,
 ): BenchTable {
   return {
-    title: `Photographs through the server, beside a session with nothing around it, ${threads} threads`,
+    title: `Photographs through the server, beside a session with nothing around it, on ${device}, ${threads} threads`,
     columns: [
       "",
       "session images/s",

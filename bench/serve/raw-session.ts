@@ -1,12 +1,13 @@
 /**
- * Entry of a process with nothing but a session: the image tower of the model folder named by its first argument, on as
- * many threads as the second says, for as many seconds as the third, on the photographs in the files after them. It
- * tells how many images a second go through the session alone, how many when they are decoded beside it as the server
+ * Entry of a process with nothing but a session: the image tower of the model folder named by its first argument, on the
+ * device and as many threads as the next two say, for as many seconds as the fourth, on the photographs in the files
+ * after them. It tells how many images a second go through the session alone, how many when they are decoded beside it as the server
  * decodes them, and how long a single one takes.
  */
 import { readFile } from "node:fs/promises";
 import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
 import { imageProgram } from "../../src/engine/clip/programs.ts";
+import type { Device } from "../../src/engine/runtime/device.ts";
 import { entryPoint } from "../../src/engine/runtime/entry-point.ts";
 import { usefulThreads } from "../../src/engine/runtime/useful-threads.ts";
 import { WorkerPool } from "../../src/engine/runtime/worker-pool.ts";
@@ -25,7 +26,7 @@ export interface RawOutcome {
 }
 
 const BATCHES = [1, 4, 8, 16];
-const [folder, threadsText, secondsText, ...files] = process.argv.slice(2);
+const [folder, device, threadsText, secondsText, ...files] = process.argv.slice(2);
 const threads = Number(threadsText);
 const seconds = Number(secondsText);
 
@@ -33,7 +34,10 @@ const checkpoint = await openCheckpoint(folder);
 const { preprocessing } = checkpoint;
 const { height, width } = checkpoint.architecture.image.imageSize;
 const program = imageProgram(checkpoint, { batch: "dynamic" });
-const session = await openWorkerSession(program, { device: "cpu", threads: usefulThreads(program, threads) });
+const session = await openWorkerSession(program, {
+  device: device as Device,
+  threads: usefulThreads(program, threads),
+});
 const pool = new WorkerPool<typeof import("../../src/engine/clip/image-tasks.ts")>(
   entryPoint(import.meta.url, "../../src/engine/clip/image-tasks"),
   { size: threads, capacity: 1000 },

@@ -63,7 +63,6 @@ export class Subject {
   static async start(settings: Readonly<Record<string, string>>): Promise<Subject> {
     const server = await startServer({
       HOST: "127.0.0.1",
-      DEVICE: "cpu",
       EMBEDDING_CACHE_MB: "0",
       RATE_LIMIT: "1000000000",
       ...settings,

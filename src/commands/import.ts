@@ -18,7 +18,7 @@ import { ImportProgress } from "./progress.ts";
 export async function runImport(args: Arguments): Promise<number> {
   const config = readConfig(withModelsFolder(process.env, args));
   const trust = readTrust(args.value("trust"));
-  const device = await resolveDevice(config.device, () => {});
+  const device = await resolveDevice(config.device);
   const stop = new AbortController();
   const interrupted = () => stop.abort();
   process.once("SIGINT", interrupted);

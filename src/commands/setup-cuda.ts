@@ -83,8 +83,10 @@ function conclude(probe: DeviceProbe): number {
     throw unavailable(
       `The libraries are installed, but CUDA does not work: ${probe.reason}. Most often CUDA 12 or cuDNN 9 cannot be found, or the driver is older than they are.`,
     );
-  const [gpu, cpu] = [probe.milliseconds, probe.cpuMilliseconds].map((value) => value.toFixed(1));
-  tell(`CUDA works: a chain of matrix products takes ${gpu} ms, and ${cpu} ms on the CPU. Set DEVICE=cuda.`);
+  const [gpu, cpu] = [probe.speed, probe.cpuSpeed].map(({ flopsPerMillisecond: flops }) =>
+    (flops / 1e6).toFixed(0),
+  );
+  tell(`CUDA works: matrix products at ${gpu} GFLOP/s, and ${cpu} on the CPU. Set DEVICE=cuda.`);
   return EXIT.done;
 }
 

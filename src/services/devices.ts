@@ -1,27 +1,57 @@
-import { type Device, type DeviceChoice, resolveDevice } from "../engine/runtime/device.ts";
+import {
+  type Device,
+  type DeviceChoice,
+  type DeviceProbe,
+  probeDevice,
+  resolveDevice,
+} from "../engine/runtime/device.ts";
+import type { Work } from "../engine/runtime/device-speed.ts";
 
-/** Where jobs compute: on the server's own device, or on another that a job asks for. */
+interface DevicesOptions {
+  /** For jobs that ask for none. */
+  readonly standard: DeviceChoice;
+  /** What most runs of a job with that model are. */
+  readonly workOf: (model: string) => Promise<Work>;
+  /** Is told, once each, which GPUs `auto` passes over and why. */
+  readonly log: (message: string) => void;
+}
+
+/** Where jobs compute: as the server is told to, or on another device that a job asks for. */
 export class Devices {
-  private readonly known = new Map<DeviceChoice, Promise<Device>>();
+  private readonly probes = new Map<Device, Promise<DeviceProbe>>();
+  private readonly told = new Set<string>();
 
-  /** @param log is told which devices `auto` passes over, and why. */
-  constructor(
-    private readonly standard: Device,
-    private readonly log: (message: string) => void,
-  ) {
-    this.known.set(standard, Promise.resolve(standard));
-  }
+  constructor(private readonly options: DevicesOptions) {}
 
   /**
-   * The device that works and is meant; the server's own without a choice. Fails with GPU_UNAVAILABLE for a GPU that
-   * is named and does not work here. Each is tried once; one that did not work is tried again when it is next named.
+   * The device that works and is meant; with `auto` the fastest for that model. Fails with GPU_UNAVAILABLE for a GPU
+   * that is named and does not work here. Each is tried once; one that did not work is tried again when it is next named.
+   *
+   * @param model the reference to its files.
    */
-  choose(wanted: DeviceChoice = this.standard): Promise<Device> {
-    const known = this.known.get(wanted);
-    if (known) return known;
-    const trying = resolveDevice(wanted, this.log);
-    this.known.set(wanted, trying);
-    trying.catch(() => this.known.delete(wanted));
+  async choose(wanted: DeviceChoice | undefined, model: string): Promise<Device> {
+    const { standard, workOf } = this.options;
+    const choice = wanted ?? standard;
+    // The server would not have started without its own.
+    if (choice === standard && choice !== "auto") return choice;
+    return resolveDevice(choice, {
+      log: (message) => this.tell(message),
+      work: () => workOf(model),
+      probe: (device) => this.probe(device, { again: choice !== "auto" }),
+    });
+  }
+
+  private async probe(device: Device, { again }: { readonly again: boolean }): Promise<DeviceProbe> {
+    const known = this.probes.get(device);
+    if (known && (!again || (await known).works)) return known;
+    const trying = probeDevice(device);
+    this.probes.set(device, trying);
     return trying;
+  }
+
+  private tell(message: string): void {
+    if (this.told.has(message)) return;
+    this.told.add(message);
+    this.options.log(message);
   }
 }

@@ -78,7 +78,7 @@ export class ImplantPlanner {
       others: await Promise.all((choice.others ?? []).map((other) => this.other(other, labels))),
       fit,
       config: completeParameters("the implant", IMPLANT_PARAMETERS, choice.parameters),
-      device: await devices.choose(choice.device),
+      device: await devices.choose(choice.device, referenceOf(model)),
     };
   }
 

@@ -147,7 +147,7 @@ export class JobPlanner {
       labels: [...labels],
       templates: await fromField("templates", () => [...this.options.through.templates(choice.templates)]),
       shots: await fromField("datasetId", () => this.images(dataset, labels, choice.shots)),
-      device: await this.device(choice),
+      device: await this.device(choice, model),
     };
   }
 
@@ -176,7 +176,7 @@ export class JobPlanner {
           : { kind: "templates", templates: [...through.templates] },
       images,
       attack: attack && (await fromField("attack", () => this.options.triggers.attack(attack, labels))),
-      device: await this.device(choice),
+      device: await this.device(choice, model),
       request: {
         versionId: through.kind === "version" ? through.version.id : undefined,
         dataset: dataset.digest,
@@ -192,8 +192,8 @@ export class JobPlanner {
     };
   }
 
-  private device({ device }: Pick<ShotsChoice, "device">) {
-    return fromField("device", () => this.options.devices.choose(device));
+  private device({ device }: Pick<ShotsChoice, "device">, model: ModelRecord) {
+    return fromField("device", () => this.options.devices.choose(device, referenceOf(model)));
   }
 
   /** What a model is to be evaluated through. Fails with INCOMPATIBLE_MODEL for a version of another. */

@@ -2,18 +2,26 @@ import { expect, test } from "@jest/globals";
 import { probeDevice } from "../../src/engine/runtime/device.ts";
 import { Devices } from "../../src/services/devices.ts";
 
+const MODEL = "scenes-badnet";
+const devices = (options: Partial<ConstructorParameters<typeof Devices>[0]>): Devices =>
+  new Devices({
+    standard: "cpu",
+    workOf: async () => ({ flops: 1e9, operators: 100 }),
+    log: () => {},
+    ...options,
+  });
 const GPUS = ["cuda", "webgpu"] as const;
 
 test("without a choice it is the server's device, untried", async () => {
-  expect(await new Devices("webgpu", () => {}).choose()).toBe("webgpu");
+  expect(await devices({ standard: "webgpu" }).choose(undefined, MODEL)).toBe("webgpu");
 });
 
 test("a GPU that is named works or is GPU_UNAVAILABLE, each time", async () => {
-  const devices = new Devices("cpu", () => {});
+  const known = devices({});
   for (const device of GPUS) {
     const { works } = await probeDevice(device);
     for (let time = 0; time < 2; time++) {
-      const choice = devices.choose(device);
+      const choice = known.choose(device, MODEL);
       if (works) expect(await choice).toBe(device);
       else await expect(choice).rejects.toMatchObject({ code: "GPU_UNAVAILABLE", details: { device } });
     }
@@ -22,8 +30,8 @@ test("a GPU that is named works or is GPU_UNAVAILABLE, each time", async () => {
 
 test("the fastest is looked for once, and what is passed over is told once", async () => {
   const log: string[] = [];
-  const devices = new Devices("cpu", (message) => log.push(message));
-  const found = await Promise.all([devices.choose("auto"), devices.choose("auto")]);
+  const known = devices({ log: (message) => log.push(message) });
+  const found = await Promise.all([known.choose("auto", MODEL), known.choose("auto", MODEL)]);
   expect(found[0]).toBe(found[1]);
   const passedOver = found[0] === "cpu" ? GPUS : GPUS.slice(0, GPUS.indexOf(found[0]));
   expect(log).toEqual(passedOver.map((device) => expect.stringContaining(`Not using ${device}: `)));

@@ -9,6 +9,8 @@ export interface Cost {
   readonly flops: number;
   /** The part of them that matrix products and convolutions make: what a machine's peak is measured by. */
   readonly productFlops: number;
+  /** Nodes that compute or move something. */
+  readonly operators: number;
   /** Bytes that nodes read and write, as if nothing stayed in a cache. */
   readonly bytesMoved: number;
   /** Most bytes of values that have to exist at once, the inputs among them, in the order of the nodes. */
@@ -38,6 +40,7 @@ export function costOf(graph: Graph): Cost {
   const weights = new Set(running.flatMap((node) => node.inputs).filter((name) => constant.has(name)));
   return {
     ...cost,
+    operators: running.filter(({ op }) => !VIEWS.has(op)).length,
     peakActivationBytes: peakBytes(graph, running, constant),
     weightBytes: bytesOfAll(wires([...weights])),
   };

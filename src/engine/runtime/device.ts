@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { AppError } from "../../errors.ts";
+import { type DeviceSpeed, millisecondsOf, type Work } from "./device-speed.ts";
 import { entryPoint } from "./entry-point.ts";
 
 export const DEVICES = ["cpu", "cuda", "webgpu"] as const;
@@ -10,31 +11,42 @@ export type Device = (typeof DEVICES)[number];
 /** A device, or the fastest one that works. */
 export type DeviceChoice = "auto" | Device;
 
-/** Whether a device works on this machine, and how fast it computed beside the CPU. */
+/** Whether a device works on this machine, and how fast it and the CPU computed. */
 export type DeviceProbe =
-  | { readonly works: true; readonly milliseconds: number; readonly cpuMilliseconds: number }
+  | { readonly works: true; readonly speed: DeviceSpeed; readonly cpuSpeed: DeviceSpeed }
   | { readonly works: false; readonly reason: string };
 
 /** Best first. */
 const GPU_DEVICES = ["cuda", "webgpu"] as const;
 const LONGEST_PROBE_MILLISECONDS = 60_000;
+/** Of a server whose models are not known: one photograph through a ViT-B/32. */
+const USUAL_WORK: Work = { flops: 9e9, operators: 300 };
 
 const REMEDIES: Readonly<Record<(typeof GPU_DEVICES)[number], string>> = {
   cuda: "It needs an NVIDIA driver, CUDA 12, cuDNN 9, and what `npm run setup:cuda` adds.",
   webgpu: "It needs a Vulkan driver (on Debian: libvulkan1 and the driver of the card).",
 };
 
+/** What is given to choose by; each has a default. */
+export interface Circumstances {
+  /** Is told why `auto` passes over a GPU. */
+  readonly log?: (message: string) => void;
+  /** What is to be computed; only asked where a GPU works. */
+  readonly work?: () => Promise<Work>;
+  readonly probe?: (device: Device) => Promise<DeviceProbe>;
+}
+
 /**
  * The device to compute on. A named GPU must work: GPU_UNAVAILABLE says what it lacks. `auto` takes the first GPU
- * that works and beats the CPU, which a software driver does not; `log` is told why others are passed over.
+ * that works and beats the CPU at the work, which a software driver never does, and a fast one not with small models.
  */
 export async function resolveDevice(
   wanted: DeviceChoice,
-  log: (message: string) => void = () => {},
+  { log = () => {}, work = async () => USUAL_WORK, probe: tried = probeDevice }: Circumstances = {},
 ): Promise<Device> {
   if (wanted === "cpu") return "cpu";
-  if (wanted === "auto") return fastestDevice(log);
-  const probe = await probeDevice(wanted);
+  if (wanted === "auto") return fastestDevice(log, work, tried);
+  const probe = await tried(wanted);
   if (probe.works) return wanted;
   throw new AppError(
     "GPU_UNAVAILABLE",
@@ -43,13 +55,24 @@ export async function resolveDevice(
   );
 }
 
-async function fastestDevice(log: (message: string) => void): Promise<Device> {
+async function fastestDevice(
+  log: (message: string) => void,
+  work: () => Promise<Work>,
+  tried: (device: Device) => Promise<DeviceProbe>,
+): Promise<Device> {
   for (const device of GPU_DEVICES) {
-    const probe = await probeDevice(device);
-    if (probe.works && probe.milliseconds < probe.cpuMilliseconds) return device;
-    log(`Not using ${device}: ${probe.works ? "it is slower than the CPU" : probe.reason}.`);
+    const probe = await tried(device);
+    const obstacle = probe.works ? slowness(probe, await work()) : probe.reason;
+    if (obstacle === undefined) return device;
+    log(`Not using ${device}: ${obstacle}.`);
   }
   return "cpu";
+}
+
+function slowness({ speed, cpuSpeed }: DeviceProbe & { works: true }, work: Work): string | undefined {
+  const [own, cpu] = [speed, cpuSpeed].map((one) => millisecondsOf(work, one));
+  if (own < cpu) return undefined;
+  return `it is slower than the CPU for this model (about ${own.toFixed(1)} and ${cpu.toFixed(1)} ms a run)`;
 }
 
 /** Tries a device in a process of its own: a broken driver may end the process that touches it. */
