@@ -28,6 +28,12 @@ async function main(options: ChaosOptions): Promise<number> {
   return violationsOf(rows).length > 0 ? 1 : 0;
 }
 
+// What it started is stopped as it ends, which a signal alone does not let it do.
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.once(signal, () => process.exit(code));
 try {
   const options = readOptions(process.argv.slice(2));
   if (options === undefined) console.log(USAGE);

@@ -15,6 +15,12 @@ export interface ProcessOptions {
 const START_LIMIT_MS = 60_000;
 const JOB_STARTED = /"pid":(\d+),"attempt":\d+,"msg":"a job's process started"/g;
 
+/** Those that run; none outlives the campaign, however that ends. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** A program that is killed without warning and started again. */
 export class Process {
   /** Ends that nobody here asked for, in sentences. */
@@ -36,6 +42,7 @@ export class Process {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;
+    running.add(child);
     let output = "";
     let complaints = "";
     child.stderr.on("data", (chunk) => {
@@ -45,6 +52,7 @@ export class Process {
       complaints += error.message;
     });
     child.on("exit", (code, signal) => {
+      running.delete(child);
       if (this.child === child)
         this.crashes.push(`${this.name} ended with ${signal ?? `code ${code}`}: ${complaints.slice(-500)}`);
     });

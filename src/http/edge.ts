@@ -6,6 +6,7 @@ import helmet from "helmet";
 import type { Logger } from "pino";
 import type { Limits } from "../config.ts";
 import type { Context } from "../context.ts";
+import { Turns } from "../engine/runtime/turns.ts";
 import { AppError } from "../errors.ts";
 import { type Caller, unauthenticated } from "../services/access.ts";
 import type { Tenant } from "../services/tenant.ts";
@@ -60,6 +61,7 @@ export function configureEdge(app: Express, options: EdgeOptions): () => void {
   app.get("/metrics", metricsPage(options));
   app.get("/artifacts/:version", identified(options), artifacts(options));
   const parsers = [
+    inTurns(),
     identified(options),
     guardUploads,
     receiveUploads(limits),
@@ -125,6 +127,12 @@ const nameRequest: RequestHandler = (request, response, next) => {
   response.setHeader("x-request-id", requestId);
   next();
 };
+
+/** Requests that have come together are begun a few at a time; whoever asks whether the server lives is answered between. */
+function inTurns(): RequestHandler {
+  const turns = new Turns();
+  return (_request, _response, next) => turns.enter(next);
+}
 
 /** A key that is not valid is refused before anything of the body is read. */
 function identified({ identify }: EdgeOptions): RequestHandler {

@@ -119,7 +119,11 @@ export class ServedModel {
     this.batcher = new MicroBatcher({
       run: (batch) => this.encodeBatch(batch),
       maximumBatch: LARGEST_BATCH,
-      longestBatchMilliseconds: LONGEST_BATCH_MILLISECONDS,
+      // Where nobody is to wait long, nobody waits for a long batch of others either.
+      longestBatchMilliseconds: Math.min(
+        LONGEST_BATCH_MILLISECONDS,
+        options.longestWaitMilliseconds ?? Number.POSITIVE_INFINITY,
+      ),
       capacity: options.capacity,
       longestWaitMilliseconds: options.longestWaitMilliseconds,
     });

@@ -37,13 +37,13 @@ export class BlobMarker {
 
   constructor(private readonly options: MarkerOptions) {}
 
-  /** @param goesOn is called now and then, and throws when it is to stop. */
-  async mark(goesOn: () => void): Promise<DigestSet> {
+  /** @param goOn is called now and then, and fails when it is to stop. */
+  async mark(goOn: () => Promise<void>): Promise<DigestSet> {
     const { records } = this.options;
     const [live, seen] = [new DigestSet(), new DigestSet()];
     let limit = RECORDS_AT_ONCE;
     for (let after: string | undefined; ; ) {
-      goesOn();
+      await goOn();
       const page = await records.list<unknown>("", { after, limit });
       let characters = 0;
       for (const entry of page) {

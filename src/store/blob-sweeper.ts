@@ -42,9 +42,10 @@ export interface BlobSweeperOptions {
 const HOUR_MILLISECONDS = 3_600_000;
 /** Whoever puts a blob has named it in a record by then. */
 const GRACE_MILLISECONDS = 24 * HOUR_MILLISECONDS;
-/** A sweep that takes longer is left to the next, an hour before another server may begin one: clocks differ. */
+/** A sweep that takes longer is left to the next. */
 const LONGEST_SWEEP_MILLISECONDS = 5 * HOUR_MILLISECONDS;
-const LEASE_MILLISECONDS = LONGEST_SWEEP_MILLISECONDS + HOUR_MILLISECONDS;
+/** So long another server waits for one that does not say that it goes on: more than clocks differ. */
+const LEASE_MILLISECONDS = 0.5 * HOUR_MILLISECONDS;
 
 /**
  * Removes blobs that no record needs any more. One that was found so twice in a row is set aside, where it is still
@@ -109,20 +110,20 @@ export class BlobSweeper {
     const second = await this.mark(began);
     const isNeeded = ({ digest }: StoredBlob) => first.has(digest) || second.has(digest);
     for (const blob of overdue) {
-      this.assertGoesOn(began);
+      await this.goOn(began);
       if (isNeeded(blob) && (await blobs.bringBack(blob.digest))) swept.returned.add(blob);
       // A store may have left a copy aside of what it has brought back: that goes as well.
       if ((await blobs.remove(blob.digest, expired)) && !isNeeded(blob)) swept.removed.add(blob);
     }
     for (const blob of unneeded) {
-      this.assertGoesOn(began);
+      await this.goOn(began);
       if (!isNeeded(blob) && (await blobs.setAside(blob.digest, old))) swept.aside.add(blob);
     }
     return swept;
   }
 
   private mark(began: Date): Promise<DigestSet> {
-    return this.marker.mark(() => this.assertGoesOn(began));
+    return this.marker.mark(() => this.goOn(began));
   }
 
   /** Brings back what is needed again; the answer is all that is aside, and the copies that a store may leave there. */
@@ -130,7 +131,7 @@ export class BlobSweeper {
     const { blobs } = this.options;
     const found: StoredBlob[] = [];
     for await (const blob of blobs.aside()) {
-      this.assertGoesOn(began);
+      await this.goOn(began);
       if (live.has(blob.digest) && (await blobs.bringBack(blob.digest))) returned.add(blob);
       found.push(blob);
     }
@@ -141,7 +142,7 @@ export class BlobSweeper {
   private async unneeded(live: DigestSet, began: Date, old: Date): Promise<StoredBlob[]> {
     const found: StoredBlob[] = [];
     for await (const blob of this.options.blobs.stored((digest) => live.has(digest))) {
-      this.assertGoesOn(began);
+      await this.goOn(began);
       if (blob.since < old) found.push(blob);
     }
     return found;
@@ -155,10 +156,11 @@ export class BlobSweeper {
     logger.info({ ...swept, seconds }, "blobs that no record names were swept");
   }
 
-  private assertGoesOn(began: Date): void {
+  private async goOn(began: Date): Promise<void> {
     if (this.stopped) throw new Error("The server stops.");
-    if (this.now() > earlier(began, -LONGEST_SWEEP_MILLISECONDS))
-      throw new Error("The sweep takes too long.");
+    const now = this.now();
+    if (now > earlier(began, -LONGEST_SWEEP_MILLISECONDS)) throw new Error("The sweep takes too long.");
+    if (!(await this.lease.keep(now))) throw new Error("Another server has begun to sweep.");
   }
 }
 

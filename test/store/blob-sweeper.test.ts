@@ -248,6 +248,35 @@ function describeSweeps(place: () => Place): void {
     expect(await sweepAt(SECOND)).toMatchObject({ removed: ONE });
   });
 
+  test("a sweep that takes long says that it goes on, and ends when another has begun", async () => {
+    const { store, blobs, options } = await world(place());
+    await blobs.put(Buffer.from("unnamed"));
+    const untils: string[] = [];
+    let clock = Date.now() + FIRST * HOUR_MILLISECONDS;
+    const begun = async () => (await store.get<{ until: string }>("blobs/sweep"))?.value.until as string;
+    const slow = (afterPage: () => Promise<unknown>): BlobSweeper =>
+      new BlobSweeper({
+        ...options,
+        now: () => new Date(clock),
+        records: {
+          list: async (prefix, listing) => {
+            const page = await options.records.list<never>(prefix, listing);
+            untils.push(await begun());
+            clock += HOUR_MILLISECONDS / 4;
+            await afterPage();
+            return page;
+          },
+        },
+      });
+    expect(await slow(async () => {}).sweep()).toBeDefined();
+    expect(new Set(untils).size).toBeGreaterThan(1);
+    const robbed = slow(() =>
+      put(store, "blobs/sweep", { holder: "another", until: new Date(clock + 1).toISOString() }),
+    );
+    await expect(robbed.sweep()).rejects.toThrow("Another server has begun to sweep.");
+    expect(await store.get("blobs/sweep")).toMatchObject({ value: { holder: "another" } });
+  });
+
   test("a sweep that is stopped, or cannot read what it must, has removed nothing and lets the next one begin", async () => {
     const { store, blobs, sweepAt, stored, options } = await world(place());
     const image = await blobs.put(Buffer.from("listed"));

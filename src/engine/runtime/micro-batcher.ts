@@ -1,5 +1,6 @@
 import { type Link, trace } from "@opentelemetry/api";
 import { overloaded, Room, type RoomBounds } from "./room.ts";
+import { Turns } from "./turns.ts";
 
 /** `capacity` is at least the largest request. */
 export interface MicroBatcherOptions<In, Out> extends RoomBounds {
@@ -44,8 +45,12 @@ const MOST_UNDER_WAY = 2;
 export class MicroBatcher<In, Out> {
   private readonly waiting = new Set<WaitingItem<In, Out>>();
   private readonly room: Room;
+  private readonly turns = new Turns();
   private scheduled = false;
   private underWay = 0;
+  private itemsUnderWay = 0;
+  /** When the device began what it computes. */
+  private busySince = 0;
   /** Items of the batch that lies ready. */
   private ready = 0;
   private lastEnd = 0;
@@ -80,7 +85,7 @@ export class MicroBatcher<In, Out> {
    */
   assertRoom(count: number): void {
     this.assertOpen();
-    this.room.assertTimely(this.waitingItems, count);
+    this.room.assertTimely(this.waitingItems, count, this.millisecondsLeft());
   }
 
   /** Refuses new items and resolves once those it has are computed. */
@@ -90,6 +95,13 @@ export class MicroBatcher<In, Out> {
     await new Promise<void>((resolve) => {
       this.drained = resolve;
     });
+  }
+
+  /** Of the batch that is computed, at the pace of those before it. */
+  private millisecondsLeft(): number {
+    if (this.underWay === 0) return 0;
+    const expected = (this.itemsUnderWay - this.ready) * (this.room.pace ?? 0);
+    return Math.max(0, expected - (performance.now() - this.busySince));
   }
 
   private assertOpen(): void {
@@ -155,14 +167,18 @@ export class MicroBatcher<In, Out> {
   private async runBatch(batch: readonly WaitingItem<In, Out>[]): Promise<void> {
     const leftAt = performance.now();
     if (this.underWay++ > 0) this.ready = batch.length;
+    else this.busySince = leftAt;
+    this.itemsUnderWay += batch.length;
     const outcome = await this.compute(batch);
     const end = performance.now();
     // A batch that lay ready was begun when the one before it was done. Where both were computed beside each other, this
     // is the time that the second took of the device, which is what the pace is about.
     const begin = Math.max(leftAt, this.lastEnd);
     this.lastEnd = end;
+    this.busySince = end;
     this.ready = 0;
     this.underWay--;
+    this.itemsUnderWay -= batch.length;
     if (outcome.kind === "values") this.room.measured(batch.length, end - begin);
     // The device first: what the results lead to takes this thread a while.
     this.send();
@@ -171,7 +187,14 @@ export class MicroBatcher<In, Out> {
       if (outcome.kind === "failed") reject(outcome.error);
       else {
         const value = outcome.values[index];
-        resolve({ value, queueMilliseconds: begin - arrivedAt, runMilliseconds, batchSize: batch.length });
+        const result = {
+          value,
+          queueMilliseconds: begin - arrivedAt,
+          runMilliseconds,
+          batchSize: batch.length,
+        };
+        // Each leads to an answer being made and sent.
+        this.turns.enter(() => resolve(result));
       }
     }
   }

@@ -44,15 +44,21 @@ export class Room {
   /**
    * The same, and when they would wait too long: to be asked once for a request, before its items wait. Only what is
    * ahead of it is timed, so a request that is large itself is not refused for it.
+   *
+   * @param underWay milliseconds that the work under way still takes, which all who wait also wait for.
    */
-  assertTimely(waiting: number, count: number): void {
+  assertTimely(waiting: number, count: number, underWay = 0): void {
     this.assertSpace(waiting, count);
     const { longestWaitMilliseconds = Number.POSITIVE_INFINITY } = this.bounds;
-    if (waiting * (this.pace ?? 0) > longestWaitMilliseconds) this.refuse(waiting);
+    if (waiting * (this.pace ?? 0) + underWay > longestWaitMilliseconds) this.refuse(waiting, underWay);
   }
 
-  private refuse(waiting: number): never {
-    throw overloaded(`${waiting} ${this.what} wait already`, waiting * (this.pace ?? 0));
+  private refuse(waiting: number, underWay = 0): never {
+    const reason =
+      waiting > 0
+        ? `${waiting} ${this.what} wait already`
+        : `Those ${this.what} that are under way take long`;
+    throw overloaded(reason, waiting * (this.pace ?? 0) + underWay);
   }
 }
 

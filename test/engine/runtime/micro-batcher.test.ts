@@ -82,22 +82,28 @@ describe("MicroBatcher", () => {
     const batcher = new MicroBatcher<number, number>({
       maximumBatch: 1,
       capacity: 100,
-      longestWaitMilliseconds: 0,
+      longestWaitMilliseconds: 50,
       run: (batch) => new Promise((resolve) => finish.push(() => resolve(batch))),
     });
-    const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+    const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+    const turn = () => later(5);
+    const tooLong = expect.objectContaining({
+      code: "OVERLOADED",
+      details: { retryAfterMs: expect.any(Number) },
+    });
     const measured = batcher.submit([1]);
-    await turn();
+    await later(100);
     finish[0]();
     await measured;
     const running = batcher.submit([2]);
     await turn();
-    // Nothing waits, so a request of any size may; what comes after it would wait.
+    // What is under way takes about 100 ms, of which hardly any are over.
+    expect(() => batcher.assertRoom(1)).toThrow(tooLong);
+    await later(100);
+    // Now it is nearly done and nothing waits, so a request of any size may; what comes after it would wait.
     batcher.assertRoom(99);
     const waiting = batcher.submit([3, 4]);
-    expect(() => batcher.assertRoom(1)).toThrow(
-      expect.objectContaining({ code: "OVERLOADED", details: { retryAfterMs: expect.any(Number) } }),
-    );
+    expect(() => batcher.assertRoom(1)).toThrow(tooLong);
     for (const batch of [1, 2, 3]) {
       finish[batch]();
       await turn();
