@@ -1,10 +1,10 @@
 import { packageVersion } from "../config.ts";
 import { AppError } from "../errors.ts";
 import { readArguments } from "./arguments.ts";
+import { checkStorageCommand } from "./check-storage-command.ts";
 import { type Command, EXIT } from "./command.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { manual, overview } from "./help.ts";
-
 import { importCommand } from "./import-command.ts";
 import { serveCommand } from "./serve-command.ts";
 import { setupCudaCommand } from "./setup-cuda-command.ts";
@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   serve: serveCommand,
   worker: workerCommand,
   import: importCommand,
+  "check-storage": checkStorageCommand,
   "setup-cuda": setupCudaCommand,
 };
 
