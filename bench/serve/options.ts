@@ -11,6 +11,9 @@ export interface ServeOptions {
   readonly folder: string;
 }
 
+/** Of what can be done: a load under which hardly anybody waits for somebody else. */
+export const CALM_SHARE = 0.15;
+
 export const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(1)} %`;
 export const times = (one: number, other: number): string => `${(one / other).toFixed(2)} ×`;
 export const ms = (milliseconds: number): string =>

@@ -11,7 +11,7 @@ import { vocabularyWords } from "../../zoo/scenes/vocabulary.ts";
 import { type BenchTable, say } from "../report.ts";
 import { photographs, squares } from "./images.ts";
 import { ARCHITECTURES, type ArchitectureName, writeExport, writeModel } from "./models.ts";
-import { ms, percent, type ServeOptions, times } from "./options.ts";
+import { CALM_SHARE, ms, percent, type ServeOptions, times } from "./options.ts";
 import { isPeerInstalled, PEER_MISSING, type PeerOutcome, runPeer } from "./peer.ts";
 import type { RawOutcome } from "./raw-session.ts";
 import { Subject } from "./subject.ts";
@@ -120,7 +120,7 @@ async function measure(
     }
     say(`${title}: the server with little to do`);
     const bodies = subject.bodies(images, inputOf(USUAL));
-    const calm = await subject.load({ bodies, rate: 0.15 * capacity, seconds: 2 * seconds });
+    const calm = await subject.load({ bodies, rate: CALM_SHARE * capacity, seconds: 2 * seconds });
     return { raw, served, peer, calmMedian: calm.median, loopP99, differences };
   } finally {
     await subject.stop();
@@ -207,7 +207,7 @@ function sessionTable(
       ];
     }),
     notes: [
-      "JPEG files of 500 × 375 pixels and about 100 kB, all different, one in a call, 20 labels. The session is given pixels, at the best of four sizes of batch; with decoding, it is fed by the server's own decoder on as many threads. Offered is 1.15 times the session's rate, arriving at random; added is the median at 0.15 times, less the median of decoding and running one alone.",
+      "JPEG files of 500 × 375 pixels and about 100 kB, all different, one in a call, 20 labels. The session is given pixels, at the best of four sizes of batch; with decoding, it is fed by the server's own decoder on as many threads. Offered is 1.15 times the session's rate, arriving at random; added is the median at 0.15 times, less that of decoding and running one alone in a process that has as little to do.",
       ...[...measured].map(
         ([name, { differences }]) =>
           `${ARCHITECTURES[name].title}: the server's probabilities differ by at most ${differences.raw.toExponential(0)} from the session's${differences.peer === undefined ? "" : ` and ${differences.peer.toExponential(0)} from transformers.js's`}.`,

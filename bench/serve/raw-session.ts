@@ -5,6 +5,7 @@
  * decodes them, and how long a single one takes.
  */
 import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
 import { imageProgram } from "../../src/engine/clip/programs.ts";
 import type { Device } from "../../src/engine/runtime/device.ts";
@@ -13,19 +14,21 @@ import { usefulThreads } from "../../src/engine/runtime/useful-threads.ts";
 import { WorkerPool } from "../../src/engine/runtime/worker-pool.ts";
 import { openWorkerSession } from "../../src/engine/runtime/worker-session.ts";
 import { timingOf } from "../report.ts";
+import { CALM_SHARE } from "./options.ts";
 
 export interface RawOutcome {
   /** Images a second, by the size of the batch. */
   readonly perSecond: Readonly<Record<number, number>>;
   /** At the best of those sizes, with the photographs decoded. */
   readonly decodedPerSecond: number;
-  /** Median milliseconds of one photograph, decoded and then run alone. */
+  /** Median milliseconds of one photograph, decoded and then run alone, when there is little to do. */
   readonly singleMilliseconds: number;
   /** The embedding of the first photograph. */
   readonly embedding: readonly number[];
 }
 
 const BATCHES = [1, 4, 8, 16];
+const SINGLES = 20;
 const [folder, device, threadsText, secondsText, ...files] = process.argv.slice(2);
 const threads = Number(threadsText);
 const seconds = Number(secondsText);
@@ -75,11 +78,14 @@ const decodedPerSecond = await pace(best, async () => {
 });
 await next;
 
+// With pauses, as the server has them when it has little to do: a processor that was idle begins more slowly.
+const interval = 1000 / (CALM_SHARE * perSecond[best]);
 const times: number[] = [];
-for (let index = 0; index < 10; index++) {
+for (let index = 0; index < SINGLES; index++) {
   const begin = performance.now();
   await run([await decode(index)]);
   times.push(performance.now() - begin);
+  await delay(begin + interval - performance.now());
 }
 const outcome: RawOutcome = {
   perSecond,
