@@ -9,6 +9,9 @@ import { openWorkerSession } from "./worker-session.ts";
 /** Runs that are computed beside each other. */
 const ABREAST = 2;
 
+/** After so long without need the sessions for shares give their memory back. */
+const IDLE_MILLISECONDS = 600_000;
+
 /** How much of the memory that is free may go into the weights of sessions that only make things faster. */
 const MOST_OF_MEMORY = 0.25;
 
@@ -18,31 +21,36 @@ type Open = typeof openWorkerSession;
  * A program for runs that are sometimes alone and sometimes many. A run that is alone has all threads: it is done
  * soonest so. Runs beside each other have a share of the threads each: at every operator the threads of a run wait for
  * the last of them, so one that lost its processor to somebody else keeps all of them idle, but not those of another
- * run. The sessions for shares are opened when two runs first meet, and hold the weights once more each.
+ * run. The sessions for shares are opened when two runs meet, hold the weights once more each, and are closed when runs
+ * have not met for a while.
  */
 export class ElasticSession implements Session {
   private underWay = 0;
   private shares: readonly Share[] | undefined;
-  private opening: Promise<void> = Promise.resolve();
+  /** The opening or closing of shares that is under way. */
+  private change: Promise<void> = Promise.resolve();
+  private idle: NodeJS.Timeout | undefined;
 
   private constructor(
     private readonly program: Program,
     private readonly options: SessionOptions,
     private readonly whole: Session,
     private readonly openSession: Open,
+    private readonly idleMilliseconds: number,
   ) {}
 
   /** Fails as `openWorkerSession` does. */
   static async open(
     program: Program,
     options: SessionOptions,
-    open: Open = openWorkerSession,
+    { open = openWorkerSession, idleMilliseconds = IDLE_MILLISECONDS }: ElasticOptions = {},
   ): Promise<Session> {
     const { device } = options;
     const threads = device === "cpu" ? usefulThreads(program, options.threads) : options.threads;
     const whole = await open(program, { device, threads });
     const isDivisible = device === "cpu" && threads >= ABREAST;
-    return isDivisible ? new ElasticSession(program, { device, threads }, whole, open) : whole;
+    if (!isDivisible) return whole;
+    return new ElasticSession(program, { device, threads }, whole, open, idleMilliseconds);
   }
 
   async run(
@@ -52,27 +60,40 @@ export class ElasticSession implements Session {
   ): Promise<Record<string, Tensor>> {
     const share = this.underWay > 0 ? this.leastBusy() : undefined;
     this.underWay++;
-    if (share) share.runs++;
+    if (share) {
+      clearTimeout(this.idle);
+      share.runs++;
+    }
     try {
       return await (share?.session ?? this.whole).run(feeds, fetches, options);
     } finally {
       this.underWay--;
-      if (share) share.runs--;
+      if (share) {
+        share.runs--;
+        clearTimeout(this.idle);
+        this.idle = setTimeout(() => this.closeIdle(), this.idleMilliseconds).unref();
+      }
     }
   }
 
   async close(): Promise<void> {
-    await this.opening;
-    await Promise.all(
-      [this.whole, ...(this.shares ?? []).map(({ session }) => session)].map((one) => one.close()),
-    );
+    clearTimeout(this.idle);
+    await this.change;
+    await Promise.all([this.whole.close(), closeAll(this.shares ?? [])]);
+  }
+
+  private closeIdle(): void {
+    const { shares } = this;
+    if (!shares || shares.some(({ runs }) => runs > 0)) return;
+    this.shares = undefined;
+    this.change = closeAll(shares);
   }
 
   /** Nothing while there is none. */
   private leastBusy(): Share | undefined {
     if (this.shares === undefined) {
       this.shares = [];
-      this.opening = this.openShares();
+      this.change = this.change.then(() => this.openShares());
     }
     return this.shares.toSorted((a, b) => a.runs - b.runs)[0];
   }
@@ -90,6 +111,16 @@ export class ElasticSession implements Session {
     else await Promise.all(sessions.map((session) => session.close()));
   }
 }
+
+/** What a test gives otherwise. */
+interface ElasticOptions {
+  readonly open?: Open;
+  readonly idleMilliseconds?: number;
+}
+
+const closeAll = async (shares: readonly Share[]): Promise<void> => {
+  await Promise.all(shares.map(({ session }) => session.close()));
+};
 
 interface Share {
   readonly session: Session;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { GraphBuilder } from "../../../src/engine/onnx/builder.ts";
 import { float32 } from "../../../src/engine/onnx/tensor.ts";
@@ -28,28 +29,35 @@ const scaled = (factor: number) =>
   );
 
 /** An elastic session on four threads, whose opened sessions and runs are noted by their threads. */
-async function watched(mayOpen: (options: SessionOptions) => boolean = () => true) {
+async function watched({
+  mayOpen = () => true,
+  idleMilliseconds,
+}: {
+  mayOpen?: (options: SessionOptions) => boolean;
+  idleMilliseconds?: number;
+} = {}) {
   const [opened, ran]: [number[], number[]] = [[], []];
   let open = 0;
+  const openWatched: typeof openWorkerSession = async (program, options) => {
+    if (!mayOpen(options)) throw new AppError("INVALID_GRAPH", "There is no memory.");
+    const own = await openWorkerSession(program, options);
+    opened.push(options.threads);
+    open++;
+    return {
+      run: (...call) => {
+        ran.push(options.threads);
+        return own.run(...call);
+      },
+      close: async () => {
+        await own.close();
+        open--;
+      },
+    };
+  };
   const session = await ElasticSession.open(
     powers(),
     { device: "cpu", threads: 4 },
-    async (program, options) => {
-      if (!mayOpen(options)) throw new AppError("INVALID_GRAPH", "There is no memory.");
-      const own = await openWorkerSession(program, options);
-      opened.push(options.threads);
-      open++;
-      return {
-        run: (...call) => {
-          ran.push(options.threads);
-          return own.run(...call);
-        },
-        close: async () => {
-          await own.close();
-          open--;
-        },
-      };
-    },
+    { open: openWatched, idleMilliseconds },
   );
   const run = async (factor: number): Promise<number> =>
     (await session.run({ x: scaled(factor) })).y.data[0] as number;
@@ -76,7 +84,7 @@ describe("an elastic session", () => {
   });
 
   test("goes on with one where there is no memory for more", async () => {
-    const { session, run, ran, stillOpen } = await watched(({ threads }) => threads === 4);
+    const { session, run, ran, stillOpen } = await watched({ mayOpen: ({ threads }) => threads === 4 });
     for (let round = 0; round < 3; round++) expect(await Promise.all([run(1), run(-1)])).toEqual([1, -1]);
     expect(new Set(ran)).toEqual(new Set([4]));
     await session.close();
@@ -86,6 +94,23 @@ describe("an elastic session", () => {
   test("closes what it has opened, also what it is just opening", async () => {
     const { session, run, stillOpen } = await watched();
     await Promise.all([run(1), run(1)]);
+    await session.close();
+    expect(stillOpen()).toBe(0);
+  });
+
+  test("gives the memory of the shares back when runs have not met for a while, and opens them anew", async () => {
+    const { session, run, opened, ran, untilOpened, stillOpen } = await watched({ idleMilliseconds: 200 });
+    await untilOpened();
+    expect(await Promise.all([run(1), run(-1)])).toEqual([1, -1]);
+    for (const end = Date.now() + 5000; stillOpen() > 1 && Date.now() < end; ) {
+      await run(1);
+      await delay(20);
+    }
+    expect(stillOpen()).toBe(1);
+    while (opened.length < 5) expect(await Promise.all([run(1), run(-1)])).toEqual([1, -1]);
+    ran.length = 0;
+    await Promise.all([run(1), run(1)]);
+    expect(ran).toEqual([4, 2]);
     await session.close();
     expect(stillOpen()).toBe(0);
   });
