@@ -23,6 +23,8 @@ export interface Fleet {
   readonly hosts: readonly Process[];
   readonly all: readonly Process[];
   readonly key: string;
+  /** Where the blobs of all of them are. */
+  readonly blobsFolder: string;
   crashes(): readonly string[];
   stop(): Promise<void>;
 }
@@ -40,6 +42,7 @@ export async function startFleet(withRedis: boolean): Promise<Fleet> {
     RATE_LIMIT: "1000000000",
     REDIS_URL: "",
     JOB_LOCK_SECONDS: "2",
+    BLOB_RETENTION_HOURS: "1",
   };
   const redis = withRedis ? [await redisIn(folder, shared)] : [];
   const names = withRedis ? ["server 1", "server 2"] : ["server"];
@@ -65,7 +68,16 @@ export async function startFleet(withRedis: boolean): Promise<Fleet> {
     throw error;
   }
   const hosts = withRedis ? workers : servers.map(({ process }) => process);
-  return { servers, hosts, all, key, crashes: () => all.flatMap(({ crashes }) => crashes), stop };
+  const blobsFolder = join(shared.DATA_DIR, "blobs");
+  return {
+    servers,
+    hosts,
+    all,
+    key,
+    blobsFolder,
+    crashes: () => all.flatMap(({ crashes }) => crashes),
+    stop,
+  };
 }
 
 const program = (name: string, command: string, ready: string, environment: Record<string, string>) =>

@@ -14,6 +14,8 @@ it itself; \`npm run chaos -- --help\` tells the sizes. What the parts hold agai
 - **Kills.** A client keeps making datasets, keys, alias moves, audits and purifications while processes are killed
   with \`kill -9\` and started again at seeded random moments. In the end everything acknowledged is there, once; every
   alias is where its history ends, without a gap; every job has the result of an undisturbed run of the same input.
+  Files of images are made to look old meanwhile, so that every server that starts removes what no record names:
+  those of deleted datasets, and nothing else.
 - **Malformed inputs.** Valid ones with seeded changes: flipped bits, extreme numbers, pieces lost, doubled, cut off.
   No process ends; every error has a code, and none is \`INTERNAL\`; no process grows by more than 256 MiB.
 - **Memory.** Images that are all different; after a quarter of them the server grows by no more than a tenth and 32 MiB.

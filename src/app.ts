@@ -238,6 +238,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     store,
     records: storage.records,
     blobs,
+    isAlone: config.redis === undefined,
     retentionMilliseconds: config.blobRetentionHours * HOUR_MILLISECONDS,
     referencesOf: blobReferences(config.jobResumeDays * DAY_MILLISECONDS),
     logger,

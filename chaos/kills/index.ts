@@ -3,6 +3,7 @@ import { Antidote } from "../../client/index.ts";
 import { type Random, randomStream } from "../../src/engine/random.ts";
 import { type Fleet, type Server, startFleet } from "../fleet.ts";
 import type { Part, Row } from "../part.ts";
+import { makeOld } from "./ageing.ts";
 import { jobState, outcomeOf, SEEDS, startJob } from "./jobs.ts";
 import { type Expected, inputOf, judge } from "./judge.ts";
 import { type JobEntry, Ledger } from "./ledger.ts";
@@ -16,7 +17,7 @@ export const kills: Part = async (options, report) => {
     const ledger = new Ledger();
     const writer = new Writer(fleet, ledger, versions, randomStream(options.seed, "writer"));
     const stop = new AbortController();
-    const writing = writer.write(stop.signal);
+    const writing = Promise.all([writer.write(stop.signal), makeOld(fleet.blobsFolder, stop.signal)]);
     const victims = new Map<string, number>();
     const began = Date.now();
     try {
@@ -34,7 +35,8 @@ export const kills: Part = async (options, report) => {
     for (const { url } of fleet.servers) await untilReady(url);
     // Nobody is killed any more, and one who only wants to know what is there asks again, as every client does.
     const [{ url }] = fleet.servers;
-    const rows = await judge({ url, client: new Antidote({ url, key: fleet.key }) }, ledger, expected);
+    const { key, blobsFolder } = fleet;
+    const rows = await judge({ url, client: new Antidote({ url, key }), blobsFolder }, ledger, expected);
     const count = [...victims.values()].reduce((sum, times) => sum + times, 0);
     const note = [...victims].map(([name, times]) => `${name} ${times}`).join(", ");
     const violations = [...fleet.crashes(), ...writer.violations];

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Antidote, AntidoteError } from "../../client/index.ts";
 import type { Server } from "../fleet.ts";
 import type { Row } from "../part.ts";
+import { isStored } from "./ageing.ts";
 import { jobState, outcomeOf, PROMPT_SET, startJob } from "./jobs.ts";
 import { acknowledged, type JobEntry, type Ledger } from "./ledger.ts";
 
@@ -12,18 +13,14 @@ export type Expected = ReadonlyMap<string, string>;
 
 export const inputOf = ({ kind, seed }: Pick<JobEntry, "kind" | "seed">): string => `${kind} ${seed}`;
 
+interface Judged extends Pick<Server, "client" | "url"> {
+  readonly blobsFolder: string;
+}
+
 /** Holds all that is there now against what was acknowledged. */
-export async function judge(
-  server: Pick<Server, "client" | "url">,
-  ledger: Ledger,
-  expected: Expected,
-): Promise<Row[]> {
+export async function judge(server: Judged, ledger: Ledger, expected: Expected): Promise<Row[]> {
   return [
-    {
-      what: "datasets acknowledged",
-      count: acknowledged(ledger.datasets),
-      violations: await datasets(server, ledger),
-    },
+    await datasets(server, ledger),
     { what: "keys acknowledged", count: acknowledged(ledger.keys), violations: await keys(server, ledger) },
     {
       what: "alias moves acknowledged",
@@ -34,17 +31,31 @@ export async function judge(
   ];
 }
 
-async function datasets({ client }: Pick<Server, "client">, ledger: Ledger): Promise<string[]> {
+async function datasets({ client, blobsFolder }: Judged, ledger: Ledger): Promise<Row> {
   const wrong: string[] = [];
-  for (const { name, acknowledged } of ledger.datasets) {
+  const [deleted, removed] = [new Set<string>(), new Set<string>()];
+  for (const { name, images, acknowledged, deletion } of ledger.datasets) {
     const { dataset } = await client.request<{ dataset: { digest: string; size: number } | null }>(
       "query ($name: String!) { dataset(name: $name) { digest size } }",
       { name },
     );
-    if (acknowledged && dataset?.digest !== acknowledged.digest) wrong.push(`The dataset ${name} is lost.`);
-    if (dataset && dataset.size !== 2) wrong.push(`The dataset ${name} is there by half.`);
+    if (dataset && deletion === "acknowledged") wrong.push(`The dataset ${name} is there again.`);
+    if (acknowledged && !deletion && dataset?.digest !== acknowledged.digest)
+      wrong.push(`The dataset ${name} is lost.`);
+    if (dataset && dataset.size !== images.length) wrong.push(`The dataset ${name} is there by half.`);
+    for (const image of images) {
+      const isThere = await isStored(blobsFolder, image);
+      if (dataset && !isThere) wrong.push(`An image of the dataset ${name} was removed.`);
+      if (deletion === "acknowledged") deleted.add(image);
+      if (deletion === "acknowledged" && !isThere) removed.add(image);
+    }
   }
-  return wrong;
+  return {
+    what: "datasets acknowledged",
+    count: acknowledged(ledger.datasets),
+    violations: wrong,
+    note: `${deleted.size} images of deleted ones, of which ${removed.size} were removed meanwhile`,
+  };
 }
 
 async function keys({ url }: Pick<Server, "url">, ledger: Ledger): Promise<string[]> {

@@ -15,9 +15,16 @@ export interface MoveEntry extends Entry<true> {
   readonly to: string;
 }
 
+export interface DatasetEntry extends Entry<{ readonly digest: string }> {
+  /** Hex SHA-256 of its images, which no other dataset has. */
+  readonly images: readonly string[];
+  /** Whether it was asked to be deleted, and whether that was acknowledged. */
+  deletion?: "asked" | "acknowledged";
+}
+
 /** All that a client has asked to be written, and what was answered. */
 export class Ledger {
-  readonly datasets: Entry<{ readonly digest: string }>[] = [];
+  readonly datasets: DatasetEntry[] = [];
   readonly keys: Entry<{ readonly secret: string }>[] = [];
   readonly moves: MoveEntry[] = [];
   readonly jobs: JobEntry[] = [];

@@ -1,4 +1,5 @@
-import { readdir } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Antidote, AntidoteError } from "../../client/index.ts";
@@ -6,7 +7,7 @@ import { packageRoot } from "../../src/config.ts";
 import type { Random } from "../../src/engine/random.ts";
 import type { Fleet } from "../fleet.ts";
 import { jobState, PROMPT_SET, SEEDS, startJob } from "./jobs.ts";
-import type { Entry, Ledger } from "./ledger.ts";
+import type { DatasetEntry, Entry, Ledger } from "./ledger.ts";
 
 /** An alias shows no more than its last hundred moves. */
 const MOVES_OF_ALIAS = 80;
@@ -15,6 +16,12 @@ const FINISHED = ["SUCCEEDED", "FAILED", "CANCELLED"];
 const CREATE_KEY = `mutation ($name: String!) {
   createKey(tenant: "demo", name: $name, scopes: [CLASSIFY]) { secret userErrors { message } }
 }`;
+
+const DELETE_DATASET = `mutation ($id: ID!) { deleteDataset(datasetId: $id) { userErrors { code } } }`;
+
+interface Deletion {
+  readonly deleteDataset: { readonly userErrors: readonly { readonly code: string }[] };
+}
 
 /** Of a server that was killed, or that has lost its Redis: nothing is known of what was asked. */
 export const isOutage = (error: unknown): boolean =>
@@ -33,7 +40,8 @@ export class Writer {
   ) {}
 
   async write(until: AbortSignal): Promise<void> {
-    const kinds = [this.createDataset, this.createKey, this.moveAlias, this.moveAlias, this.job, this.job];
+    const { createDataset, deleteDataset, createKey, moveAlias, job } = this;
+    const kinds = [createDataset, createDataset, deleteDataset, createKey, moveAlias, moveAlias, job, job];
     while (!until.aborted) {
       const server = this.fleet.servers[this.random.below(this.fleet.servers.length)];
       const write = kinds[this.random.below(kinds.length)];
@@ -48,17 +56,35 @@ export class Writer {
   }
 
   private async createDataset(client: Antidote): Promise<void> {
+    const name = `chaos-${this.ledger.datasets.length}`;
     const labels = (await readdir(this.shots)).sort().slice(0, 2);
     const examples = await Promise.all(
       labels.map(async (label) => {
         const files = (await readdir(join(this.shots, label))).sort();
-        return { label, image: { path: join(this.shots, label, files[this.random.below(files.length)]) } };
+        const picture = await readFile(join(this.shots, label, files[this.random.below(files.length)]));
+        // What comes after a picture's end is ignored, and makes its bytes this dataset's own.
+        return { label, image: Buffer.concat([picture, Buffer.from(name)]) };
       }),
     );
-    await this.remember(this.ledger.datasets, async (name) => {
-      const { dataset } = await client.createDataset(name, examples);
-      return { digest: dataset.digest };
-    });
+    const images = examples.map(({ image }) => createHash("sha256").update(image).digest("hex"));
+    const entry: DatasetEntry = { name, images };
+    this.ledger.datasets.push(entry);
+    const { dataset } = await client.createDataset(name, examples);
+    entry.acknowledged = { digest: dataset.digest };
+  }
+
+  /** One that is certainly there, or that was asked to be deleted before. */
+  private async deleteDataset(client: Antidote): Promise<void> {
+    const known = this.ledger.datasets.filter((one) => one.acknowledged && one.deletion !== "acknowledged");
+    if (known.length === 0) return;
+    const entry = known[this.random.below(known.length)];
+    const again = entry.deletion === "asked";
+    entry.deletion = "asked";
+    const { deleteDataset } = await client.request<Deletion>(DELETE_DATASET, { id: `dataset_${entry.name}` });
+    const codes = deleteDataset.userErrors.map(({ code }) => code);
+    if (codes.length > 0 && !(again && codes[0] === "NOT_FOUND"))
+      throw new Error(`${entry.name} is not deleted: ${codes}`);
+    entry.deletion = "acknowledged";
   }
 
   private async createKey(client: Antidote): Promise<void> {

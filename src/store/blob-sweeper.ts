@@ -30,6 +30,8 @@ export interface BlobSweeperOptions {
   /** All records, also those that a newer version of the program has written. */
   readonly records: Pick<Store, "list">;
   readonly blobs: SweptBlobs;
+  /** Whether no other server has the store, so that one that was killed at a sweep is gone for good. */
+  readonly isAlone?: boolean;
   /** How long a blob stays aside; 0 removes nothing. */
   readonly retentionMilliseconds: number;
   /** What of a record is looked through for digests; see `BlobMarker`. */
@@ -45,7 +47,7 @@ const GRACE_MILLISECONDS = 24 * HOUR_MILLISECONDS;
 /** A sweep that takes longer is left to the next. */
 const LONGEST_SWEEP_MILLISECONDS = 5 * HOUR_MILLISECONDS;
 /** So long another server waits for one that does not say that it goes on: more than clocks differ. */
-const LEASE_MILLISECONDS = 0.5 * HOUR_MILLISECONDS;
+const LEASE_MILLISECONDS = 300_000;
 
 /**
  * Removes blobs that no record needs any more. One that was found so twice in a row is set aside, where it is still
@@ -72,7 +74,11 @@ export class BlobSweeper {
   /** Resolves to what was done; undefined when it was not to be done, or not here. */
   async sweep(): Promise<Swept | undefined> {
     const began = this.now();
-    if (!(await this.mayBegin(began)) || !(await this.lease.take(began))) return undefined;
+    if (
+      !(await this.mayBegin(began)) ||
+      !(await this.lease.take(began, { evenIfHeld: this.options.isAlone }))
+    )
+      return undefined;
     try {
       const swept = await this.perform(began);
       this.tell(swept, began);

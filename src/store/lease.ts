@@ -20,10 +20,10 @@ export class Lease {
     private readonly milliseconds: number,
   ) {}
 
-  /** Whether it was free, or its time was over. */
-  async take(now: Date): Promise<boolean> {
+  /** Whether it was free, its time was over, or it is to be taken even from who has it. */
+  async take(now: Date, { evenIfHeld = false } = {}): Promise<boolean> {
     const known = await this.store.get<LeaseRecord>(this.key);
-    if (known && new Date(known.value.until) > now) return false;
+    if (known && new Date(known.value.until) > now && !evenIfHeld) return false;
     return this.hold(now, known?.revision ?? 0);
   }
 

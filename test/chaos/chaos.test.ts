@@ -76,12 +76,16 @@ describe("the judge of kills", () => {
     const { app } = await startTestServer();
     const client = new Antidote({ url: app.url, key: ADMIN_KEY });
     const ledger = new Ledger();
-    ledger.datasets.push({ name: "chaos-0", acknowledged: { digest: "d" } }, { name: "chaos-1" });
+    const images = ["a".repeat(64)];
+    ledger.datasets.push(
+      { name: "chaos-0", images, acknowledged: { digest: "d" } },
+      { name: "chaos-1", images },
+    );
     ledger.keys.push({ name: "chaos-0", acknowledged: { secret: "nobody" } }, { name: "chaos-1" });
     ledger.moves.push({ name: "move-0", alias: "canary-0", to: "version_x", acknowledged: true });
     const unknown = { id: "job_none" };
     ledger.jobs.push({ name: "job-0", kind: "audit", seed: 1, finished: false, acknowledged: unknown });
-    const rows = await judge({ client, url: app.url }, ledger, new Map());
+    const rows = await judge({ client, url: app.url, blobsFolder: temporaryFolder() }, ledger, new Map());
     expect(rows.map(({ count, violations }) => [count, violations.length])).toEqual([
       [1, 1],
       [1, 1],

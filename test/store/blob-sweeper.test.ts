@@ -244,6 +244,13 @@ function describeSweeps(place: () => Place): void {
       });
     await heldUntil(HOUR_MILLISECONDS);
     expect(await sweepAt(SECOND)).toBeUndefined();
+    expect(await sweepAt(FIRST, { isAlone: true })).toEqual({
+      aside: NOTHING,
+      returned: NOTHING,
+      removed: NOTHING,
+    });
+    await heldUntil(HOUR_MILLISECONDS);
+    expect(await sweepAt(SECOND)).toBeUndefined();
     await heldUntil(-1);
     expect(await sweepAt(SECOND)).toMatchObject({ removed: ONE });
   });
