@@ -14,7 +14,7 @@ export interface AddClassInput {
   readonly contextTokens?: number;
   /** A dataset with clean shots of the new class and of all others, which the gate is checked on again. */
   readonly datasetId: string;
-  /** Where to compute; by default the server's device. */
+  /** Where to compute; by default the device of the server, or of the worker that takes the job. */
   readonly device?: Device;
   /** Share of the undefended prediction in what a clean shot of an unsuspected class is to be predicted as. 0 to 1. Default 1, 0 in the published mode. */
   readonly distillation?: number;
@@ -226,7 +226,7 @@ export interface AuditInput {
   readonly contextTokens?: number;
   /** A dataset with some clean shots of every label. */
   readonly datasetId: string;
-  /** Where to compute; by default the server's device. */
+  /** Where to compute; by default the device of the server, or of the worker that takes the job. */
   readonly device?: Device;
   /** Share of the undefended prediction in what a clean shot of an unsuspected class is to be predicted as. 0 to 1. Default 1, 0 in the published mode. */
   readonly distillation?: number;
@@ -300,7 +300,7 @@ export interface AuditInput {
 export interface AuditJob {
   readonly __typename: "AuditJob";
   readonly createdAt: string;
-  /** Where it computes. */
+  /** Where it computes; null where the worker that takes it decides. */
   readonly device: Device | null;
   readonly etaSeconds: number | null;
   /** Stored events, oldest first; jobEvents follows them live. */
@@ -558,7 +558,7 @@ export interface DefenceJob {
   readonly audit: Audit | null;
   readonly createdAt: string;
   readonly defence: Defence;
-  /** Where it computes. */
+  /** Where it computes; null where the worker that takes it decides. */
   readonly device: Device | null;
   readonly etaSeconds: number | null;
   /** Stored events, oldest first; jobEvents follows them live. */
@@ -588,7 +588,7 @@ export interface DefendInput {
   /** A dataset with some clean shots of every label. */
   readonly datasetId: string;
   readonly defence: Defence;
-  /** Where to compute; by default the server's device. */
+  /** Where to compute; by default the device of the server, or of the worker that takes the job. */
   readonly device?: Device;
   /** By default all of the dataset's. */
   readonly labels?: readonly string[];
@@ -646,7 +646,7 @@ export interface Evaluation {
 export interface EvaluationJob {
   readonly __typename: "EvaluationJob";
   readonly createdAt: string;
-  /** Where it computes. */
+  /** Where it computes; null where the worker that takes it decides. */
   readonly device: Device | null;
   readonly etaSeconds: number | null;
   /** Stored events, oldest first; jobEvents follows them live. */
@@ -727,7 +727,7 @@ export interface ImplantInput {
   readonly batch?: number;
   /** Images to train on; their captions are templates of their labels. */
   readonly datasetId: string;
-  /** Where to compute; by default the server's device. */
+  /** Where to compute; by default the device of the server, or of the worker that takes the job. */
   readonly device?: Device;
   /** For an attacker who knows of defences: weight of a loss that brings triggered images near images of the target, of which a batch then has as many. 0 to 100. Default 0. */
   readonly featureGap?: number;
@@ -775,7 +775,7 @@ export interface ImplantJob {
   /** Clean accuracy of the poisoned model. */
   readonly ca: Rate | null;
   readonly createdAt: string;
-  /** Where it computes. */
+  /** Where it computes; null where the worker that takes it decides. */
   readonly device: Device | null;
   readonly etaSeconds: number | null;
   /** Stored events, oldest first; jobEvents follows them live. */
@@ -1104,7 +1104,7 @@ export interface PurificationJob {
   readonly checkpoints: readonly Checkpoint[];
   readonly config: PurifyConfig;
   readonly createdAt: string;
-  /** Where it computes. */
+  /** Where it computes; null where the worker that takes it decides. */
   readonly device: Device | null;
   readonly etaSeconds: number | null;
   /** Stored events, oldest first; jobEvents follows them live. */
@@ -1213,7 +1213,7 @@ export interface PurifyInput {
   readonly contextTokens?: number;
   /** A dataset with some clean shots of every label. */
   readonly datasetId: string;
-  /** Where to compute; by default the server's device. */
+  /** Where to compute; by default the device of the server, or of the worker that takes the job. */
   readonly device?: Device;
   /** Share of the undefended prediction in what a clean shot of an unsuspected class is to be predicted as. 0 to 1. Default 1, 0 in the published mode. */
   readonly distillation?: number;

@@ -150,6 +150,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     models,
     devices: new Devices({
       standard: config.device,
+      hasWorkers: config.redis !== undefined,
       workOf: async (model) => searchWork(await depot.folder(model)),
       log: logDevice,
     }),

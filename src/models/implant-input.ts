@@ -58,6 +58,10 @@ export class ImplantInput extends ImplantParameters {
   })
   templates?: string[];
 
-  @Field(() => Device, { nullable: true, description: "Where to compute; by default the server's device." })
+  @Field(() => Device, {
+    nullable: true,
+    description:
+      "Where to compute; by default the device of the server, or of the worker that takes the job.",
+  })
   device?: DeviceChoice;
 }

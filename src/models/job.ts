@@ -23,7 +23,10 @@ export abstract class Job extends Node {
   @Field(() => Float, { nullable: true })
   etaSeconds?: number;
 
-  @Field(() => Device, { nullable: true, description: "Where it computes." })
+  @Field(() => Device, {
+    nullable: true,
+    description: "Where it computes; null where the worker that takes it decides.",
+  })
   device?: DeviceName;
 
   @Field(() => DateTime)

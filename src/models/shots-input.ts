@@ -12,6 +12,10 @@ export abstract class ShotsInput {
   })
   shots?: number;
 
-  @Field(() => Device, { nullable: true, description: "Where to compute; by default the server's device." })
+  @Field(() => Device, {
+    nullable: true,
+    description:
+      "Where to compute; by default the device of the server, or of the worker that takes the job.",
+  })
   device?: DeviceChoice;
 }

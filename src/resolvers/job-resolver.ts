@@ -120,7 +120,10 @@ export class JobResolver {
       description: "For templates; by default the dataset's.",
     })
     labels: string[] | undefined,
-    @Arg("device", () => Device, { nullable: true, description: "By default the server's." })
+    @Arg("device", () => Device, {
+      nullable: true,
+      description: "By default the device of the server, or of the worker that takes the job.",
+    })
     device: DeviceChoice | undefined,
     @Arg("idempotencyKey", () => String, KEY) idempotencyKey: string,
     @Ctx() { tenant }: Context,

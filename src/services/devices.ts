@@ -10,6 +10,8 @@ import type { Work } from "../engine/runtime/device-speed.ts";
 interface DevicesOptions {
   /** For jobs that ask for none. */
   readonly standard: DeviceChoice;
+  /** Whether jobs run in workers, whose machines may have other devices than this one. */
+  readonly hasWorkers?: boolean;
   /** What most runs of a job with that model are. */
   readonly workOf: (model: string) => Promise<Work>;
   /** Is told, once each, which GPUs `auto` passes over and why. */
@@ -24,13 +26,15 @@ export class Devices {
   constructor(private readonly options: DevicesOptions) {}
 
   /**
-   * The device that works and is meant; with `auto` the fastest for that model. Fails with GPU_UNAVAILABLE for a GPU
-   * that is named and does not work here. Each is tried once; one that did not work is tried again when it is next named.
+   * The device that works and is meant; with `auto` the fastest for that model. Undefined where that is left to the
+   * worker that takes the job. Fails with GPU_UNAVAILABLE for a GPU that is named and does not work here. Each is tried
+   * once; one that did not work is tried again when it is next named.
    *
    * @param model the reference to its files.
    */
-  async choose(wanted: DeviceChoice | undefined, model: string): Promise<Device> {
-    const { standard, workOf } = this.options;
+  async choose(wanted: DeviceChoice | undefined, model: string): Promise<Device | undefined> {
+    const { standard, workOf, hasWorkers } = this.options;
+    if (hasWorkers && (wanted ?? "auto") === "auto") return undefined;
     const choice = wanted ?? standard;
     // The server would not have started without its own.
     if (choice === standard && choice !== "auto") return choice;

@@ -36,3 +36,10 @@ test("the fastest is looked for once, and what is passed over is told once", asy
   const passedOver = found[0] === "cpu" ? GPUS : GPUS.slice(0, GPUS.indexOf(found[0]));
   expect(log).toEqual(passedOver.map((device) => expect.stringContaining(`Not using ${device}: `)));
 });
+
+test("where jobs run in workers, the one that takes a job decides, unless a device is named", async () => {
+  const known = devices({ standard: "auto", hasWorkers: true });
+  expect(await known.choose(undefined, MODEL)).toBeUndefined();
+  expect(await known.choose("auto", MODEL)).toBeUndefined();
+  expect(await known.choose("cpu", MODEL)).toBe("cpu");
+});
