@@ -29,7 +29,10 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-export async function startFleet(withRedis: boolean): Promise<Fleet> {
+export async function startFleet(
+  withRedis: boolean,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Fleet> {
   const folder = await mkdtemp(join(tmpdir(), "antidote-chaos-"));
   const key = randomBytes(24).toString("base64url");
   const shared: Record<string, string> = {
@@ -43,6 +46,7 @@ export async function startFleet(withRedis: boolean): Promise<Fleet> {
     REDIS_URL: "",
     JOB_LOCK_SECONDS: "2",
     BLOB_RETENTION_HOURS: "1",
+    ...settings,
   };
   const redis = withRedis ? [await redisIn(folder, shared)] : [];
   const names = withRedis ? ["server 1", "server 2"] : ["server"];

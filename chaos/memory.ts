@@ -10,12 +10,15 @@ const WARM = 0.25;
 /** The most that memory may grow after that: a share of it, and bytes. */
 const GROWTH = { share: 0.1, bytes: 32 * 2 ** 20 };
 
+/** Left to itself, V8 collects garbage the later the more memory a machine has; what is held would not be told from it. */
+const HEAP = { NODE_OPTIONS: "--max-old-space-size=150" };
+
 export const inMegabytes = (bytes: number | undefined): string =>
   bytes === undefined ? "unknown" : `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /** Images that are all different are classified, one request for each; memory must not grow with their number. */
 export const memory: Part = async (options, report) => {
-  const fleet = await startFleet(options.redis);
+  const fleet = await startFleet(options.redis, HEAP);
   try {
     const { client, process } = fleet.servers[0];
     const failures: string[] = [];

@@ -18,7 +18,8 @@ it itself; \`npm run chaos -- --help\` tells the sizes. What the parts hold agai
   those of deleted datasets, and nothing else.
 - **Malformed inputs.** Valid ones with seeded changes: flipped bits, extreme numbers, pieces lost, doubled, cut off.
   No process ends; every error has a code, and none is \`INTERNAL\`; no process grows by more than 256 MiB.
-- **Memory.** Images that are all different; after a quarter of them the server grows by no more than a tenth and 32 MiB.
+- **Memory.** Images that are all different; after a quarter of them the server, whose heap of JavaScript is held to
+  150 MB so that garbage does not count, grows by no more than a tenth and 32 MiB.
 `;
 
 const MODES = ["Embedded", "With Redis"] as const;
