@@ -15,9 +15,10 @@ import { parseOpenClipArchitecture } from "../src/engine/clip/formats/open-clip-
 import { imageProgram, textProgram } from "../src/engine/clip/programs.ts";
 import { flopsOf } from "../src/engine/onnx/cost.ts";
 import { float32, sizeOf, type Tensor } from "../src/engine/onnx/tensor.ts";
-import { type Device, resolveDevice } from "../src/engine/runtime/device.ts";
+import type { Device } from "../src/engine/runtime/device.ts";
 import type { Program } from "../src/engine/runtime/program.ts";
 import { openSession } from "../src/engine/runtime/session.ts";
+import { deviceOption } from "./device-option.ts";
 import { noise, RESNET_50, randomCheckpoint, TEXT, VIT_B_32 } from "./random-checkpoint.ts";
 
 const { values: options } = parseArgs({
@@ -150,7 +151,7 @@ function print([name, ...cells]: readonly string[]): void {
   console.log(name.padEnd(26) + cells.map((cell) => cell.padStart(14)).join(""));
 }
 
-const device = await resolveDevice(options.device as Device);
+const device = await deviceOption(options.device);
 if (!options.json) print([device, "relative", "cosine", "CPU, ms", "first, ms", "ms", "GFLOP/s"]);
 const results = [];
 for (const subject of SUBJECTS.filter(({ name }) => name.includes(options.only))) {

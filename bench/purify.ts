@@ -7,11 +7,11 @@ import { readFloats, readSafetensors } from "../src/engine/clip/safetensors.ts";
 import { DEFAULT_TEMPLATES, zeroShotMatrix } from "../src/engine/clip/zero-shot.ts";
 import type { Measurement } from "../src/engine/evaluation/protocol.ts";
 import { type Count, rate } from "../src/engine/evaluation/rate.ts";
-import { type DeviceChoice, resolveDevice } from "../src/engine/runtime/device.ts";
 import { openSession } from "../src/engine/runtime/session.ts";
 import { extend } from "../src/jobs/handlers/extend.ts";
 import { type PurifyResult, purify } from "../src/jobs/handlers/purify.ts";
 import type { JobContext, JobReport } from "../src/jobs/job.ts";
+import { deviceOption } from "./device-option.ts";
 import { encodeTest, listImages, measureText, readSecret, readTest, renderTest } from "./suspect.ts";
 
 const HELP = `Purifies a checkpoint blind, as the server does, and measures it on images that it has not seen.
@@ -63,7 +63,7 @@ else await main();
 
 async function main(): Promise<void> {
   const threads = Number(values.threads);
-  const device = await resolveDevice(values.device as DeviceChoice);
+  const device = await deviceOption(values.device);
   const listed = await listImages(values.shots, Number(values["per-class"]));
   const { labels, images } = values.add === undefined ? listed : withLast(listed, values.add);
   const checkpoint = await openCheckpoint(values.model);

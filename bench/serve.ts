@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type DeviceChoice, resolveDevice } from "../src/engine/runtime/device.ts";
+import { deviceOption } from "./device-option.ts";
 import { type BenchTable, say, tell } from "./report.ts";
 import { bundledTables } from "./serve/bundled.ts";
 import { ARCHITECTURES, type ArchitectureName } from "./serve/models.ts";
@@ -35,8 +35,8 @@ const { values } = parseArgs({
 });
 
 async function main(sections: readonly string[]): Promise<void> {
+  const device = await deviceOption(values.device);
   const folder = await mkdtemp(join(tmpdir(), "antidote-serve-"));
-  const device = await resolveDevice(values.device as DeviceChoice);
   const [threads, seconds] = [values.threads, values.seconds].map(Number);
   const options: ServeOptions = { device, threads, seconds, folder };
   const names = (Object.keys(ARCHITECTURES) as ArchitectureName[]).filter((name) => sections.includes(name));
