@@ -74,11 +74,8 @@ export class BlobSweeper {
   /** Resolves to what was done; undefined when it was not to be done, or not here. */
   async sweep(): Promise<Swept | undefined> {
     const began = this.now();
-    if (
-      !(await this.mayBegin(began)) ||
-      !(await this.lease.take(began, { evenIfHeld: this.options.isAlone }))
-    )
-      return undefined;
+    if (!(await this.mayBegin(began))) return undefined;
+    if (!(await this.lease.take(began, { evenIfHeld: this.options.isAlone }))) return undefined;
     try {
       const swept = await this.perform(began);
       this.tell(swept, began);
