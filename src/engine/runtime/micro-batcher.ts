@@ -49,11 +49,10 @@ export class MicroBatcher<In, Out> {
   private scheduled = false;
   private underWay = 0;
   private itemsUnderWay = 0;
-  /** When the device began what it computes. */
+  /** When the device began what it computes, or was last done. */
   private busySince = 0;
   /** Items of the batch that lies ready. */
   private ready = 0;
-  private lastEnd = 0;
   private closed = false;
   private drained: () => void = () => {};
 
@@ -173,8 +172,7 @@ export class MicroBatcher<In, Out> {
     const end = performance.now();
     // A batch that lay ready was begun when the one before it was done. Where both were computed beside each other, this
     // is the time that the second took of the device, which is what the pace is about.
-    const begin = Math.max(leftAt, this.lastEnd);
-    this.lastEnd = end;
+    const begin = Math.max(leftAt, this.busySince);
     this.busySince = end;
     this.ready = 0;
     this.underWay--;
