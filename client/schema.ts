@@ -611,7 +611,7 @@ export interface DefendInput {
 /** What a defence has made: prompts for the model as it is, or a new model. */
 export type Defended = Model | PromptVersion;
 
-/** Where a job computes. One that does not work on the server is GPU_UNAVAILABLE. */
+/** Where a job computes. One that works neither on the server nor, with workers, on any of theirs is GPU_UNAVAILABLE. */
 export type Device = "AUTO" | "CPU" | "CUDA" | "WEBGPU";
 
 /** What went wrong, for programs. */

@@ -24,6 +24,7 @@ import { clearLeftStates } from "./jobs/left-states.ts";
 import type { JobQueue } from "./jobs/queue.ts";
 import { isOver } from "./jobs/states.ts";
 import { JobTraces } from "./jobs/traces.ts";
+import { devicesOfWorkers } from "./jobs/worker-roster.ts";
 import { createLogger } from "./logger.ts";
 import { createSchema } from "./resolvers/schema.ts";
 import { AccessService, type Caller } from "./services/access.ts";
@@ -150,7 +151,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     models,
     devices: new Devices({
       standard: config.device,
-      hasWorkers: config.redis !== undefined,
+      ...(config.redis ? { ofWorkers: () => devicesOfWorkers(store) } : {}),
       workOf: async (model) => searchWork(await depot.folder(model)),
       log: logDevice,
     }),

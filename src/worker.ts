@@ -1,11 +1,12 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Config, packageVersion } from "./config.ts";
-import { type Device, resolveDevice } from "./engine/runtime/device.ts";
+import { type Device, resolveDevice, workingDevices } from "./engine/runtime/device.ts";
 import { AppError } from "./errors.ts";
 import { JobMetrics } from "./http/job-metrics.ts";
 import { openWorkerPort } from "./http/worker-port.ts";
 import { BullJobWorker } from "./jobs/bull-worker.ts";
 import { JobTraces } from "./jobs/traces.ts";
+import { RosterEntry } from "./jobs/worker-roster.ts";
 import { createLogger } from "./logger.ts";
 import { JobCompletion } from "./services/completion.ts";
 import { Housekeeping } from "./services/housekeeping.ts";
@@ -39,6 +40,7 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
   const logger = createLogger(config.logLevel, traces);
   const version = packageVersion();
   const device = await resolveDevice(config.device, { log: (message) => logger.info(message) });
+  const devices = await workingDevices();
   const storage = await openStorage(config, logger, PATIENCE_SECONDS);
   const { store, blobs, depot, shelf, jobsFolder } = storage;
   const tester = selfTester({ device, threads: config.threads });
@@ -55,6 +57,7 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
     concurrency: config.jobConcurrency,
     niceness: config.jobNiceness,
     device,
+    devices,
     threads: config.threads,
     lockMilliseconds: config.jobLockSeconds * 1000,
     complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
@@ -67,12 +70,15 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
   const { metricsPort: port, host } = config;
   const shown = { host, registry, assertReady: () => store.check() };
   const closePort = port === undefined ? undefined : await openWorkerPort({ ...shown, port });
+  const entry = new RosterEntry({ store, devices, logger });
   await worker.start();
+  await entry.start();
   const housekeeping = new Housekeeping(storage.ownChores, logger);
   return {
     version,
     device,
     close: async () => {
+      entry.stop();
       await worker.stop();
       await closePort?.();
       await housekeeping.close();

@@ -1,5 +1,6 @@
 import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
 import { packError } from "../engine/runtime/carried-error.ts";
+import type { Device } from "../engine/runtime/device.ts";
 import { AppError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import {
@@ -10,7 +11,7 @@ import {
   QUEUE_NAME,
   troubleReporter,
 } from "./bull-queue.ts";
-import type { JobRecord } from "./job.ts";
+import { type JobRecord, namedDevice } from "./job.ts";
 import { type AtJobEnd, JobRecords } from "./records.ts";
 import { afterLoss, JobRun } from "./run.ts";
 import { type JobRunnerOptions, runOptions } from "./run-options.ts";
@@ -18,6 +19,8 @@ import { afterServerLoss, isFinished } from "./states.ts";
 
 export interface BullJobWorkerOptions extends BullOptions, JobRunnerOptions {
   readonly store: Store;
+  /** What jobs that name a device can have here; others are left to other workers. Anything when absent. */
+  readonly devices?: readonly Device[];
   /** How many jobs run at once. */
   readonly concurrency?: number;
   /** A worker that was not heard of for so long is taken for dead, and others go on with its jobs. */
@@ -31,7 +34,7 @@ export interface BullJobWorkerOptions extends BullOptions, JobRunnerOptions {
 const LOCK_MILLISECONDS = 30_000;
 const RETRY_MILLISECONDS = 1_000;
 const FAREWELL_MILLISECONDS = 5_000;
-/** How long a job that needs a newer worker is left to others before this one looks at it again. */
+/** How long a job that needs another worker is left to others before this one looks at it again. */
 const OTHERS_FIRST_MILLISECONDS = 2_000;
 
 interface RunningJob {
@@ -90,7 +93,7 @@ export class BullJobWorker {
 
   private async process(job: Job<JobAddress>, token: string | undefined): Promise<void> {
     const { tenant, id } = job.data;
-    if (await this.isTooNew(tenant, id)) {
+    if (await this.isForOthers(tenant, id)) {
       await job.moveToDelayed(Date.now() + OTHERS_FIRST_MILLISECONDS, token);
       throw new DelayedError();
     }
@@ -113,13 +116,23 @@ export class BullJobWorker {
     throw new WaitingError();
   }
 
-  /** A job that a newer server has planned is not touched: its record, its losses and its attempts stay. */
-  private async isTooNew(tenant: string, id: string): Promise<boolean> {
+  /**
+   * A job that a newer server has planned, or that names a device which is not here, is not touched: its record, its
+   * losses and its attempts stay.
+   */
+  private async isForOthers(tenant: string, id: string): Promise<boolean> {
+    const { devices, logger } = this.options;
     const job = await this.records.get(tenant, id).catch(codeOf);
     if (typeof job === "string") return job === "NEWER_RECORD";
-    if (this.records.understands(job) || isFinished(job.status)) return false;
-    const facts = { job: id, planVersion: job.planVersion };
-    this.options.logger.info(facts, "a job waits for a worker of a newer version");
+    if (isFinished(job.status)) return false;
+    if (!this.records.understands(job)) {
+      const facts = { job: id, planVersion: job.planVersion };
+      logger.info(facts, "a job waits for a worker of a newer version");
+      return true;
+    }
+    const device = namedDevice(job);
+    if (device === undefined || devices === undefined || devices.includes(device)) return false;
+    logger.info({ job: id, device }, "a job waits for a worker with another device");
     return true;
   }
 

@@ -57,6 +57,10 @@ export interface JobRecord {
   readonly result?: unknown;
 }
 
+/** The device that a job insists on; without one it computes on that of whoever runs it. */
+export const namedDevice = ({ spec }: Pick<JobRecord, "spec">): Device | undefined =>
+  (spec as { readonly device?: Device } | null)?.device;
+
 /** What a job tells while it runs; stored in the stream `tenants/<tenant>/jobs/<id>/events`. */
 export type JobEvent = { readonly at: string } & (
   | { readonly kind: "status"; readonly status: JobStatus }

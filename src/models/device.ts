@@ -5,7 +5,8 @@ export const Device = { AUTO: "auto", CPU: "cpu", CUDA: "cuda", WEBGPU: "webgpu"
 
 registerEnumType(Device, {
   name: "Device",
-  description: "Where a job computes. One that does not work on the server is GPU_UNAVAILABLE.",
+  description:
+    "Where a job computes. One that works neither on the server nor, with workers, on any of theirs is GPU_UNAVAILABLE.",
   valuesConfig: {
     AUTO: { description: "The fastest that works; the CPU where no GPU does." },
     CUDA: { description: "An NVIDIA GPU." },

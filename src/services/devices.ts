@@ -6,12 +6,13 @@ import {
   resolveDevice,
 } from "../engine/runtime/device.ts";
 import type { Work } from "../engine/runtime/device-speed.ts";
+import { AppError } from "../errors.ts";
 
 interface DevicesOptions {
   /** For jobs that ask for none. */
   readonly standard: DeviceChoice;
-  /** Whether jobs run in workers, whose machines may have other devices than this one. */
-  readonly hasWorkers?: boolean;
+  /** Where jobs run in workers: what the machines of those that live can compute on, which this one need not. */
+  readonly ofWorkers?: () => Promise<ReadonlySet<Device>>;
   /** What most runs of a job with that model are. */
   readonly workOf: (model: string) => Promise<Work>;
   /** Is told, once each, which GPUs `auto` passes over and why. */
@@ -27,14 +28,15 @@ export class Devices {
 
   /**
    * The device that works and is meant; with `auto` the fastest for that model. Undefined where that is left to the
-   * worker that takes the job. Fails with GPU_UNAVAILABLE for a GPU that is named and does not work here. Each is tried
-   * once; one that did not work is tried again when it is next named.
+   * worker that takes the job. Fails with GPU_UNAVAILABLE for a GPU that is named and does not work here, or, where
+   * jobs run in workers, that none of them has. Each is tried once; one that did not work is tried again when it is
+   * next named.
    *
    * @param model the reference to its files.
    */
   async choose(wanted: DeviceChoice | undefined, model: string): Promise<Device | undefined> {
-    const { standard, workOf, hasWorkers } = this.options;
-    if (hasWorkers && (wanted ?? "auto") === "auto") return undefined;
+    const { standard, workOf, ofWorkers } = this.options;
+    if (ofWorkers) return amongWorkers(wanted ?? "auto", ofWorkers);
     const choice = wanted ?? standard;
     // The server would not have started without its own.
     if (choice === standard && choice !== "auto") return choice;
@@ -58,4 +60,19 @@ export class Devices {
     this.told.add(message);
     this.options.log(message);
   }
+}
+
+/** A CPU is everywhere; a GPU that is named takes a worker that has it, and what is left open the first that is free. */
+async function amongWorkers(
+  wanted: DeviceChoice,
+  ofWorkers: () => Promise<ReadonlySet<Device>>,
+): Promise<Device | undefined> {
+  if (wanted === "auto") return undefined;
+  if (wanted === "cpu" || (await ofWorkers()).has(wanted)) return wanted;
+  const reason = "no worker that runs now has it";
+  throw new AppError(
+    "GPU_UNAVAILABLE",
+    `The device "${wanted}" cannot be had: ${reason}. Start a worker on a machine with it, or choose "auto" or "cpu".`,
+    { device: wanted, reason },
+  );
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { BullJobQueue } from "../../src/jobs/bull-queue.ts";
-import { BullJobWorker } from "../../src/jobs/bull-worker.ts";
+import { BullJobWorker, type BullJobWorkerOptions } from "../../src/jobs/bull-worker.ts";
 import { JobRecords } from "../../src/jobs/records.ts";
 import { RedisStore } from "../../src/store/redis.ts";
 import { CuttableLink } from "../support/cuttable-link.ts";
@@ -23,8 +23,11 @@ describeWithRedis((redis) => {
     prefix: folder.replace(/\W/g, ""),
     patienceMilliseconds: 20_000,
   });
-  const startWorker = async (log = new Log(), url = redis().url) => {
-    const options = { ...shared(), url, lockMilliseconds: LOCK_MILLISECONDS };
+  const startWorker = async (
+    log = new Log(),
+    { url = redis().url, ...others }: Partial<BullJobWorkerOptions> = {},
+  ) => {
+    const options = { ...shared(), url, lockMilliseconds: LOCK_MILLISECONDS, ...others };
     const worker = new BullJobWorker({ ...optionsOf(folder, store, log), ...options });
     await worker.start();
     closing.unshift(() => worker.stop());
@@ -65,9 +68,27 @@ describeWithRedis((redis) => {
     expect(job.losses ?? 0).toBe(0);
   });
 
+  test("a job that names a device is left to a worker that has it", async () => {
+    const log = new Log();
+    await startWorker(log, { devices: ["cpu"] });
+    const spec = { steps: 5, every: 5 };
+    const { id } = await queue.enqueue("acme", "purify", { ...spec, device: "webgpu" });
+    for (const device of ["cpu", undefined]) {
+      const own = await queue.enqueue("acme", "purify", { ...spec, device });
+      await follow(queue, "acme", own.id);
+    }
+    const left = { facts: { job: id, device: "webgpu" }, message: expect.stringContaining("another device") };
+    await until(async () => log.lines.some(({ facts }) => (facts as { job?: string }).job === id));
+    expect(log.lines).toContainEqual(left);
+    expect(await queue.get("acme", id)).toMatchObject({ status: "QUEUED", attempts: 0 });
+    await startWorker(new Log(), { devices: ["cpu", "webgpu"] });
+    await follow(queue, "acme", id);
+    expect(await queue.get("acme", id)).toMatchObject({ status: "SUCCEEDED", attempts: 1 });
+  });
+
   test("a worker that lost its hold on a job does not disturb the one that took it over", async () => {
     const link = await CuttableLink.to(redis().port);
-    const cutOff = await startWorker(new Log(), `redis://127.0.0.1:${link.port}`);
+    const cutOff = await startWorker(new Log(), { url: `redis://127.0.0.1:${link.port}` });
     const gate = new Gate();
     const { id } = await queue.enqueue("acme", "purify", { steps: 100, every: 10, ...gate.at(45) });
     await eventOf(queue, "acme", id, (event) => event.kind === "checkpoint");

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { probeDevice } from "../../src/engine/runtime/device.ts";
+import { type Device, probeDevice } from "../../src/engine/runtime/device.ts";
 import { Devices } from "../../src/services/devices.ts";
 
 const MODEL = "scenes-badnet";
@@ -38,8 +38,21 @@ test("the fastest is looked for once, and what is passed over is told once", asy
 });
 
 test("where jobs run in workers, the one that takes a job decides, unless a device is named", async () => {
-  const known = devices({ standard: "auto", hasWorkers: true });
+  const known = devices({ standard: "auto", ofWorkers: async () => new Set(["cpu"] as const) });
   expect(await known.choose(undefined, MODEL)).toBeUndefined();
   expect(await known.choose("auto", MODEL)).toBeUndefined();
   expect(await known.choose("cpu", MODEL)).toBe("cpu");
+});
+
+test("a GPU is looked for among the workers, not on the server's machine", async () => {
+  const alive = new Set<Device>(["cpu"]);
+  const known = devices({ ofWorkers: async () => alive });
+  for (const device of GPUS) {
+    await expect(known.choose(device, MODEL)).rejects.toMatchObject({
+      code: "GPU_UNAVAILABLE",
+      details: { device, reason: "no worker that runs now has it" },
+    });
+    alive.add(device);
+    expect(await known.choose(device, MODEL)).toBe(device);
+  }
 });

@@ -55,6 +55,12 @@ export async function resolveDevice(
   );
 }
 
+/** Every device that works on this machine. */
+export async function workingDevices(tried = probeDevice): Promise<Device[]> {
+  const probes = await Promise.all(GPU_DEVICES.map(tried));
+  return ["cpu", ...GPU_DEVICES.filter((_, index) => probes[index].works)];
+}
+
 async function fastestDevice(
   log: (message: string) => void,
   work: () => Promise<Work>,
