@@ -4,7 +4,7 @@
 export interface AddClassInput {
   /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha?: number;
-  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 6, 0 in the published mode. */
   readonly anchor?: number;
   /** Rows in a tuning step. 1 to 4096. Default 512, 32 in the published mode. */
   readonly batchSize?: number;
@@ -26,7 +26,7 @@ export interface AddClassInput {
   readonly dummyWeakest?: number;
   /** Passes over all views of the shots. 1 to 2000. Default 300, 20 in the published mode. */
   readonly epochs?: number;
-  /** Share of clean rows whose deviation from the class mean is another shot's. 0 to 1. Default 0. */
+  /** Share of a suspected class's own rows whose deviation from the class mean is another shot's. 0 to 1. Default 0.5, 0 in the published mode. */
   readonly exchange?: number;
   /** Weight of the cross-entropy on clean shots. 0 to 100. Default 1, 0.4 in the published mode. */
   readonly gamma?: number;
@@ -48,6 +48,8 @@ export interface AddClassInput {
   readonly label: string;
   /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate?: number;
+  /** By how many logits a dummy is to be further from the suspected class than it has to: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
+  readonly margin?: number;
   /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
   readonly momentum?: number;
   /** Norm that bounds a trigger. Default L2. */
@@ -72,7 +74,7 @@ export interface AddClassInput {
   readonly stepSize?: number;
   /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
-  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
+  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 64, 1 in the published mode. */
   readonly suspectEmphasis?: number;
   /** The labels to search triggers for, two or more; by default all, the new one among them. */
   readonly targets?: readonly string[];
@@ -216,7 +218,7 @@ export interface Audit {
 export interface AuditInput {
   /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha?: number;
-  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 6, 0 in the published mode. */
   readonly anchor?: number;
   /** Rows in a tuning step. 1 to 4096. Default 512, 32 in the published mode. */
   readonly batchSize?: number;
@@ -238,7 +240,7 @@ export interface AuditInput {
   readonly dummyWeakest?: number;
   /** Passes over all views of the shots. 1 to 2000. Default 300, 20 in the published mode. */
   readonly epochs?: number;
-  /** Share of clean rows whose deviation from the class mean is another shot's. 0 to 1. Default 0. */
+  /** Share of a suspected class's own rows whose deviation from the class mean is another shot's. 0 to 1. Default 0.5, 0 in the published mode. */
   readonly exchange?: number;
   /** Weight of the cross-entropy on clean shots. 0 to 100. Default 1, 0.4 in the published mode. */
   readonly gamma?: number;
@@ -258,6 +260,8 @@ export interface AuditInput {
   readonly labels?: readonly string[];
   /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate?: number;
+  /** By how many logits a dummy is to be further from the suspected class than it has to: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
+  readonly margin?: number;
   readonly modelId: string;
   /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
   readonly momentum?: number;
@@ -281,7 +285,7 @@ export interface AuditInput {
   readonly stepSize?: number;
   /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
-  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
+  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 64, 1 in the published mode. */
   readonly suspectEmphasis?: number;
   /** The labels to search triggers for, two or more; by default all. The search costs in proportion to them, and a backdoor to another label may be missed. */
   readonly targets?: readonly string[];
@@ -1128,7 +1132,7 @@ export interface PurificationJob {
 export interface PurifyConfig {
   /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha: number;
-  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 6, 0 in the published mode. */
   readonly anchor: number;
   /** Rows in a tuning step. 1 to 4096. Default 512, 32 in the published mode. */
   readonly batchSize: number;
@@ -1146,7 +1150,7 @@ export interface PurifyConfig {
   readonly dummyWeakest: number;
   /** Passes over all views of the shots. 1 to 2000. Default 300, 20 in the published mode. */
   readonly epochs: number;
-  /** Share of clean rows whose deviation from the class mean is another shot's. 0 to 1. Default 0. */
+  /** Share of a suspected class's own rows whose deviation from the class mean is another shot's. 0 to 1. Default 0.5, 0 in the published mode. */
   readonly exchange: number;
   /** Weight of the cross-entropy on clean shots. 0 to 100. Default 1, 0.4 in the published mode. */
   readonly gamma: number;
@@ -1164,6 +1168,8 @@ export interface PurifyConfig {
   readonly innerSteps: number;
   /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate: number;
+  /** By how many logits a dummy is to be further from the suspected class than it has to: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
+  readonly margin: number;
   readonly mode: PurifyMode;
   /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
   readonly momentum: number;
@@ -1187,7 +1193,7 @@ export interface PurifyConfig {
   readonly stepSize: number;
   /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor: number;
-  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
+  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 64, 1 in the published mode. */
   readonly suspectEmphasis: number;
   /** τ of the contrast between the positive and the negative (published mode). 0.001 to 10. Default 0.1. */
   readonly temperature: number;
@@ -1203,7 +1209,7 @@ export interface PurifyConfig {
 export interface PurifyInput {
   /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha?: number;
-  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for classes that are not suspected. 0 to 10000. Default 6, 0 in the published mode. */
   readonly anchor?: number;
   /** Rows in a tuning step. 1 to 4096. Default 512, 32 in the published mode. */
   readonly batchSize?: number;
@@ -1225,7 +1231,7 @@ export interface PurifyInput {
   readonly dummyWeakest?: number;
   /** Passes over all views of the shots. 1 to 2000. Default 300, 20 in the published mode. */
   readonly epochs?: number;
-  /** Share of clean rows whose deviation from the class mean is another shot's. 0 to 1. Default 0. */
+  /** Share of a suspected class's own rows whose deviation from the class mean is another shot's. 0 to 1. Default 0.5, 0 in the published mode. */
   readonly exchange?: number;
   /** Weight of the cross-entropy on clean shots. 0 to 100. Default 1, 0.4 in the published mode. */
   readonly gamma?: number;
@@ -1247,6 +1253,8 @@ export interface PurifyInput {
   readonly labels?: readonly string[];
   /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate?: number;
+  /** By how many logits a dummy is to be further from the suspected class than it has to: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
+  readonly margin?: number;
   readonly mode?: PurifyMode;
   readonly modelId: string;
   /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
@@ -1273,7 +1281,7 @@ export interface PurifyInput {
   readonly stepSize?: number;
   /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
-  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 32, 1 in the published mode. */
+  /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 64, 1 in the published mode. */
   readonly suspectEmphasis?: number;
   /** The labels to search triggers for, two or more; by default all. The search costs in proportion to them, and a backdoor to another label may be missed. */
   readonly targets?: readonly string[];

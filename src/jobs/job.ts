@@ -17,9 +17,9 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 
 /**
  * Of what servers plan and workers understand. Raise it when a spec or a checkpoint changes so that an older worker
- * would not understand it. 1: specs name files by paths. 2: by digests and references.
+ * would not understand it. 1: specs name files by paths. 2: by digests and references. 3: purifications have a margin.
  */
-export const PLAN_VERSION = 2;
+export const PLAN_VERSION = 3;
 
 export interface JobFailure {
   readonly code: ErrorCode;

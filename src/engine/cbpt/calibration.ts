@@ -101,7 +101,8 @@ async function perImageRate(bench: Workbench, size: CalibratedSize): Promise<num
 async function textRate(bench: Workbench, size: CalibratedSize): Promise<number> {
   const tuning = startTuning(bench.problem);
   const step = async () => stepTuning(bench, tuning, await universalBatch(bench, tuning, []));
-  return tuningFlops({ ...size, ...bench.problem }) / (await timed(step));
+  const rows = rowsPerBatch(bench.problem);
+  return tuningFlops({ ...size, ...bench.problem }, rows) / (await timed(step));
 }
 
 /** Probes look at the shots, and in the universal mode at as many dummies for each strength of a trigger. */

@@ -38,11 +38,16 @@ export const CBPT_PARAMETERS = {
   weightDecay: real(0, [0, 1], "Weight decay of the context vectors"),
 
   alpha: real(0.8, [0, 100], "Weight of unlearning: pushes a dummy away from the suspected class"),
+  margin: real(
+    4,
+    [0, 100],
+    "By how many logits a dummy is to be further from the suspected class than it has to: attackers' triggers are not quite like it",
+  ),
   beta: real(0, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
   gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
   gammaDummy: real(0, [0, 100], "Weight of the cross-entropy on dummies"),
   anchor: real(
-    3,
+    6,
     [0, 10_000],
     "Weight of staying near the undefended text features, for classes that are not suspected",
   ),
@@ -56,13 +61,17 @@ export const CBPT_PARAMETERS = {
     [0, 1],
     "Share of the undefended prediction in what a clean shot of an unsuspected class is to be predicted as",
   ),
-  suspectEmphasis: real(32, [0, 100], "Weight of a suspected class's own clean shots in the cross-entropy"),
+  suspectEmphasis: real(64, [0, 100], "Weight of a suspected class's own clean shots in the cross-entropy"),
   views: whole(
     1,
     [1, 256],
     "Views of each shot to tune on: itself, and others mirrored, shifted, in another light",
   ),
-  exchange: real(0, [0, 1], "Share of clean rows whose deviation from the class mean is another shot's"),
+  exchange: real(
+    0.5,
+    [0, 1],
+    "Share of a suspected class's own rows whose deviation from the class mean is another shot's",
+  ),
 
   innerSteps: whole(100, [1, 2000], "Steps of a trigger inversion"),
   innerBatch: whole(8, [1, 256], "Shots of other classes that each step of a universal inversion looks at"),
@@ -123,6 +132,7 @@ export const PUBLISHED_DEFAULTS = {
   suspectAnchor: 0,
   distillation: 0,
   suspectEmphasis: 1,
+  margin: 0,
   views: 1,
   exchange: 0,
   innerSteps: 10,

@@ -1,7 +1,7 @@
 import { score } from "../clip/zero-shot.ts";
 import { type Random, randomStream } from "../random.ts";
 import { type Bank, bankOf } from "./bank.ts";
-import { oneHot, row } from "./features.ts";
+import { joined, oneHot, row } from "./features.ts";
 import type { Problem } from "./problem.ts";
 import { dummyKinds, type Suspect } from "./suspect.ts";
 import { batchRows, isWarmingUp, lossWeights, type Tuning } from "./tuning.ts";
@@ -9,8 +9,8 @@ import type { TuningBatch, Workbench } from "./workbench.ts";
 
 /**
  * The next batch of a universal run, from features alone: each row one view of one shot, with a dummy of one kind,
- * drawn anew. A suspect's own shots are no dummies of it: its trigger on them is to change nothing.
- * They are few beside the dummies that look like them, so they weigh more, and their class is free to move.
+ * drawn anew; and as many rows of the suspects' own images (`ownRows`), which must stay theirs. A suspect's own images
+ * are no dummies of it: its trigger on them is to change nothing.
  */
 export async function universalBatch(
   bench: Workbench,
@@ -22,18 +22,19 @@ export async function universalBatch(
   const bank = await bankOf(bench, suspects);
   const random = randomStream(config.seed, "batch", tuning.epoch, tuning.batch);
   const rows = batchRows(problem, tuning);
-  const labels = rows.map(({ shot }) => shots[shot].label);
-  const clean = new Float32Array(rows.length * width);
-  rows.forEach((place, index) => {
-    clean.set(cleanFeature(problem, bank, place, random), index * width);
-  });
-  if (suspects.length === 0 || isWarmingUp(problem, tuning)) return cleanBatch(problem, clean, labels);
+  const shown = rows.map(({ shot }) => shots[shot].label);
+  const features = rows.map(({ view, shot }) => row(bank.clean[view], width, shot));
+  if (suspects.length === 0 || isWarmingUp(problem, tuning))
+    return cleanBatch(problem, joined(features), shown);
+  const own = ownRows(problem, bank, suspects, rows.length, random);
+  const clean = joined([...features, ...own.map(({ feature }) => feature)]);
+  const labels = [...shown, ...own.map(({ label }) => label)];
   const dummy = clean.slice();
   const kinds = dummyKinds(suspects, config);
   const targets = rows.map(({ view, shot }, index) => {
     const chosen = random.below(kinds.length);
     const target = kinds[chosen].label;
-    if (target === labels[index]) return -1;
+    if (target === shown[index]) return -1;
     dummy.set(row(bank.dummies[view][chosen], width, shot), index * width);
     return target;
   });
@@ -43,11 +44,42 @@ export async function universalBatch(
     dummy,
     labels,
     targets: cleanTargets(problem, clean, labels, suspected),
-    suspects: targets,
-    emphasis: labels.map((label) => (suspected.has(label) ? config.suspectEmphasis : 1)),
+    suspects: [...targets, ...own.map(() => -1)],
+    emphasis: [...rows.map(() => 1), ...own.map(({ emphasis }) => emphasis)],
     anchors: problem.labels.map((_, label) => (suspected.has(label) ? config.suspectAnchor : config.anchor)),
-    weights: lossWeights(config),
+    // The losses are means over all rows; they are to weigh as if the suspects' own were beside them.
+    weights: lossWeights(config, labels.length / rows.length),
   };
+}
+
+interface OwnRow {
+  readonly label: number;
+  readonly feature: Float32Array;
+  readonly emphasis: number;
+}
+
+/**
+ * So many rows of the suspects' own images, the suspects in turns. Its shots are few beside the dummies that look like
+ * them, so they weigh more, and some rows are images that the class might have (`ownFeature`).
+ */
+function ownRows(
+  problem: Problem,
+  bank: Bank,
+  suspects: readonly Suspect[],
+  count: number,
+  random: Random,
+): OwnRow[] {
+  const { shots, config } = problem;
+  const places = suspects.map(({ label }) =>
+    shots.flatMap((shot, index) => (shot.label === label ? [index] : [])),
+  );
+  return Array.from({ length: count }, (_, index) => {
+    const turn = index % suspects.length;
+    const [{ label }, own] = [suspects[turn], places[turn]];
+    // Together they weigh what the suspect's shots in a batch would, times the emphasis.
+    const emphasis = (config.suspectEmphasis * own.length * suspects.length) / shots.length;
+    return { label, feature: ownFeature(problem, bank, label, own, random), emphasis };
+  });
 }
 
 /**
@@ -89,23 +121,23 @@ export const cleanBatch = (
 });
 
 /**
- * A row's clean feature; for some, one that the class might have: its mean with what sets another shot, of any class,
- * apart from its own mean. What varies within a class (place, light, background) varies alike in all of them, and few
- * shots of a class do not show all of it.
+ * The feature of one of a class's own shots; or, for some, one that the class might have: its mean with what sets
+ * another shot, of any class, apart from its own mean. What varies within a class (place, light, background) varies
+ * alike in all of them, and few shots of a class do not show all of it.
  */
-function cleanFeature(
+function ownFeature(
   { shots, width, config }: Problem,
   { clean, means }: Bank,
-  { view, shot }: { view: number; shot: number },
+  label: number,
+  own: readonly number[],
   random: Random,
 ): Float32Array {
-  if (random.uniform() >= config.exchange) return row(clean[view], width, shot);
-  const [otherView, other] = [random.below(clean.length), random.below(shots.length)];
-  const mean = row(means, width, shots[shot].label);
+  const view = random.below(clean.length);
+  if (random.uniform() >= config.exchange) return row(clean[view], width, own[random.below(own.length)]);
+  const other = random.below(shots.length);
+  const mean = row(means, width, label);
   const otherMean = row(means, width, shots[other].label);
-  const moved = row(clean[otherView], width, other).map(
-    (value, index) => value + mean[index] - otherMean[index],
-  );
+  const moved = row(clean[view], width, other).map((value, index) => value + mean[index] - otherMean[index]);
   const norm = Math.sqrt(moved.reduce((sum, value) => sum + value * value, 0));
   return moved.map((value) => value / norm);
 }

@@ -85,8 +85,9 @@ function promptInputs(
  *
  * Inputs: `clean` and `dummy` [B, D] normalised image features, `labels` [B, C] one-hot, `targets` [B, C] the
  * distributions that clean rows are to be predicted as, `emphasis` [B, 1] the weight of each clean row, `suspects`
- * [B, C] one-hot of the class to push the dummy away from (a row of zeros: none), `undefended` [C, D] the normalised
- * text features to stay near and `anchors` [C, 1] how strictly, `weights` [5] as in `LOSSES`.
+ * [B, C] one-hot of the class to push the dummy away from (a row of zeros: none), `margin` [1] by how many logits
+ * further than it has to, `undefended` [C, D] the normalised text features to stay near and `anchors` [C, 1] how
+ * strictly, `weights` [5] as in `LOSSES`.
  */
 function tuningLosses(
   g: GraphBuilder,
@@ -101,7 +102,7 @@ function tuningLosses(
   const labels = g.input("labels", [batch, classes]);
   const suspects = g.input("suspects", [batch, classes]);
   const losses = [
-    unlearning(g, dummy, labels, suspects),
+    unlearning(g, g.add(dummy, g.mul(suspects, g.input("margin", [1]))), labels, suspects),
     alignment(g, clean, dummy, labels),
     crossEntropy(g, clean, g.mul(g.input("targets", [batch, classes]), g.input("emphasis", [batch, 1]))),
     crossEntropy(g, dummy, labels),

@@ -166,10 +166,12 @@ function tuningPhases(size: RunSize, told: number): PlannedPhase[] {
   const { config, shots } = size;
   const encoded = shots.length * (config.views - 1 + config.views * MOST_TRIGGERS * config.dummyLevels);
   const steps = config.epochs * stepsPerEpoch(size);
+  // Those of a suspect's own images are as many again.
+  const rows = 2 * rowsPerBatch(size);
   const telling = (told + 1) * featuresFlops(size);
   return [
     phase("encode", 1, encoded, { image: encoded * imageFlops(size) }),
-    phase("tune", steps, 0, { text: steps * tuningFlops(size) + telling }, told),
+    phase("tune", steps, 0, { text: steps * tuningFlops(size, rows) + telling }, told),
   ];
 }
 
@@ -190,7 +192,7 @@ function publishedPhases(size: RunSize, told: number): PlannedPhase[] {
       {
         gradient: inverted * perImageFlops(size),
         image: dummies * imageFlops(size),
-        text: steps * tuningFlops(size) + texts,
+        text: steps * tuningFlops(size, rows) + texts,
       },
       told,
     ),
@@ -246,14 +248,13 @@ export function perImageFlops({ checkpoint, config, device }: RunSize): number {
   return flopsOf(perImageProgram(checkpoint, shape, device).graph);
 }
 
-/** Of one tuning step, as `PromptTower` runs it. */
-export function tuningFlops(size: RunSize): number {
+/** Of one tuning step, as `PromptTower` runs it; `rows` are those of its batch. */
+export function tuningFlops(size: RunSize, rows: number): number {
   const { checkpoint, layout, device } = size;
   const { classes, length } = layout;
-  const batch = rowsPerBatch(size);
-  const perRun = classesPerRun(size);
-  if (perRun === classes) return flopsOf(tuningProgram(checkpoint, { classes, length, batch }, device).graph);
-  const head = flopsOf(tuningHeadProgram(checkpoint, { classes, batch }, device).graph);
+  const shape = { classes, length, batch: rows };
+  if (classesPerRun(size) === classes) return flopsOf(tuningProgram(checkpoint, shape, device).graph);
+  const head = flopsOf(tuningHeadProgram(checkpoint, shape, device).graph);
   return featuresFlops(size) + head + promptGradientFlops(size);
 }
 

@@ -241,7 +241,8 @@ function countWorks(problem: Problem): Works {
   const size = { ...problem, prompts: { count: 0, length: problem.layout.length } };
   const { phases } = planPurification(size);
   // Short runs of the text tower have one thread, while images have them all.
-  const text = SLOWNESS.text * (problem.threads / threadsFor(tuningFlops(size), problem.threads));
+  const tuning = tuningFlops(size, rowsPerBatch(problem));
+  const text = SLOWNESS.text * (problem.threads / threadsFor(tuning, problem.threads));
   const slowness = { ...SLOWNESS, text };
   const timeOf = ({ flops }: PlannedPhase) =>
     WORK_KINDS.reduce((sum, kind) => sum + slowness[kind] * flops[kind], 0);
@@ -249,7 +250,7 @@ function countWorks(problem: Problem): Works {
     phases.filter(({ name }) => name === wanted).reduce((sum, phase) => sum + timeOf(phase), 0);
   const rounds = radiiOf(problem).length;
   const { epochs, warmupEpochs } = problem.config;
-  const warmingUp = warmupEpochs * stepsPerEpoch(problem) * text * tuningFlops(size);
+  const warmingUp = warmupEpochs * stepsPerEpoch(problem) * text * tuning;
   const warmUp = warmupEpochs < epochs ? warmingUp : of("tune");
   return {
     invert: of("invert") / rounds,

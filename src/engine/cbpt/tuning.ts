@@ -39,6 +39,7 @@ type Shown = Pick<Problem, "config"> & { readonly shots: { readonly length: numb
 export const stepsPerEpoch = (problem: Shown): number =>
   Math.floor((problem.shots.length * problem.config.views) / rowsPerBatch(problem));
 
+/** Without the rows that are added of suspects' own images. */
 export const rowsPerBatch = ({ shots, config }: Shown): number =>
   Math.min(config.batchSize, shots.length * config.views);
 
@@ -55,12 +56,9 @@ export function batchRows(problem: Problem, { epoch, batch }: Tuning): { shot: n
 /** During warm-up only the cross-entropy on clean shots counts. */
 export const isWarmingUp = ({ config }: Problem, { epoch }: Tuning): boolean => epoch < config.warmupEpochs;
 
-/** The weights of the losses, in the order of `LOSSES`. */
-export const lossWeights = (config: CbptConfig): number[] => [
-  config.alpha,
-  config.beta,
-  config.gamma,
-  config.gammaDummy,
+/** The weights of the losses, in the order of `LOSSES`; those of means over rows times `scale`. */
+export const lossWeights = (config: CbptConfig, scale = 1): number[] => [
+  ...[config.alpha, config.beta, config.gamma, config.gammaDummy].map((weight) => weight * scale),
   1,
 ];
 

@@ -89,6 +89,7 @@ export class Workbench {
       labels: float32([rows, classes], oneHot(batch.labels, classes)),
       targets: float32([rows, classes], batch.targets),
       suspects: float32([rows, classes], oneHot(batch.suspects, classes)),
+      margin: float32([1], [this.problem.config.margin]),
       emphasis: float32([rows, 1], batch.emphasis),
       undefended: float32([classes, width], matrix.slice()),
       anchors: float32([classes, 1], batch.anchors),
