@@ -27,8 +27,8 @@ async function main(options: ReproduceOptions): Promise<number> {
   const failed = options.report ? 0 : await compute(lab, archive, options);
   const path =
     options.quick && !options.write ? join(root, "results.md") : join(packageRoot, "docs", "results.md");
-  const sections = await writeReport(lab, archive, path);
-  say(`written: ${path} (${sections} of ${SECTIONS.length} sections)`);
+  const { sections, kept } = await writeReport(lab, archive, path);
+  say(`written: ${path} (${sections} of ${SECTIONS.length} sections, ${kept} of them as they were)`);
   return failed > 0 ? 1 : 0;
 }
 

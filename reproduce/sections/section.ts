@@ -25,6 +25,8 @@ export const figure = (name: string): string => `${FOLDER}/${name}`;
 
 /** What is finished of some cells. */
 export class Results {
+  private readonly asked = new Set<Entry>();
+
   private constructor(
     readonly archive: Archive,
     private readonly entries: ReadonlyMap<string, Entry>,
@@ -40,7 +42,19 @@ export class Results {
   }
 
   get<Kind extends CellKind>(cell: Cell<Kind>): CellKinds[Kind]["result"] | undefined {
-    return this.entries.get(digestOf(cell))?.result as CellKinds[Kind]["result"] | undefined;
+    const entry = this.entries.get(digestOf(cell));
+    if (entry !== undefined) this.asked.add(entry);
+    return entry?.result as CellKinds[Kind]["result"] | undefined;
+  }
+
+  /** The same results, of which it remembers those that are looked at. */
+  watched(): Results {
+    return new Results(this.archive, this.entries);
+  }
+
+  /** Those that `get` gave. */
+  get looked(): readonly Entry[] {
+    return [...this.asked];
   }
 
   get all(): readonly Entry[] {

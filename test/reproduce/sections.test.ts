@@ -4,6 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import sharp from "sharp";
 import { Archive } from "../../reproduce/archive.ts";
 import { type Cell, digestOf, inOrder } from "../../reproduce/cell.ts";
+import { standingChapters } from "../../reproduce/kept-chapters.ts";
 import type { Lab } from "../../reproduce/lab.ts";
 import { performCell } from "../../reproduce/perform/index.ts";
 import { writeReport } from "../../reproduce/report.ts";
@@ -22,7 +23,7 @@ describe("the document", () => {
 
   test("leaves out what is not finished", async () => {
     const lab: Lab = { size: TINY, suspects: [await bundled("scenes-badnet")], adaptive: [], clean: [] };
-    expect(await writeReport(lab, new Archive(root), path)).toBe(0);
+    expect(await writeReport(lab, new Archive(root), path)).toEqual({ sections: 0, kept: 0 });
     const text = await readFile(path, "utf8");
     expect(text).toContain("Nothing is finished yet.");
     expect(text).not.toContain("undefined");
@@ -38,7 +39,7 @@ describe("the document", () => {
     const surroundings = { scenes: root, atOnce: 1, threads: 1, report: () => {} };
     for (const cell of inOrder(performed.flatMap((section) => section.cells(lab))))
       await performCell(cell, archive, surroundings);
-    expect(await writeReport(lab, archive, path)).toBe(performed.length);
+    expect(await writeReport(lab, archive, path)).toEqual({ sections: performed.length, kept: 0 });
     const text = await readFile(path, "utf8");
     expect(text).not.toMatch(/undefined\b(?! )|NaN|\[object/);
     const figures = await readdir(join(root, "results"));
@@ -47,6 +48,21 @@ describe("the document", () => {
     for (const name of figures) await expectPicture(await readFile(join(root, "results", name), "utf8"));
     for (const line of text.split("\n").filter((one) => one.startsWith("|")))
       expect(line.split("|")).toHaveLength(line.trim().split("|").length);
+
+    // Somewhere else, where nothing is computed yet, they stay.
+    const chapters = await standingChapters(path);
+    expect(chapters.size).toBe(performed.length);
+    const elsewhere = new Archive(temporaryFolder());
+    expect(await writeReport(lab, elsewhere, path)).toEqual({
+      sections: performed.length,
+      kept: performed.length,
+    });
+    expect(await standingChapters(path)).toEqual(chapters);
+    expect((await readdir(join(root, "results"))).toSorted()).toEqual(figures.toSorted());
+    // Those of another size do not: their numbers do not go together.
+    const larger: Lab = { ...lab, size: { ...TINY, name: "full" } };
+    expect(await writeReport(larger, elsewhere, path)).toEqual({ sections: 0, kept: 0 });
+    expect(await readdir(join(root, "results"))).toEqual([]);
   }, 600_000);
 
   /** Finished as cells are, with numbers that stand for others. */
