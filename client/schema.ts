@@ -30,7 +30,7 @@ export interface AddClassInput {
   readonly exchange?: number;
   /** Weight of the cross-entropy on clean shots. 0 to 100. Default 1, 0.4 in the published mode. */
   readonly gamma?: number;
-  /** Weight of the cross-entropy on dummies. 0 to 100. Default 0, 0.4 in the published mode. */
+  /** Weight of the cross-entropy on dummies. 0 to 100. Default 0.02, 0.4 in the published mode. */
   readonly gammaDummy?: number;
   /** By default that of the version, if it was made here; without one, the new version is promoted to `live`. */
   readonly gate?: Gate;
@@ -244,7 +244,7 @@ export interface AuditInput {
   readonly exchange?: number;
   /** Weight of the cross-entropy on clean shots. 0 to 100. Default 1, 0.4 in the published mode. */
   readonly gamma?: number;
-  /** Weight of the cross-entropy on dummies. 0 to 100. Default 0, 0.4 in the published mode. */
+  /** Weight of the cross-entropy on dummies. 0 to 100. Default 0.02, 0.4 in the published mode. */
   readonly gammaDummy?: number;
   /** Most cycles per side of the gratings that an audit tries; 0 tries none. 0 to 64. Default 12. */
   readonly gratingCycles?: number;
@@ -1154,7 +1154,7 @@ export interface PurifyConfig {
   readonly exchange: number;
   /** Weight of the cross-entropy on clean shots. 0 to 100. Default 1, 0.4 in the published mode. */
   readonly gamma: number;
-  /** Weight of the cross-entropy on dummies. 0 to 100. Default 0, 0.4 in the published mode. */
+  /** Weight of the cross-entropy on dummies. 0 to 100. Default 0.02, 0.4 in the published mode. */
   readonly gammaDummy: number;
   /** Most cycles per side of the gratings that an audit tries; 0 tries none. 0 to 64. Default 12. */
   readonly gratingCycles: number;
@@ -1235,7 +1235,7 @@ export interface PurifyInput {
   readonly exchange?: number;
   /** Weight of the cross-entropy on clean shots. 0 to 100. Default 1, 0.4 in the published mode. */
   readonly gamma?: number;
-  /** Weight of the cross-entropy on dummies. 0 to 100. Default 0, 0.4 in the published mode. */
+  /** Weight of the cross-entropy on dummies. 0 to 100. Default 0.02, 0.4 in the published mode. */
   readonly gammaDummy?: number;
   /** Without one, a successful version is promoted to `live`. */
   readonly gate?: Gate;

@@ -13,7 +13,7 @@ export interface Point {
 export interface Axis {
   readonly title: string;
   readonly ticks: readonly number[];
-  /** A step from tick to tick is as long as any other: for 1, 2, 4, 8, … */
+  /** A step from tick to tick is as long as any other, as for 1, 2, 4, 8, …; between them it is even. */
   readonly even?: boolean;
 }
 
@@ -72,8 +72,8 @@ function scaleOf({ ticks, even = false }: Axis, from: number, to: number): Scale
     if (!even) return (value - ticks[0]) / (ticks[ticks.length - 1] - ticks[0]);
     const next = ticks.findIndex((tick, index) => index > 0 && tick >= value);
     const above = next < 0 ? ticks.length - 1 : next;
-    const [low, high] = [Math.log(ticks[above - 1]), Math.log(ticks[above])];
-    return (above - 1 + (Math.log(value) - low) / (high - low)) / (ticks.length - 1);
+    const [low, high] = [ticks[above - 1], ticks[above]];
+    return (above - 1 + (value - low) / (high - low)) / (ticks.length - 1);
   };
   return (value) => from + (to - from) * Math.min(1, Math.max(0, place(value)));
 }

@@ -1,3 +1,4 @@
+import { defaultConfig, type Mode } from "../../src/engine/cbpt/config.ts";
 import { rate } from "../../src/engine/evaluation/rate.ts";
 import type { Cell } from "../cell.ts";
 import { type DefenceChoice, measureCell } from "../cells.ts";
@@ -11,6 +12,11 @@ import { figure, type Results, type Section } from "./section.ts";
 
 const MODES = ["cbpt-universal", "cbpt-published"] as const;
 type ModeName = (typeof MODES)[number];
+
+const CONFIG_MODES = {
+  "cbpt-universal": "UNIVERSAL",
+  "cbpt-published": "PUBLISHED",
+} as const satisfies Record<ModeName, Mode>;
 
 interface Setting {
   /** In a table; on an axis it is a number. */
@@ -41,11 +47,7 @@ const ABLATIONS: readonly Ablation[] = [
     title: "Context vectors of each class",
     words: "M in the paper.",
     modes: MODES,
-    settings: ({ size: { ablations } }) =>
-      (ablations?.lengths ?? []).map((contextTokens) => ({
-        value: contextTokens,
-        choice: { parameters: { contextTokens } },
-      })),
+    settings: (lab) => chosen(lab, "contextTokens", lab.size.ablations?.lengths ?? []),
   },
   {
     name: "position",
@@ -61,18 +63,30 @@ const ABLATIONS: readonly Ablation[] = [
     modes: ["cbpt-published"],
     settings: (lab) => chosen(lab, "positive", ["FARTHEST", "NEAREST", "RANDOM"]),
   },
+  {
+    name: "margin",
+    title: "Margin of unlearning in logits",
+    words: "By how much a dummy is to be further from the suspected class than it has to.",
+    modes: ["cbpt-universal"],
+    settings: (lab) => chosen(lab, "margin", [0, 2, 4, 8]),
+  },
+  {
+    name: "true-label",
+    title: "Weight of a dummy's own label",
+    words:
+      "The cross-entropy of dummies: what it gives in true labels under the trigger, and what that costs.",
+    modes: ["cbpt-universal"],
+    settings: (lab) => chosen(lab, "gammaDummy", [0, 0.02, 0.1, 0.4]),
+  },
 ];
 
-const chosen = ({ size }: Lab, parameter: string, values: readonly string[]): Setting[] =>
+const chosen = ({ size }: Lab, parameter: string, values: readonly (string | number)[]): Setting[] =>
   size.ablations === undefined
     ? []
     : values.map((value) => ({
-        value: value.toLowerCase(),
-        // The first is the default: no parameter, so that it is the same cell as everywhere else.
-        choice: value === values[0] ? {} : { parameters: { [parameter]: value } },
+        value: typeof value === "string" ? value.toLowerCase() : value,
+        choice: { parameters: { [parameter]: value } },
       }));
-
-const DEFAULT_LENGTH = 4;
 
 /** The paper's ablations at our scale, on the bundled suspect. */
 export const ablations: Section = {
@@ -98,10 +112,11 @@ export const ablations: Section = {
 
 const subject = ({ suspects }: Lab): Suspect => suspects[0];
 
+/** A parameter at its default is left out, so that it is the same cell as everywhere else. */
 function cellOf(lab: Lab, defence: ModeName, { choice }: Setting): Cell<"measure"> {
-  const { contextTokens } = (choice.parameters ?? {}) as { contextTokens?: number };
-  const usual = contextTokens === DEFAULT_LENGTH ? { ...choice, parameters: {} } : choice;
-  return measureCell(lab, subject(lab), { ...usual, defence });
+  const defaults: Readonly<Record<string, unknown>> = defaultConfig(CONFIG_MODES[defence]);
+  const unusual = Object.entries(choice.parameters ?? {}).filter(([name, value]) => value !== defaults[name]);
+  return measureCell(lab, subject(lab), { ...choice, parameters: Object.fromEntries(unusual), defence });
 }
 
 function partOf(ablation: Ablation, lab: Lab, results: Results) {

@@ -85,11 +85,12 @@ describe("the document", () => {
   test("shows ablations as tables, and numbers along a curve", async () => {
     const size = { ...TINY, ablations: { shots: [1, 2], lengths: [2, 4] } };
     const lab: Lab = { size, suspects: [await bundled("scenes-badnet")], adaptive: [], clean: [] };
-    // One shot, and the default of two; two lengths, one of them the default; three positions; three positives.
-    expect(new Set(ablations.cells(lab).map(digestOf)).size).toBe(2 * (2 + 1 + 2) + 2);
+    // One shot, and the default of two; two lengths, one of them the default; three positions; three positives; four
+    // margins and four weights of the own label, of which one is the default.
+    expect(new Set(ablations.cells(lab).map(digestOf)).size).toBe(2 * (2 + 1 + 2) + 2 + 3 + 3);
     const { text, figures = {} } = await madeUp(lab, ablations);
-    expect(text.match(/97\.50 % \(39\/40;/g)).toHaveLength(2 * (2 + 2 + 3) + 3);
-    expect(Object.keys(figures)).toEqual(["shots.svg", "length.svg"]);
+    expect(text.match(/97\.50 % \(39\/40;/g)).toHaveLength(2 * (2 + 2 + 3) + 3 + 4 + 4);
+    expect(Object.keys(figures)).toEqual(["shots.svg", "length.svg", "margin.svg", "true-label.svg"]);
     for (const svg of Object.values(figures)) await expectPicture(svg);
   });
 

@@ -45,7 +45,7 @@ export const CBPT_PARAMETERS = {
   ),
   beta: real(0, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
   gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
-  gammaDummy: real(0, [0, 100], "Weight of the cross-entropy on dummies"),
+  gammaDummy: real(0.02, [0, 100], "Weight of the cross-entropy on dummies"),
   anchor: real(
     6,
     [0, 10_000],
