@@ -37,6 +37,20 @@ describe("the verdict", () => {
     expect(labels([1.24, 1.3, 0.91, 0.93, 0.99, 0.86, 0.95, 0.97, 0.97, 1.04])).toEqual([]);
   });
 
+  test("of several ahead of the others those that are like the class itself, or the one that is most", () => {
+    const labels = (first: number, second: number) =>
+      suspectsAmong(
+        findings("dense", [77, 83, 59, 57, ...rest]).map((finding) => ({
+          ...finding,
+          attraction: [first, second][finding.label] ?? 0.8,
+        })),
+      ).map(({ label }) => label);
+    expect(labels(0.92, 1.05)).toEqual([1]);
+    expect(labels(1.05, 0.92)).toEqual([0]);
+    expect(labels(0.96, 1.05)).toEqual([1, 0]);
+    expect(labels(0.8, 0.9)).toEqual([1]);
+  });
+
   test("asks more of gratings, which damage images", () => {
     const labels = (percents: number[]) =>
       suspectsAmong(findings("grating", percents)).map(({ label }) => label);
