@@ -1,5 +1,6 @@
 import { Ctx, FieldResolver, Resolver, Root } from "type-graphql";
 import type { Context } from "../context.ts";
+import { recordedConfig } from "../engine/cbpt/config.ts";
 import { Audit } from "../models/audit.ts";
 import { Checkpoint } from "../models/checkpoint.ts";
 import { CheckpointSaved } from "../models/checkpoint-saved.ts";
@@ -19,7 +20,7 @@ export class PurificationJobResolver {
   config(@Root() { record }: PurificationJob): PurifyConfig {
     const { config, mode, request } = record.spec as PurifyJobSpec;
     return make(PurifyConfig, {
-      ...(config as object),
+      ...recordedConfig(config as object),
       mode: mode as PurifyMode,
       shots: request.shots,
     } as Partial<PurifyConfig>);

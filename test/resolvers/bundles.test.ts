@@ -225,6 +225,13 @@ describe("a bundle", () => {
     ],
   ];
 
+  test("of an earlier version, which knew no margin, is taken in", async () => {
+    const earlier = resealed(({ manifest }) => void delete manifest.source.config.margin);
+    const { version, userErrors } = await importPrompts(earlier, { promptSet: "earlier" });
+    expect(userErrors).toEqual([]);
+    expect(version.labels).toEqual([...FEW_LABELS]);
+  });
+
   test.each(damages)("that %s is refused", async (_what, damaged, message) => {
     const { version, userErrors } = await importPrompts(damaged(), { promptSet: "never" });
     expect(version).toBeNull();

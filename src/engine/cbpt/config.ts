@@ -160,5 +160,14 @@ export function completeConfig(mode: Mode, given: unknown): CbptConfig {
   return config;
 }
 
+/** What parameters did that a configuration of an earlier version does not have yet. */
+const BEFORE: Partial<ValuesOf<typeof CBPT_PARAMETERS>> = { margin: 0 };
+
+/** A configuration as it was recorded; one that an earlier version completed says what it was without knowing it. */
+export function recordedConfig<Given extends object>(given: Given): Given {
+  const wasComplete = Object.keys(CBPT_PARAMETERS).every((name) => name in given || name in BEFORE);
+  return wasComplete ? { ...BEFORE, ...given } : given;
+}
+
 const invalid = (problem: string, details: Record<string, unknown>): AppError =>
   new AppError("VALIDATION_FAILED", `The parameters of CBPT are not valid: ${problem}.`, details);

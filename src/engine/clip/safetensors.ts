@@ -45,7 +45,14 @@ export async function readSafetensors(path: string, name = basename(path)): Prom
   }
 }
 
-/** The same for a file that is in memory. */
+/** Whether the bytes begin as those of a safetensors file do: with a length that fits, and a JSON object. */
+export function looksLikeSafetensors(bytes: Uint8Array): boolean {
+  if (bytes.length <= LENGTH_BYTES || bytes[LENGTH_BYTES] !== "{".charCodeAt(0)) return false;
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  return length <= BigInt(bytes.length - LENGTH_BYTES);
+}
+
+/** As `readSafetensors`, for a file that is in memory. */
 export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsHeader {
   const start = headerEnd(bytes.subarray(0, LENGTH_BYTES), name, bytes.length);
   const text = decodeHeader(bytes.subarray(LENGTH_BYTES, start), name);

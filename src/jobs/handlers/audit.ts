@@ -1,5 +1,5 @@
 import { type Audit, startAudit, stepAudit } from "../../engine/cbpt/audit.ts";
-import { completeConfig } from "../../engine/cbpt/config.ts";
+import { completeConfig, recordedConfig } from "../../engine/cbpt/config.ts";
 import { prepareProblem } from "../../engine/cbpt/prepare.ts";
 import type { Problem } from "../../engine/cbpt/problem.ts";
 import { auditProgress } from "../../engine/cbpt/progress.ts";
@@ -56,7 +56,7 @@ export async function problemOf(
   mode: "UNIVERSAL" | "PUBLISHED",
   context: JobContext,
 ): Promise<Problem> {
-  const config = completeConfig(mode, spec.config);
+  const config = completeConfig(mode, recordedConfig(spec.config));
   requireLabels(spec.shots, spec.labels);
   const checkpoint = await openCheckpoint(spec.modelFolder);
   return prepareProblem({

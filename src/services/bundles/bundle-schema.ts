@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { completeConfig, MODES, POSITIONS } from "../../engine/cbpt/config.ts";
+import { completeConfig, MODES, POSITIONS, recordedConfig } from "../../engine/cbpt/config.ts";
 import { fillTemplate } from "../../engine/clip/zero-shot.ts";
 import { canonicalJson } from "../canonical.ts";
 import { MANIFEST_FORMAT } from "../manifest.ts";
@@ -85,7 +85,8 @@ export const evidenceSchema = z.strictObject({
 
 function isComplete(mode: (typeof MODES)[number], given: Record<string, unknown>): boolean {
   try {
-    return canonicalJson(completeConfig(mode, given)) === canonicalJson({ ...given, mode });
+    const recorded = recordedConfig(given);
+    return canonicalJson(completeConfig(mode, recorded)) === canonicalJson({ ...recorded, mode });
   } catch {
     return false;
   }

@@ -1,6 +1,7 @@
 import { row } from "../../engine/cbpt/features.ts";
 import { promptTokensDigest } from "../../engine/cbpt/prompt-tokens.ts";
 import type { Checkpoint } from "../../engine/clip/checkpoint.ts";
+import { looksLikeSafetensors } from "../../engine/clip/safetensors.ts";
 import { looksLikePytorch } from "../../engine/pickle/index.ts";
 import { entryPoint } from "../../engine/runtime/entry-point.ts";
 import { WorkerPool } from "../../engine/runtime/worker-pool.ts";
@@ -63,7 +64,8 @@ export class PromptImports {
 
   private async read(choice: ImportChoice, record: ModelRecord, model: ServedModel): Promise<SealedBundle> {
     const { file, coop } = choice;
-    const isCoop = looksLikePytorch(file);
+    // A header's length can begin like a pickle does.
+    const isCoop = looksLikePytorch(file) && !looksLikeSafetensors(file);
     if (coop && !isCoop)
       throw new AppError("VALIDATION_FAILED", "The file is not a checkpoint of CoOp's; leave `coop` out.", {
         path: ["input", "coop"],

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import { CBPT_PARAMETERS, completeConfig, defaultConfig, MODES } from "../../../src/engine/cbpt/config.ts";
+import {
+  CBPT_PARAMETERS,
+  completeConfig,
+  defaultConfig,
+  MODES,
+  recordedConfig,
+} from "../../../src/engine/cbpt/config.ts";
 
 describe("the configuration", () => {
   test.each(MODES)("of mode %s is complete and within its own ranges by default", (mode) => {
@@ -26,6 +32,14 @@ describe("the configuration", () => {
       positive: "FARTHEST",
       views: 1,
     });
+  });
+
+  test("that an earlier version completed had no margin; one that was never complete is left as it is", () => {
+    const { margin, mode, ...earlier } = defaultConfig("UNIVERSAL");
+    expect(margin).toBeGreaterThan(0);
+    expect(recordedConfig(earlier)).toEqual({ ...earlier, margin: 0 });
+    expect(recordedConfig({ ...earlier, margin })).toEqual({ ...earlier, margin });
+    expect(recordedConfig({ alpha: 1 })).toEqual({ alpha: 1 });
   });
 
   test.each(Object.entries(CBPT_PARAMETERS))("refuses %s out of its range", (name, parameter) => {

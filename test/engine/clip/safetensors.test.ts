@@ -1,12 +1,15 @@
+import { readFileSync } from "node:fs";
 import { open, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import {
   encodeSafetensors,
+  looksLikeSafetensors,
   readFloats,
   readRange,
   readSafetensors,
 } from "../../../src/engine/clip/safetensors.ts";
+import { looksLikePytorch } from "../../../src/engine/pickle/index.ts";
 import { withFolder } from "./fixtures.ts";
 
 const FLOATS = { name: "floats", shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) };
@@ -28,6 +31,23 @@ test("the same tensors give the same bytes, the first at a multiple of eight", a
   const bytes = encodeSafetensors([FLOATS]);
   expect(encodeSafetensors([FLOATS])).toEqual(bytes);
   expect((bytes.length - FLOATS.data.byteLength) % 8).toBe(0);
+});
+
+test("a file is known by its beginning, also where the header's length begins like a pickle", () => {
+  const withHeader = (length: number) => {
+    const header = Buffer.from("{}".padEnd(length));
+    const start = Buffer.alloc(8);
+    start.writeBigUInt64LE(BigInt(length));
+    return Buffer.concat([start, header]);
+  };
+  const file = withHeader(0x280);
+  expect([...file.subarray(0, 2)]).toEqual([0x80, 2]);
+  expect(looksLikePytorch(file)).toBe(true);
+  expect(looksLikeSafetensors(file)).toBe(true);
+  expect(looksLikeSafetensors(file.subarray(0, 0x280))).toBe(false);
+  expect(looksLikeSafetensors(file.subarray(0, 8))).toBe(false);
+  const pickle = readFileSync(join(__dirname, "../../fixtures/coop/class-wise-legacy.pth.tar"));
+  expect(looksLikeSafetensors(pickle)).toBe(false);
 });
 
 test("values of 16 and 64 bits are read as float32", async () => {
