@@ -2,6 +2,7 @@ import { type ChildProcess, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "@jest/globals";
+import { probeDevice } from "../../src/engine/runtime/device.ts";
 import { compiled } from "../support/compiled.ts";
 import { describeWithRedis } from "../support/redis-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -27,9 +28,19 @@ describeWithRedis((redis) => {
     // Both make the demo tenant and the key at the same moment.
     const [one, other] = await Promise.all([serve({ ...variables, DRAIN_SECONDS: "5" }), serve(variables)]);
     const workers = await Promise.all([work(variables), work(variables)]);
-    const { data } = await one.ask(PURIFY, { input: INPUT, key: "k" });
+    // A GPU is looked for among the workers; a CPU every worker has.
+    if (!(await probeDevice("cuda")).works) {
+      const gpu = await one.ask(PURIFY, { input: { ...INPUT, device: "CUDA" }, key: "gpu" });
+      const [{ code, message }] = gpu.data.purify.userErrors;
+      expect([code, message]).toEqual([
+        "GPU_UNAVAILABLE",
+        expect.stringContaining("no worker that runs now"),
+      ]);
+    }
+    const input = { ...INPUT, device: "CPU" };
+    const { data } = await one.ask(PURIFY, { input, key: "k" });
     const { id } = data.purify.job;
-    const replayed = await other.ask(PURIFY, { input: INPUT, key: "k" });
+    const replayed = await other.ask(PURIFY, { input, key: "k" });
     expect(replayed.data.purify).toMatchObject({ replayed: true, job: { id } });
 
     const events = other.follow(FOLLOW, { id });
