@@ -4,10 +4,10 @@ import { leastSuccess, PROTOCOL } from "../src/engine/evaluation/protocol.ts";
 import type { Archive, Entry } from "./archive.ts";
 import { inOrder } from "./cell.ts";
 import { engineDigest } from "./engine-digest.ts";
-import { marked, standingChapters } from "./kept-chapters.ts";
+import { marked, type StandingChapter, standingChapters } from "./kept-chapters.ts";
 import type { Lab } from "./lab.ts";
 import { SECTIONS } from "./sections/index.ts";
-import { figure, Results, type Section } from "./sections/section.ts";
+import { type Chapter, figure, Results, type Section } from "./sections/section.ts";
 
 /**
  * Writes the document at `path` with what is finished of the grid, and its figures beside it. A chapter of an earlier
@@ -23,29 +23,44 @@ export async function writeReport(
 ): Promise<{ sections: number; kept: number }> {
   const results = await Results.read(archive, inOrder(sections.flatMap((section) => section.cells(lab))));
   const standing = await standingChapters(path);
-  const rules = `${PROTOCOL}, ${lab.size.name}`;
-  const chapters: string[] = [];
-  const figures: Record<string, string> = {};
-  let kept = 0;
+  const chosen: ChosenChapter[] = [];
   for (const section of sections) {
-    const { name } = section;
-    const [before, used] = [standing.get(name), results.watched()];
-    const chapter = await section.write(lab, used);
-    const experiments = used.looked.length;
-    if (before?.rules === rules && (chapter === undefined || before.experiments > experiments)) {
-      kept++;
-      chapters.push(marked(name, before));
-    } else if (chapter !== undefined) {
-      Object.assign(figures, chapter.figures);
-      const text = `${chapter.text.trimEnd()}\n\n${origin(used.looked)}`;
-      chapters.push(marked(name, { rules, experiments, text }));
-    }
+    const chapter = await chooseChapter(lab, results, section, standing.get(section.name));
+    if (chapter !== undefined) chosen.push(chapter);
   }
+  const chapters = chosen.map(({ name, chapter }) => marked(name, chapter));
   const text = [await introduction(lab, results), ...chapters, ending(results)].join("\n\n");
   await mkdir(dirname(path), { recursive: true });
-  await writeFigures(dirname(path), figures, text);
+  await writeFigures(dirname(path), Object.assign({}, ...chosen.map(({ figures }) => figures)), text);
   await writeFile(path, `${text.trimEnd()}\n`);
-  return { sections: chapters.length, kept };
+  return { sections: chosen.length, kept: chosen.filter(({ isKept }) => isKept).length };
+}
+
+interface ChosenChapter {
+  readonly name: string;
+  readonly chapter: StandingChapter;
+  readonly isKept: boolean;
+  /** Those to be written; a chapter that is kept has its own already. */
+  readonly figures?: Chapter["figures"];
+}
+
+/** A section's chapter: as it stands, or written anew; nothing where it is neither. */
+async function chooseChapter(
+  lab: Lab,
+  results: Results,
+  section: Section,
+  standing: StandingChapter | undefined,
+): Promise<ChosenChapter | undefined> {
+  const { name } = section;
+  const rules = `${PROTOCOL}, ${lab.size.name}`;
+  const used = results.watched();
+  const written = await section.write(lab, used);
+  const experiments = used.looked.length;
+  if (standing?.rules === rules && (written === undefined || standing.experiments > experiments))
+    return { name, chapter: standing, isKept: true };
+  if (written === undefined) return undefined;
+  const text = `${written.text.trimEnd()}\n\n${origin(used.looked)}`;
+  return { name, chapter: { rules, experiments, text }, isKept: false, figures: written.figures };
 }
 
 /** Where a chapter comes from: it may be older than others. */

@@ -13,7 +13,7 @@ export interface Point {
 export interface Axis {
   readonly title: string;
   readonly ticks: readonly number[];
-  /** A step from tick to tick is as long as any other, as for 1, 2, 4, 8, …; between them it is even. */
+  /** Ticks stand at equal distances, whatever their values: for 1, 2, 4, 8, … */
   readonly even?: boolean;
 }
 
