@@ -1,5 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { type DeviceProbe, probeDevice, resolveDevice } from "../../../src/engine/runtime/device.ts";
+import {
+  type DeviceProbe,
+  probeDevice,
+  resolveDevice,
+  workingDevices,
+} from "../../../src/engine/runtime/device.ts";
 
 test("the CPU always works", async () => {
   expect(await resolveDevice("cpu")).toBe("cpu");
@@ -32,6 +37,10 @@ describe("auto, where a GPU works that computes fast and takes long from one ope
           speed: { flopsPerMillisecond: 1e10, operatorMilliseconds: 0.04 },
           cpuSpeed: { flopsPerMillisecond: 1e9, operatorMilliseconds: 0.002 },
         };
+
+  test("is one of the devices that work, beside the CPU", async () => {
+    expect(await workingDevices(probe)).toEqual(["cpu", "webgpu"]);
+  });
 
   test("takes it for a large model", async () => {
     const work = async () => ({ flops: 2e11, operators: 1000 });
