@@ -144,6 +144,7 @@ function batchOf(classes: number): TuningBatch {
     emphasis: labels.map(() => 1),
     anchors: Array.from({ length: classes }, () => 3),
     suspects: labels.map((label) => (label === 0 ? -1 : 0)),
+    margin: 0,
     weights: [0.4, 0, 1, 0, 1],
   };
 }

@@ -5,7 +5,15 @@ export type Version = Pick<schema.PromptVersion, "id" | "number" | "digest" | "l
 
 export type Prediction = Pick<
   schema.Prediction,
-  "__typename" | "index" | "labels" | "margin" | "shadow" | "disagreement" | "suspicion" | "cached"
+  | "__typename"
+  | "index"
+  | "labels"
+  | "margin"
+  | "shadow"
+  | "disagreement"
+  | "suspicion"
+  | "recovered"
+  | "cached"
 >;
 
 export type ImageRejected = Pick<schema.ImageRejected, "__typename" | "index" | "code" | "message">;

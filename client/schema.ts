@@ -64,6 +64,8 @@ export interface AddClassInput {
   readonly promptSet?: string;
   /** Largest norm of a trigger on [0, 1] pixels; 0 finds it: grows until a class stands out. 0 to 1000. Default 0. */
   readonly radius?: number;
+  /** The same weight for the recovery prompts, which answer what is too suspicious; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
+  readonly recovery?: number;
   /** Seed of everything random; the same seed gives the same prompts. 0 to 2147483647. Default 1. */
   readonly seed?: number;
   /** Use this many examples of each label. 1 to 1000. */
@@ -275,6 +277,8 @@ export interface AuditInput {
   readonly positive?: Positive;
   /** Largest norm of a trigger on [0, 1] pixels; 0 finds it: grows until a class stands out. 0 to 1000. Default 0. */
   readonly radius?: number;
+  /** The same weight for the recovery prompts, which answer what is too suspicious; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
+  readonly recovery?: number;
   /** Seed of everything random; the same seed gives the same prompts. 0 to 2147483647. Default 1. */
   readonly seed?: number;
   /** Use this many examples of each label. 1 to 1000. */
@@ -1032,9 +1036,11 @@ export interface Prediction {
   readonly labels: readonly Scored[];
   /** Probability of the best label less that of the second. */
   readonly margin: number;
+  /** Whether the version's recovery prompts answered, which find an image's own class again under a trigger: they do for images that are more suspicious than 98 % of clean ones. */
+  readonly recovered: boolean;
   /** The same image embedding scored by the shadow prompts. */
   readonly shadow: readonly Scored[] | null;
-  /** Of a purified version that is shadowed by the undefended prompts, for all its labels; null otherwise, and for versions that were never calibrated. */
+  /** Of a purified version, by all its labels, whichever are asked for; null for templates, and for versions that were never calibrated. */
   readonly suspicion: Suspicion | null;
 }
 
@@ -1183,6 +1189,8 @@ export interface PurifyConfig {
   readonly positive: Positive;
   /** Largest norm of a trigger on [0, 1] pixels; 0 finds it: grows until a class stands out. 0 to 1000. Default 0. */
   readonly radius: number;
+  /** The same weight for the recovery prompts, which answer what is too suspicious; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
+  readonly recovery: number;
   /** Seed of everything random; the same seed gives the same prompts. 0 to 2147483647. Default 1. */
   readonly seed: number;
   /** Examples of each label. */
@@ -1271,6 +1279,8 @@ export interface PurifyInput {
   readonly promptSet: string;
   /** Largest norm of a trigger on [0, 1] pixels; 0 finds it: grows until a class stands out. 0 to 1000. Default 0. */
   readonly radius?: number;
+  /** The same weight for the recovery prompts, which answer what is too suspicious; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
+  readonly recovery?: number;
   /** Seed of everything random; the same seed gives the same prompts. 0 to 2147483647. Default 1. */
   readonly seed?: number;
   /** Use this many examples of each label. 1 to 1000. */

@@ -57,13 +57,14 @@ function universalInversion(bench: Workbench): Objective {
 
 /** An outer step for prompts of generated context vectors. */
 export function tuning(bench: Workbench, given: TuningInputs): Objective {
-  const { features, width, shots, layout } = bench.problem;
+  const { features, width, shots, layout, config } = bench.problem;
   const batch: TuningBatch = {
     ...given,
     clean: features,
     dummy: gatherRows(features, width, INPUTS.dummies),
     labels: shots.map(({ label }) => label),
     targets: Float32Array.from(given.targets.flat()),
+    margin: config.margin,
   };
   return {
     start: noise("contexts", layout.slots.length * layout.width, INPUTS.contexts.size),

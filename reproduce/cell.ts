@@ -69,7 +69,7 @@ export interface CellKinds {
     };
     result: DefenceResult;
   };
-  /** Needs `encoded`, `defended`, and the `test` images and `shots` that they were made from. */
+  /** Needs `encoded`, `defended`, the `test` images and `shots` that they were made from; of prompts, `undefended` ones. */
   measure: {
     input: OfModel & {
       readonly target?: string;
@@ -92,7 +92,7 @@ export interface CellKinds {
     input: OfModel & { readonly target: string; readonly clean: number; readonly attacked: number };
     result: { readonly points: readonly MapPoint[] };
   };
-  /** Where single images are seen as a class, by Grad-CAM. Needs `images` and `defended`. */
+  /** Where single images are seen as a class, by Grad-CAM. Needs `images`, `defended` and, of prompts, `undefended` ones. */
   explain: {
     input: OfModel & {
       readonly trigger: Trigger;

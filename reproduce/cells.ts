@@ -111,6 +111,7 @@ export function measureCell(
       ...needs,
       defended,
       encoded: encodeCell(lab, suspect, { model, shift }),
+      ...undefendedIf(lab, suspect, choice.defence),
       shots: shotsCell(lab),
       test: testCell(lab),
     },
@@ -121,6 +122,10 @@ export function measureCell(
 /** Whether a part of the trigger stands in the text. */
 export const hasWord = ({ secret }: Suspect): boolean =>
   secret !== undefined && attackNamed(secret.trigger.kind).caption !== undefined;
+
+/** Suspicion, by which tuned prompts may answer, is held against what the undefended ones say. */
+const undefendedIf = (lab: Lab, suspect: Suspect, defence: DefenceName): Cell["needs"] =>
+  isTuned(defence) ? { undefended: defendCell(lab, suspect, { defence: "none" }) } : {};
 
 const isTuned = (defence: DefenceName): boolean =>
   defence !== "none" && defences[defence].makes === "prompts";
@@ -183,7 +188,7 @@ export function explainCell(
     kind: "explain",
     name: defended.name,
     input: { ...input, ...attack, trigger, stage, images },
-    needs: { ...needs, ...fit, images: testCell(lab), defended },
+    needs: { ...needs, ...fit, images: testCell(lab), defended, ...undefendedIf(lab, suspect, defence) },
     ...place,
   };
 }

@@ -1,4 +1,5 @@
 import { nearestClass, row } from "../../src/engine/cbpt/features.ts";
+import { answeringText } from "../../src/engine/cbpt/guard.ts";
 import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
 import { encodeImages } from "../../src/engine/evaluation/encode.ts";
 import { gradCamProgram } from "../../src/engine/evaluation/grad-cam.ts";
@@ -10,7 +11,7 @@ import type { Heat } from "../cell.ts";
 import { readScenes, sceneAt } from "../images.ts";
 import { openTrigger } from "./attacker.ts";
 import { modelFolder, need, type Performer } from "./context.ts";
-import { readDefence } from "./defend.ts";
+import { type Answering, readAnswering } from "./defend.ts";
 import { openEncoder } from "./encode.ts";
 
 /** Explains the answers of one defended model for some images, without and with the trigger. */
@@ -25,28 +26,27 @@ export const explain: Performer<"explain"> = async (cell, { archive, threads }) 
       { image, triggered: true, pixels: stamp(scene).data },
     ];
   });
-  const text = (await readDefence(archive, need(cell, "defended"), "text_features")) as Float32Array;
+  const answering = await readAnswering(archive, need(cell, "defended"), cell.needs.undefended);
   const folder = modelFolder(cell, archive);
   const answers = await answersOf(
     folder,
     shown.map(({ pixels }) => pixels),
-    text,
+    answering,
     threads,
   );
   const program = gradCamProgram(await openCheckpoint(folder), { batch: 1, stage });
   const session = await openSession(program, { device: "cpu", threads });
-  const width = text.length / OBJECTS.length;
   const heats: Heat[] = [];
   let side = 0;
   try {
     for (const [index, { image, triggered, pixels }] of shown.entries()) {
       const { heat } = await session.run({
         pixels: float32([1, 3, SCENE_SIDE, SCENE_SIDE], pixels),
-        text: float32([1, width], row(text, width, answers[index]).slice()),
+        text: float32([1, answers[index].feature.length], answers[index].feature.slice()),
       });
       side = heat.shape[2];
       const values = Array.from(heat.data as Float32Array, (value) => Math.round(1e6 * value) / 1e6);
-      heats.push({ image, triggered, answer: OBJECTS[answers[index]], values });
+      heats.push({ image, triggered, answer: OBJECTS[answers[index].label], values });
     }
     return { side, heats };
   } finally {
@@ -54,16 +54,23 @@ export const explain: Performer<"explain"> = async (cell, { archive, threads }) 
   }
 };
 
+/** The label that each image is given, and the text feature [D] that has won it. */
 async function answersOf(
   folder: string,
   images: readonly Float32Array[],
-  text: Float32Array,
+  { text, scale }: Answering,
   threads: number,
-): Promise<number[]> {
+): Promise<{ readonly label: number; readonly feature: Float32Array }[]> {
   const encoder = await openEncoder(folder, threads);
   try {
+    const { width } = encoder;
     const features = await encodeImages(encoder, images);
-    return images.map((_, index) => nearestClass(row(features, encoder.width, index), text));
+    return images.map((_, index) => {
+      const image = row(features, width, index);
+      const answers = answeringText(image, text, scale);
+      const label = nearestClass(image, answers);
+      return { label, feature: row(answers, width, label) };
+    });
   } finally {
     await encoder.session.close();
   }

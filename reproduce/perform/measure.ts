@@ -1,6 +1,6 @@
 import { attackNamed } from "../../src/engine/attacks/index.ts";
 import { parametersOf } from "../../src/engine/attacks/trigger.ts";
-import { predictions } from "../../src/engine/cbpt/features.ts";
+import { guardedPredictions, undefendedText } from "../../src/engine/cbpt/guard.ts";
 import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
 import { DEFAULT_TEMPLATES, zeroShotMatrix } from "../../src/engine/clip/zero-shot.ts";
 import { measure as count, requireUnseen } from "../../src/engine/evaluation/protocol.ts";
@@ -8,7 +8,7 @@ import { openSession } from "../../src/engine/runtime/session.ts";
 import { OBJECTS } from "../../zoo/scenes/objects.ts";
 import type { Trigger } from "../cell.ts";
 import { modelFolder, need, type Performer } from "./context.ts";
-import { firstOfClasses, readDefence } from "./defend.ts";
+import { firstOfClasses, readAnswering } from "./defend.ts";
 import { readFeatures } from "./encode.ts";
 
 /** Counts what a defended model answers, by the protocol. Fails where a shot is among the test images. */
@@ -19,12 +19,14 @@ export const measure: Performer<"measure"> = async (cell, { archive, threads }) 
   const test = await archive.result(need<"render">(cell, "test"));
   const used = firstOfClasses(shots.labels, perClass).map((index) => shots.digests[index]);
   requireUnseen(used, test.digests);
-  const text = (await readDefence(archive, defended, "text_features")) as Float32Array;
+  const { text, scale } = await readAnswering(archive, defended, cell.needs.undefended);
   const { clean, triggered } = await readFeatures(archive, encoded);
-  const width = text.length / OBJECTS.length;
-  const answers = predictions(clean, text, width);
-  const attackedText = worded ? await wordedText(modelFolder(cell, archive), worded, threads) : text;
-  const attacked = triggered && predictions(triggered, attackedText, width);
+  const scoring = { width: text.purified.length / OBJECTS.length, scale };
+  const answers = guardedPredictions(clean, text, scoring);
+  const attackedText = worded
+    ? undefendedText(await wordedMatrix(modelFolder(cell, archive), worded, threads))
+    : text;
+  const attacked = triggered && guardedPredictions(triggered, attackedText, scoring);
   const outcomes = test.labels.map((label, index) => ({
     label,
     clean: answers[index],
@@ -36,7 +38,7 @@ export const measure: Performer<"measure"> = async (cell, { archive, threads }) 
 const indexOf = (target: string): number => (OBJECTS as readonly string[]).indexOf(target);
 
 /** The undefended text features when the attacker's word stands before every template. */
-async function wordedText(
+async function wordedMatrix(
   folder: string,
   { kind, ...parameters }: Trigger,
   threads: number,

@@ -71,21 +71,34 @@ const ABLATIONS: readonly Ablation[] = [
     settings: (lab) => chosen(lab, "margin", [0, 2, 4, 8]),
   },
   {
-    name: "true-label",
-    title: "Weight of a dummy's own label",
+    name: "recovery",
+    title: "Weight of a dummy's own label in recovery prompts",
     words:
-      "The cross-entropy of dummies: what it gives in true labels under the trigger, and what that costs.",
+      "Of the prompts that answer images which raise the alarm; 0 learns none, and the purified ones answer everything.",
     modes: ["cbpt-universal"],
-    settings: (lab) => chosen(lab, "gammaDummy", [0, 0.02, 0.1, 0.4]),
+    settings: (lab) => chosen(lab, "recovery", [0, 0.5, 2, 8]),
+  },
+  {
+    name: "true-label",
+    title: "Weight of a dummy's own label in purified prompts",
+    words:
+      "The cross-entropy of dummies where no other prompts recover: one set of prompts pays for true labels with clean accuracy.",
+    modes: ["cbpt-universal"],
+    settings: (lab) => chosen(lab, "gammaDummy", [0, 0.02, 0.1, 0.4], { recovery: 0 }),
   },
 ];
 
-const chosen = ({ size }: Lab, parameter: string, values: readonly (string | number)[]): Setting[] =>
+const chosen = (
+  { size }: Lab,
+  parameter: string,
+  values: readonly (string | number)[],
+  beside: Readonly<Record<string, number>> = {},
+): Setting[] =>
   size.ablations === undefined
     ? []
     : values.map((value) => ({
         value: typeof value === "string" ? value.toLowerCase() : value,
-        choice: { parameters: { [parameter]: value } },
+        choice: { parameters: { ...beside, [parameter]: value } },
       }));
 
 /** The paper's ablations at our scale, on the bundled suspect. */

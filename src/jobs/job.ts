@@ -17,9 +17,10 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 
 /**
  * Of what servers plan and workers understand. Raise it when a spec or a checkpoint changes so that an older worker
- * would not understand it. 1: specs name files by paths. 2: by digests and references. 3: purifications have a margin.
+ * would not understand it. 1: specs name files by paths. 2: by digests and references. 3: purifications have
+ * a margin. 4: and recovery prompts.
  */
-export const PLAN_VERSION = 3;
+export const PLAN_VERSION = 4;
 
 export interface JobFailure {
   readonly code: ErrorCode;

@@ -29,9 +29,15 @@ export class Prediction {
   @Field(() => Suspicion, {
     nullable: true,
     description:
-      "Of a purified version that is shadowed by the undefended prompts, for all its labels; null otherwise, and for versions that were never calibrated.",
+      "Of a purified version, by all its labels, whichever are asked for; null for templates, and for versions that were never calibrated.",
   })
   suspicion?: Suspicion;
+
+  @Field(() => Boolean, {
+    description:
+      "Whether the version's recovery prompts answered, which find an image's own class again under a trigger: they do for images that are more suspicious than 98 % of clean ones.",
+  })
+  recovered!: boolean;
 
   @Field(() => Boolean, {
     description: "Whether the embedding was known from an earlier request of the tenant.",

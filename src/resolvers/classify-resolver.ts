@@ -42,7 +42,7 @@ export class ClassifyResolver {
 function viewAnswer(answer: ImageAnswer, index: number): ImageOutcome {
   if (answer.kind === "rejected")
     return make(ImageRejected, { index, code: answer.code as ImageErrorCode, message: answer.message });
-  const { labels, margin, shadow, disagreement, suspicion, cached } = answer;
+  const { labels, margin, shadow, disagreement, suspicion, recovered, cached } = answer;
   return make(Prediction, {
     index,
     labels: [...labels],
@@ -50,6 +50,7 @@ function viewAnswer(answer: ImageAnswer, index: number): ImageOutcome {
     shadow: shadow && [...shadow],
     disagreement,
     suspicion,
+    recovered,
     cached,
   });
 }

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import DataLoader from "dataloader";
-import { ALARM_SHARE, rankOf, suspicionOf, type Tripwire } from "../engine/cbpt/tripwire.ts";
-import { margin, type Scores, score, topK } from "../engine/clip/zero-shot.ts";
+import { margin, type Scores, topK } from "../engine/clip/zero-shot.ts";
 import { abortable } from "../engine/runtime/abortable.ts";
 import { AppError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
@@ -10,6 +9,7 @@ import { type ImageProblemCode, type ImageSource, imageProblemOf, readImage } fr
 import type { VersionRecord } from "./prompts.ts";
 import type { ModelRecord, ModelRegistry } from "./registry.ts";
 import type { SampleImages } from "./samples.ts";
+import { type ImageScores, type Scorer, type Suspicion, scorerOf } from "./scorer.ts";
 import type { EncodedImage, ServedModel, Serving } from "./serving.ts";
 import type { TextFeatures } from "./text-features.ts";
 import type { Through, ThroughChoice, ThroughResolver } from "./through.ts";
@@ -33,13 +33,6 @@ export interface ScoredLabel {
   readonly logit: number;
 }
 
-/** How far the purified prediction of an image is from the undefended one, and whether clean images go so far. */
-export interface Suspicion {
-  readonly score: number;
-  readonly rank: number;
-  readonly alarm: boolean;
-}
-
 export type ImageAnswer =
   | {
       readonly kind: "predicted";
@@ -48,6 +41,7 @@ export type ImageAnswer =
       readonly shadow?: readonly ScoredLabel[];
       readonly disagreement?: boolean;
       readonly suspicion?: Suspicion;
+      readonly recovered: boolean;
       readonly cached: boolean;
     }
   | { readonly kind: "rejected"; readonly code: ImageProblemCode; readonly message: string };
@@ -129,27 +123,15 @@ export class Classification {
     const labels = labelsOf(through, request.labels);
     const model = await this.options.serving.model(record);
     model.assertRoom(request.images.length);
-    const main = await this.matrix(model, through, labels);
-    const shadowThrough = await this.shadowOf(request.shadow, through, record);
-    const shadow = shadowThrough && (await this.matrix(model, shadowThrough, labels));
+    const main = await scorerOf(model, through, labels, this.options.features);
+    const shadow = await this.shadowOf(request.shadow, model, record, { through, labels });
     const encoded = await this.encodeAll(model, record, images, signal);
-    const scale = model.checkpoint.logitScale;
-    const tripwire = tripwireOf(request, through);
-    const answers = encoded.map(
-      (one): ImageAnswer =>
-        one.kind === "rejected"
-          ? one
-          : {
-              ...answer(
-                labels,
-                score(one.embedding, main, scale),
-                shadow && score(one.embedding, shadow, scale),
-                request.topK,
-                tripwire,
-              ),
-              cached: one.cached,
-            },
-    );
+    const answers = encoded.map((one): ImageAnswer => {
+      if (one.kind === "rejected") return one;
+      const scores = main(one.embedding);
+      const shadowed = shadow ? shadow(one.embedding).scores : scores.undefended;
+      return { ...answer(labels, scores, shadowed, request.topK), cached: one.cached };
+    });
     this.options.onImages(answers);
     const served = through.kind === "version" ? through.version : undefined;
     return { answers, served, model: record, timing: timingOf(encoded) };
@@ -190,34 +172,22 @@ export class Classification {
     throw new AppError("VALIDATION_FAILED", `Give a modelId: there are ${all.length} models (${names}).`);
   }
 
+  /** By default, what a version answers is shadowed by the undefended prompts; undefined where its scorer looks at them. */
   private async shadowOf(
     choice: ThroughChoice | undefined,
-    through: Through,
-    model: ModelRecord,
-  ): Promise<Through | undefined> {
-    if (!choice)
-      return through.kind === "version"
-        ? { kind: "templates", templates: through.version.manifest.templates }
-        : undefined;
-    const shadow = await this.options.through.resolve(choice);
-    if (shadow.kind === "version") await this.options.models.assertFits(shadow.version, model);
-    return shadow;
-  }
-
-  /** [C, D] for the labels, in their order. */
-  private async matrix(
     model: ServedModel,
-    through: Through,
-    labels: readonly string[],
-  ): Promise<Float32Array> {
-    if (through.kind === "templates") return model.matrix(labels, through.templates);
-    const features = await this.options.features.read(through.version);
-    return rowsOf(
-      features,
-      through.version.manifest.labels,
-      labels,
-      model.checkpoint.architecture.embeddingWidth,
-    );
+    record: ModelRecord,
+    { through, labels }: { readonly through: Through; readonly labels: readonly string[] },
+  ): Promise<Scorer | undefined> {
+    const { features, models } = this.options;
+    if (choice) {
+      const shadow = await this.options.through.resolve(choice);
+      if (shadow.kind === "version") await models.assertFits(shadow.version, record);
+      return scorerOf(model, shadow, labels, features);
+    }
+    if (through.kind === "templates" || labels === through.version.manifest.labels) return undefined;
+    const { templates } = through.version.manifest;
+    return scorerOf(model, { kind: "templates", templates }, labels, features);
   }
 
   /** The bytes, or the image's own problem; other errors fail the request. */
@@ -292,34 +262,11 @@ function labelsOf(through: Through, wanted: readonly string[] | undefined): read
   );
 }
 
-function rowsOf(
-  features: Float32Array,
-  known: readonly string[],
-  labels: readonly string[],
-  width: number,
-): Float32Array {
-  if (labels === known) return features;
-  const rows = new Float32Array(labels.length * width);
-  labels.forEach((label, index) => {
-    const from = known.indexOf(label);
-    if (from < 0)
-      throw new AppError("VALIDATION_FAILED", `The shadow prompts do not know the label "${label}".`);
-    rows.set(features.subarray(from * width, (from + 1) * width), index * width);
-  });
-  return rows;
-}
-
-/** Scores are comparable to clean images' only through the very prompts and labels that these were scored with. */
-function tripwireOf({ labels, shadow }: ClassifyRequest, through: Through): Tripwire | undefined {
-  return through.kind === "version" && !labels && !shadow ? through.version.tripwire : undefined;
-}
-
 function answer(
   labels: readonly string[],
-  scores: Scores,
+  { scores, suspicion, recovered }: ImageScores,
   shadow: Scores | undefined,
   count: number,
-  tripwire: Tripwire | undefined,
 ) {
   const best = ranked(labels, scores, count);
   const others = shadow && ranked(labels, shadow, count);
@@ -329,14 +276,9 @@ function answer(
     margin: margin(scores.probabilities),
     shadow: others,
     disagreement: others && others[0].label !== best[0].label,
-    suspicion: tripwire && shadow && suspicion(tripwire, shadow, scores),
+    suspicion,
+    recovered,
   } as const;
-}
-
-function suspicion(tripwire: Tripwire, undefended: Scores, purified: Scores): Suspicion {
-  const suspected = suspicionOf(undefended.probabilities, purified.probabilities);
-  const rank = rankOf(tripwire, suspected);
-  return { score: suspected, rank, alarm: rank > ALARM_SHARE };
 }
 
 function ranked(labels: readonly string[], { probabilities, logits }: Scores, count: number): ScoredLabel[] {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readFloats, readSafetensors } from "../engine/clip/safetensors.ts";
+import { readLearned } from "../engine/cbpt/prompt-tensors.ts";
+import { readSafetensors } from "../engine/clip/safetensors.ts";
 import type { Measurement } from "../engine/evaluation/protocol.ts";
 import type { Device } from "../engine/runtime/device.ts";
 import type { DefendedPromptsResult, DefendResult } from "../jobs/handlers/defend.ts";
@@ -10,7 +11,7 @@ import type { ImplantSpec } from "../jobs/handlers/spec.ts";
 import type { JobRecord } from "../jobs/job.ts";
 import type { BlobStore, Store, Write } from "../store/store.ts";
 import { Aliases } from "./aliases.ts";
-import { encodeBundle, type LearnedTensors, tensorsDigest } from "./bundles/bundle.ts";
+import { encodeBundle, tensorsDigest } from "./bundles/bundle.ts";
 import { versionOf } from "./bundles/new-version.ts";
 import { Evaluations } from "./evaluations.ts";
 import { evaluateGate, type GateResult } from "./gates.ts";
@@ -94,7 +95,8 @@ export class JobCompletion {
   ): Promise<NewVersion> {
     const { blobs, code, device } = this.options;
     const spec = job.spec as PurifyJobSpec | DefendJobSpec;
-    const tensors = await readTensors(path, spec.labels.length, result.config.contextTokens);
+    const shape = { classes: spec.labels.length, contextTokens: result.config.contextTokens };
+    const tensors = await readLearned(await readSafetensors(path), shape);
     const manifest = manifestOf(spec, result, source, tensorsDigest(tensors));
     const { probe, undefendedProbe } = result;
     const evidence: Evidence = {
@@ -153,14 +155,6 @@ export class JobCompletion {
       writes: new Evaluations(this.options.store, job.tenant).plan(record),
     };
   }
-}
-
-async function readTensors(path: string, classes: number, contextTokens: number): Promise<LearnedTensors> {
-  const file = await readSafetensors(path);
-  const [contexts, features] = await Promise.all(
-    ["contexts", "text_features"].map((name) => readFloats(file, name)),
-  );
-  return { classes, contextTokens, contexts, features };
 }
 
 function manifestOf(

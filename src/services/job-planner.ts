@@ -172,7 +172,11 @@ export class JobPlanner {
       labels: [...labels],
       through:
         through.kind === "version"
-          ? { kind: "matrix", matrix: through.version.artifact.digest }
+          ? {
+              kind: "matrix",
+              matrix: through.version.artifact.digest,
+              templates: [...through.version.manifest.templates],
+            }
           : { kind: "templates", templates: [...through.templates] },
       images,
       attack: attack && (await fromField("attack", () => this.options.triggers.attack(attack, labels))),

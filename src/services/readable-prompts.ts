@@ -55,7 +55,7 @@ export class ReadablePrompts {
     const { labels, templates } = version.manifest;
     const model = await this.modelOf(version);
     const before = await model.matrix(labels, templates);
-    const after = await this.options.features.read(version);
+    const { purified: after } = await this.options.features.read(version);
     const width = model.checkpoint.architecture.embeddingWidth;
     const meanings: ClassMeaning[] = [];
     for (const place of labels.keys()) {

@@ -86,11 +86,17 @@ describe("the document", () => {
     const size = { ...TINY, ablations: { shots: [1, 2], lengths: [2, 4] } };
     const lab: Lab = { size, suspects: [await bundled("scenes-badnet")], adaptive: [], clean: [] };
     // One shot, and the default of two; two lengths, one of them the default; three positions; three positives; four
-    // margins and four weights of the own label, of which one is the default.
-    expect(new Set(ablations.cells(lab).map(digestOf)).size).toBe(2 * (2 + 1 + 2) + 2 + 3 + 3);
+    // margins and four weights for recovery, of which one is the default; four of the own label without recovery.
+    expect(new Set(ablations.cells(lab).map(digestOf)).size).toBe(2 * (2 + 1 + 2) + 2 + 3 + 3 + 3);
     const { text, figures = {} } = await madeUp(lab, ablations);
-    expect(text.match(/97\.50 % \(39\/40;/g)).toHaveLength(2 * (2 + 2 + 3) + 3 + 4 + 4);
-    expect(Object.keys(figures)).toEqual(["shots.svg", "length.svg", "margin.svg", "true-label.svg"]);
+    expect(text.match(/97\.50 % \(39\/40;/g)).toHaveLength(2 * (2 + 2 + 3) + 3 + 4 + 4 + 4);
+    expect(Object.keys(figures)).toEqual([
+      "shots.svg",
+      "length.svg",
+      "margin.svg",
+      "recovery.svg",
+      "true-label.svg",
+    ]);
     for (const svg of Object.values(figures)) await expectPicture(svg);
   });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import { arraysOf, TENSORS } from "../../src/engine/cbpt/prompt-tensors.ts";
 import { encodeSafetensors, parseSafetensors } from "../../src/engine/clip/safetensors.ts";
 import { tensorsDigest } from "../../src/services/bundles/bundle.ts";
 import { canonicalJson } from "../../src/services/canonical.ts";
@@ -61,31 +62,42 @@ function partsOf(file: Buffer) {
     const { offset, length } = tensors.get(name)!;
     return new Float32Array(Uint8Array.from(file.subarray(offset, offset + length)).buffer);
   };
+  const recovery = tensors.has(TENSORS.recoveryContexts)
+    ? {
+        contexts: floats(TENSORS.recoveryContexts),
+        features: floats(TENSORS.recoveryFeatures),
+        threshold: floats(TENSORS.recoveryThreshold)[0],
+      }
+    : undefined;
   return {
     manifest: JSON.parse(metadata.manifest),
     evidence: JSON.parse(metadata.evidence ?? "null"),
-    contexts: floats("contexts"),
-    features: floats("text_features"),
+    classes: 3,
+    contextTokens: 4,
+    contexts: floats(TENSORS.contexts),
+    features: floats(TENSORS.features),
+    recovery,
   };
 }
 type Parts = ReturnType<typeof partsOf>;
 
-function joinedParts({ manifest, evidence, contexts, features }: Parts): Uint8Array {
-  return encodeSafetensors(
-    [
-      { name: "contexts", shape: [3, 4, contexts.length / 12], data: contexts },
-      { name: "text_features", shape: [3, features.length / 3], data: features },
-    ],
-    { manifest: canonicalJson(manifest), evidence: canonicalJson(evidence) },
-  );
-}
+const joinedParts = ({ manifest, evidence, ...learned }: Parts): Uint8Array =>
+  encodeSafetensors(arraysOf(learned), {
+    manifest: canonicalJson(manifest),
+    evidence: canonicalJson(evidence),
+  });
+
+/** Recovery prompts that follow from their contexts, as an attacker or another program may have made them. */
+const recovering = (parts: Parts, threshold = 0.5): void =>
+  void Object.assign(parts, {
+    recovery: { contexts: parts.contexts, features: parts.features, threshold },
+  });
 
 /** As somebody would who knows how the tensors' digest is made. */
 function resealed(change: (parts: Parts) => void): Uint8Array {
   const parts = partsOf(bundle);
   change(parts);
-  const { contexts, features } = parts;
-  parts.manifest.tensors = tensorsDigest({ classes: 3, contextTokens: 4, contexts, features });
+  parts.manifest.tensors = tensorsDigest(parts);
   return joinedParts(parts);
 }
 
@@ -199,6 +211,30 @@ describe("a bundle", () => {
       'text feature of "apple" does not follow',
     ],
     [
+      "has recovery prompts of its own making",
+      () =>
+        resealed((parts) => {
+          recovering(parts);
+          parts.recovery!.features = parts.features.slice();
+          parts.recovery!.features.subarray(0, 128).reverse();
+        }),
+      'text feature of "apple" does not follow',
+    ],
+    [
+      "has recovery prompts of another width",
+      () =>
+        resealed((parts) => {
+          recovering(parts);
+          parts.recovery!.features = parts.features.slice(0, 96);
+        }),
+      "not the widths of the others",
+    ],
+    [
+      "would recover from less than nothing",
+      () => resealed((parts) => recovering(parts, -1)),
+      "threshold of -1",
+    ],
+    [
       "has its labels swapped",
       () => resealed(({ manifest }) => void manifest.labels.reverse()),
       "whose tokens of the labels",
@@ -225,8 +261,36 @@ describe("a bundle", () => {
     ],
   ];
 
-  test("of an earlier version, which knew no margin, is taken in", async () => {
-    const earlier = resealed(({ manifest }) => void delete manifest.source.config.margin);
+  test("with recovery prompts is taken in, and its threshold decides which prompts answer", async () => {
+    const classify = `query ($id: ID!) { classify(input: { images: [{ assetId: "asset_cat" }], through: { versionId: $id } }) {
+      results { ... on Prediction { recovered labels { label } } } } }`;
+    for (const [threshold, recovered] of [
+      [0, true],
+      [1000, false],
+    ] as const) {
+      const file = resealed((parts) => recovering(parts, threshold));
+      const { version, userErrors } = await importPrompts(file, { promptSet: "recovering" });
+      expect(userErrors).toEqual([]);
+      const { data } = await server.ask(classify, { id: version.id });
+      expect(data.classify.results).toMatchObject([{ recovered }]);
+    }
+  });
+
+  test("with half of its recovery prompts is refused", async () => {
+    const parts = partsOf(bundle);
+    recovering(parts);
+    const { manifest, evidence, ...learned } = parts;
+    const arrays = arraysOf(learned).filter(({ name }) => name !== TENSORS.recoveryThreshold);
+    const texts = { manifest: canonicalJson(manifest), evidence: canonicalJson(evidence) };
+    const { userErrors } = await importPrompts(encodeSafetensors(arrays, texts), { promptSet: "never" });
+    expect(userErrors[0].message).toContain('no tensor "recovery_threshold"');
+  });
+
+  test("of an earlier version, which knew neither margin nor recovery, is taken in", async () => {
+    const earlier = resealed(({ manifest }) => {
+      delete manifest.source.config.margin;
+      delete manifest.source.config.recovery;
+    });
     const { version, userErrors } = await importPrompts(earlier, { promptSet: "earlier" });
     expect(userErrors).toEqual([]);
     expect(version.labels).toEqual([...FEW_LABELS]);

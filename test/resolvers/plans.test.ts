@@ -40,6 +40,7 @@ test("a dry run tells what a purification would take, and starts nothing", async
     "refine",
     "encode",
     "tune",
+    "recover",
   ]);
   expect(plan).toMatchObject({ device: "CPU", threads: 1 });
   // More than a trigger of each label with its velocity: a suspect has one of each family.

@@ -114,7 +114,7 @@ async function epochSeconds(
 ): Promise<number> {
   const { problem } = bench;
   const looks = 1 + (problem.config.mode === "PUBLISHED" ? 0 : problem.config.dummyLevels);
-  const probing = tells ? await secondsOf(() => probe(bench, problem.matrix, [])) : 0;
+  const probing = tells ? await secondsOf(() => probe(bench, { purified: problem.matrix }, [])) : 0;
   const saving = await secondsOf(() => save(encodeState(startTuning(problem))));
   return (looks * probing + saving) * (size.labels.length / problem.labels.length);
 }

@@ -46,6 +46,11 @@ export const CBPT_PARAMETERS = {
   beta: real(0, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
   gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
   gammaDummy: real(0.02, [0, 100], "Weight of the cross-entropy on dummies"),
+  recovery: real(
+    2,
+    [0, 100],
+    "The same weight for the recovery prompts, which answer what is too suspicious; 0 learns none",
+  ),
   anchor: real(
     6,
     [0, 10_000],
@@ -133,6 +138,7 @@ export const PUBLISHED_DEFAULTS = {
   distillation: 0,
   suspectEmphasis: 1,
   margin: 0,
+  recovery: 0,
   views: 1,
   exchange: 0,
   innerSteps: 10,
@@ -161,7 +167,7 @@ export function completeConfig(mode: Mode, given: unknown): CbptConfig {
 }
 
 /** What parameters did that a configuration of an earlier version does not have yet. */
-const BEFORE: Partial<ValuesOf<typeof CBPT_PARAMETERS>> = { margin: 0 };
+const BEFORE: Partial<ValuesOf<typeof CBPT_PARAMETERS>> = { margin: 0, recovery: 0 };
 
 /** A configuration as it was recorded; one that an earlier version completed says what it was without knowing it. */
 export function recordedConfig<Given extends object>(given: Given): Given {

@@ -1,6 +1,7 @@
 import { score } from "../clip/zero-shot.ts";
 import { type Random, randomStream } from "../random.ts";
 import { type Bank, bankOf } from "./bank.ts";
+import type { CbptConfig } from "./config.ts";
 import { joined, oneHot, row } from "./features.ts";
 import type { Problem } from "./problem.ts";
 import { dummyKinds, type Suspect } from "./suspect.ts";
@@ -11,14 +12,17 @@ import type { TuningBatch, Workbench } from "./workbench.ts";
  * The next batch of a universal run, from features alone: each row one view of one shot, with a dummy of one kind,
  * drawn anew; and as many rows of the suspects' own images (`ownRows`), which must stay theirs. A suspect's own images
  * are no dummies of it: its trigger on them is to change nothing.
+ *
+ * @param config the weights, where they are not the run's own.
  */
 export async function universalBatch(
   bench: Workbench,
   tuning: Tuning,
   suspects: readonly Suspect[],
+  config: CbptConfig = bench.problem.config,
 ): Promise<TuningBatch> {
   const { problem } = bench;
-  const { shots, width, config } = problem;
+  const { shots, width } = problem;
   const bank = await bankOf(bench, suspects);
   const random = randomStream(config.seed, "batch", tuning.epoch, tuning.batch);
   const rows = batchRows(problem, tuning);
@@ -47,6 +51,7 @@ export async function universalBatch(
     suspects: [...targets, ...own.map(() => -1)],
     emphasis: [...rows.map(() => 1), ...own.map(({ emphasis }) => emphasis)],
     anchors: problem.labels.map((_, label) => (suspected.has(label) ? config.suspectAnchor : config.anchor)),
+    margin: config.margin,
     // The losses are means over all rows; they are to weigh as if the suspects' own were beside them.
     weights: lossWeights(config, labels.length / rows.length),
   };
@@ -117,6 +122,7 @@ export const cleanBatch = (
   suspects: labels.map(() => -1),
   emphasis: labels.map(() => 1),
   anchors: problem.labels.map(() => problem.config.anchor),
+  margin: problem.config.margin,
   weights: [0, 0, problem.config.gamma, 0, 1],
 });
 

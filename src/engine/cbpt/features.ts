@@ -71,12 +71,13 @@ export function oneHot(indices: readonly number[], classes: number): Float32Arra
   return rows;
 }
 
-/** Arrays of equal length as one. */
+/** Arrays as one. */
 export function joined(parts: readonly Float32Array[]): Float32Array {
-  const length = parts[0]?.length ?? 0;
-  const whole = new Float32Array(parts.length * length);
-  parts.forEach((part, index) => {
-    whole.set(part, index * length);
-  });
+  const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
   return whole;
 }

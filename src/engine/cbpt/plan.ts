@@ -69,7 +69,7 @@ export interface PlannedBytes {
   readonly state: number;
   /** The largest saved state on disk. */
   readonly saved: number;
-  /** The learned context vectors and text features. */
+  /** The learned context vectors and text features, with those of recovery prompts. */
   readonly artifact: number;
 }
 
@@ -172,6 +172,7 @@ function tuningPhases(size: RunSize, told: number): PlannedPhase[] {
   return [
     phase("encode", 1, encoded, { image: encoded * imageFlops(size) }),
     phase("tune", steps, 0, { text: steps * tuningFlops(size, rows) + telling }, told),
+    ...(config.recovery > 0 ? [phase("recover", steps, 0, { text: steps * tuningFlops(size, rows) })] : []),
   ];
 }
 
@@ -211,18 +212,20 @@ function auditAssumptions(size: RunSize): string[] {
 }
 
 function bytesOf(size: RunSize, searches: boolean): PlannedBytes {
-  const { targets, shots, layout, width } = size;
+  const { targets, shots, layout, width, config } = size;
   const contexts = 4 * layout.contextTokens * layout.width;
   // Triggers and their velocities: of every target, or of every family with the two that they began with.
   const inverting = 2 * targets.length * imageValues(size);
   const refining = 2 * refinedValues(size) + 2 * imageValues(size);
   const search = searches ? 4 * Math.max(inverting, refining) : 0;
-  const tuning = 3 * contexts * (layout.shared ? 1 : layout.classes);
+  // Of purified prompts and, beside them, of recovery ones.
+  const sets = config.recovery > 0 ? 2 : 1;
+  const tuning = sets * 3 * contexts * (layout.shared ? 1 : layout.classes);
   return {
     shots: shots.length * imageValues(size),
     state: 3 * Math.max(search, tuning),
     saved: Math.max(search, tuning),
-    artifact: layout.classes * (contexts + 4 * width),
+    artifact: sets * layout.classes * (contexts + 4 * width),
   };
 }
 

@@ -1,6 +1,6 @@
 import { type Count, count } from "../evaluation/rate.ts";
 import { bankOf } from "./bank.ts";
-import { predictions } from "./features.ts";
+import { type GuardedText, guardedPredictions } from "./guard.ts";
 import type { Purification } from "./purification.ts";
 import { dummyKinds, type Suspect } from "./suspect.ts";
 import type { Workbench } from "./workbench.ts";
@@ -13,14 +13,19 @@ export interface Probe {
   readonly asr?: Count;
 }
 
-/** Probes text features [C, D] on the cached features of the shots and of their dummies. */
+/** Text features [C, D], with the recovery prompts that go with them. */
+export type ProbedText = Omit<GuardedText, "undefended">;
+
+/** Probes text features on the cached features of the shots and of their dummies. */
 export async function probe(
   bench: Workbench,
-  text: Float32Array,
+  text: ProbedText,
   suspects: readonly Suspect[],
 ): Promise<Probe> {
-  const { shots, features, width, config } = bench.problem;
-  const clean = predictions(features, text, width);
+  const { shots, features, width, config, matrix, checkpoint } = bench.problem;
+  const predict = (images: Float32Array) =>
+    guardedPredictions(images, { ...text, undefended: matrix }, { width, scale: checkpoint.logitScale });
+  const clean = predict(features);
   const ca = count(clean, (label, index) => label === shots[index].label);
   if (suspects.length === 0) return { ca };
   const [dummies] = (await bankOf(bench, suspects)).dummies;
@@ -28,7 +33,7 @@ export async function probe(
   const asr = { k: 0, n: 0 };
   dummies.forEach((stamped, index) => {
     const target = kinds[index].label;
-    const others = predictions(stamped, text, width).filter((_, shot) => shots[shot].label !== target);
+    const others = predict(stamped).filter((_, shot) => shots[shot].label !== target);
     asr.k += others.filter((label) => label === target).length;
     asr.n += others.length;
   });
@@ -38,7 +43,7 @@ export async function probe(
 /** What tuned prompts do; in the published mode the dummies are each step's own, so their pull is what the last epoch counted. */
 export async function probeTuned(
   bench: Workbench,
-  text: Float32Array,
+  text: ProbedText,
   { suspects, pulled }: Pick<Purification & { phase: "tune" }, "suspects" | "pulled">,
 ): Promise<Probe> {
   const shown = await probe(bench, text, suspects);

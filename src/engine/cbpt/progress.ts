@@ -7,15 +7,16 @@ import { LOSSES } from "./objective.ts";
 import { type PlannedPhase, planPurification, tuningFlops, WORK_KINDS, type WorkKind } from "./plan.ts";
 import type { Problem } from "./problem.ts";
 import type { Purification } from "./purification.ts";
+import { recovers } from "./recovery.ts";
 import { IMAGES_PER_RUN, RUNS_PER_STEP } from "./search.ts";
 import { isWarmingUp, rowsPerBatch, stepsPerEpoch, type Tuning } from "./tuning.ts";
 import { type Finding, suspectsAmong, type TriggerFamily } from "./verdict.ts";
 
 /** Where a run stands, for those who watch it. */
 export interface Progress {
-  /** What is being done: `invert`, `count`, `gratings`, `fallback`, `words`, `refine`, `warm up` or `tune`. */
+  /** What is being done: `invert`, `count`, `gratings`, `fallback`, `words`, `refine`, `warm up`, `tune` or `recover`. */
   readonly phase: string;
-  /** Tuning counts epochs from 1; before it, the rounds of the audit are counted. */
+  /** Tuning counts epochs from 1, and from 1 again when it learns recovery prompts; before it, the rounds of the audit are counted. */
   readonly epoch: number;
   readonly epochs: number;
   readonly step: number;
@@ -38,13 +39,14 @@ interface Leg {
 
 export function progressOf(problem: Problem, state: Purification): Progress {
   const works = worksOf(problem);
-  const after = works.encode + works.warmUp + works.tune;
+  const after = works.encode + works.warmUp + works.tune + works.recover;
   if (state.phase === "audit") return auditProgress(problem, state.audit, after);
   const audited = problem.config.mode === "PUBLISHED" ? [] : legsOf(works, state, after);
-  const { tuning } = state;
+  const { tuning, recovery } = state;
   return {
-    ...placeInTuning(problem, tuning),
-    fraction: fractionOf([...audited, ...tuningLegs(problem, tuning)]),
+    ...placeInTuning(problem, recovery ?? tuning),
+    ...(recovery ? { phase: "recover" } : {}),
+    fraction: fractionOf([...audited, ...tuningLegs(problem, state)]),
   };
 }
 
@@ -193,16 +195,24 @@ function placeInTuning(problem: Problem, tuning: Tuning): Omit<Progress, "fracti
 }
 
 /** What tuning has done, one leg after the other; the first step also encodes the dummies. */
-function tuningLegs(problem: Problem, { epoch, batch }: Tuning): Leg[] {
-  const { encode, warmUp, tune } = worksOf(problem);
+function tuningLegs(
+  problem: Problem,
+  { tuning, recovery, suspects }: Pick<Purification & { phase: "tune" }, "tuning" | "recovery" | "suspects">,
+): Leg[] {
+  const { encode, warmUp, tune, recover } = worksOf(problem);
   const { epochs, warmupEpochs } = problem.config;
-  const done = epoch + batch / stepsPerEpoch(problem);
+  const done = epochsDone(problem, tuning);
   if (done === 0) return [];
   const warmed = warmUp * Math.min(1, done / Math.max(1, warmupEpochs));
   const tuned = tune * Math.max(0, (done - warmupEpochs) / Math.max(1, epochs - warmupEpochs));
-  const work = encode + warmed + tuned;
-  return [{ work, after: encode + warmUp + tune - work }];
+  const recovering = recovers(problem, suspects) ? recover : 0;
+  const recovered = recovery ? (recovering * epochsDone(problem, recovery)) / epochs : 0;
+  const work = encode + warmed + tuned + recovered;
+  return [{ work, after: encode + warmUp + tune + recovering - work }];
 }
+
+const epochsDone = (problem: Problem, { epoch, batch }: Tuning): number =>
+  epoch + batch / stepsPerEpoch(problem);
 
 /** Images that one step of a search looks at. */
 const SEARCHED = IMAGES_PER_RUN * RUNS_PER_STEP;
@@ -220,6 +230,7 @@ interface Works {
   readonly encode: number;
   readonly warmUp: number;
   readonly tune: number;
+  readonly recover: number;
 }
 
 /**
@@ -262,6 +273,7 @@ function countWorks(problem: Problem): Works {
     encode: of("encode"),
     warmUp,
     tune: of("tune") - warmUp,
+    recover: of("recover"),
   };
 }
 

@@ -4,14 +4,15 @@ import { cleanBatch, universalBatch } from "./dummies.ts";
 import { gatherRows, nearestClass, row } from "./features.ts";
 import { invertPerImage } from "./inversion.ts";
 import type { Problem } from "./problem.ts";
+import { recovers, stepRecovery } from "./recovery.ts";
 import type { Suspect } from "./suspect.ts";
 import { batchRows, isWarmingUp, lossWeights, startTuning, stepTuning, type Tuning } from "./tuning.ts";
 import type { Finding } from "./verdict.ts";
 import type { TuningBatch, Workbench } from "./workbench.ts";
 
 /**
- * Where a purification stands, as plain data. The universal mode audits, then tunes on cached features; the published
- * mode tunes at once, with an inner inversion in every step.
+ * Where a purification stands, as plain data. The universal mode audits, then tunes on cached features, first the
+ * purified prompts and then the recovery ones; the published mode tunes at once, with an inner inversion in every step.
  */
 export type Purification =
   | { readonly phase: "audit"; readonly audit: Audit }
@@ -22,6 +23,8 @@ export type Purification =
       readonly findings: readonly Finding[];
       readonly suspects: readonly Suspect[];
       readonly tuning: Tuning;
+      /** The recovery prompts, which are learned last (`recovers`). */
+      readonly recovery?: Tuning;
       /** Published mode: of this epoch's dummies, how many the prompts gave to their simulated class. */
       readonly pulled: Count;
     };
@@ -31,8 +34,13 @@ export function startPurification(problem: Problem): Purification {
   return startTune(problem, { round: 0, findings: [], suspects: [] });
 }
 
-export const isPurified = ({ config }: Problem, state: Purification): boolean =>
-  state.phase === "tune" && state.tuning.epoch >= config.epochs;
+export function isPurified(problem: Problem, state: Purification): boolean {
+  if (state.phase === "audit" || !isTuned(problem, state.tuning)) return false;
+  return !recovers(problem, state.suspects) || isTuned(problem, state.recovery);
+}
+
+const isTuned = ({ config }: Problem, tuning: Tuning | undefined): boolean =>
+  tuning !== undefined && tuning.epoch >= config.epochs;
 
 /** One step; the same state gives the same next state, bit for bit, on the same machine with the same threads. */
 export async function stepPurification(bench: Workbench, state: Purification): Promise<Purification> {
@@ -61,6 +69,8 @@ const startTune = (
 });
 
 async function tuneUniversal(bench: Workbench, state: TunePhase): Promise<TunePhase> {
+  if (isTuned(bench.problem, state.tuning))
+    return { ...state, recovery: await stepRecovery(bench, state.recovery, state.suspects) };
   const batch = await universalBatch(bench, state.tuning, state.suspects);
   return { ...state, tuning: await stepTuning(bench, state.tuning, batch) };
 }

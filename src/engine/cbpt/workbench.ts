@@ -25,6 +25,8 @@ export interface TuningBatch {
   readonly anchors: readonly number[];
   /** The class to push each dummy away from; negative for none. */
   readonly suspects: readonly number[];
+  /** By how many logits a dummy is to be further from that class than it has to. */
+  readonly margin: number;
   /** As in `LOSSES`. */
   readonly weights: readonly number[];
 }
@@ -89,7 +91,7 @@ export class Workbench {
       labels: float32([rows, classes], oneHot(batch.labels, classes)),
       targets: float32([rows, classes], batch.targets),
       suspects: float32([rows, classes], oneHot(batch.suspects, classes)),
-      margin: float32([1], [this.problem.config.margin]),
+      margin: float32([1], [batch.margin]),
       emphasis: float32([rows, 1], batch.emphasis),
       undefended: float32([classes, width], matrix.slice()),
       anchors: float32([classes, 1], batch.anchors),

@@ -2,12 +2,10 @@ import { calibrate } from "../cbpt/calibration.ts";
 import { CBPT_PARAMETERS, type CbptConfig } from "../cbpt/config.ts";
 import { planPurification } from "../cbpt/plan.ts";
 import { prepareProblem, sizeOfRun } from "../cbpt/prepare.ts";
-import { probe, probeTuned } from "../cbpt/probe.ts";
 import type { Problem } from "../cbpt/problem.ts";
 import { progressOf } from "../cbpt/progress.ts";
-import { contextsByClass } from "../cbpt/prompts.ts";
 import { isPurified, type Purification, startPurification, stepPurification } from "../cbpt/purification.ts";
-import { calibrateTripwire } from "../cbpt/tripwire.ts";
+import { purified } from "../cbpt/purified.ts";
 import { Workbench } from "../cbpt/workbench.ts";
 import type { DefenceRun, DefenceSize, DefenceTask, DefendedPrompts, PlannedRun } from "./defence.ts";
 
@@ -54,27 +52,21 @@ export async function planPromptTuning(
 type TunePhase = Purification & { phase: "tune" };
 
 async function promptsOf(
-  { layout, config, matrix }: Problem,
+  { layout, config }: Problem,
   bench: Workbench,
   state: TunePhase,
 ): Promise<DefendedPrompts> {
-  const { tuning, findings, suspects } = state;
-  const textFeatures = await bench.textFeatures(tuning.contexts);
+  const { findings, suspects } = state;
+  const { contexts, features, recovery, tripwire, probes } = await purified(bench, state);
   return {
     kind: "prompts",
-    textFeatures,
-    contexts: {
-      values: contextsByClass(layout, tuning.contexts),
-      tokens: layout.contextTokens,
-      width: layout.width,
-    },
+    textFeatures: features,
+    contexts: { values: contexts, tokens: layout.contextTokens, width: layout.width },
     position: config.position,
     config,
-    probes: {
-      defended: await probeTuned(bench, textFeatures, state),
-      undefended: await probe(bench, matrix, suspects),
-    },
-    tripwire: await calibrateTripwire(bench, textFeatures),
+    probes,
+    tripwire,
+    ...(recovery ? { recovery } : {}),
     ...(findings.length > 0 ? { findings, suspects } : {}),
   };
 }

@@ -1,20 +1,12 @@
 import { join } from "node:path";
+import { arraysOf, type LearnedTensors } from "../../engine/cbpt/prompt-tensors.ts";
 import { encodeSafetensors } from "../../engine/clip/safetensors.ts";
-import type { DefendedPrompts } from "../../engine/defences/defence.ts";
 import { writeDurably } from "../../store/durable-file.ts";
 
 const ARTIFACT = "prompts.safetensors";
 
-/** Writes `contexts` [C, M, d] and `text_features` [C, D] as safetensors into a job's folder; the file's name. */
-export async function writePrompts(
-  folder: string,
-  classes: number,
-  { contexts, textFeatures }: Pick<DefendedPrompts, "contexts" | "textFeatures">,
-): Promise<string> {
-  const bytes = encodeSafetensors([
-    { name: "contexts", shape: [classes, contexts.tokens, contexts.width], data: contexts.values },
-    { name: "text_features", shape: [classes, textFeatures.length / classes], data: textFeatures },
-  ]);
-  await writeDurably(join(folder, ARTIFACT), bytes);
+/** Writes what was learned as safetensors into a job's folder; the file's name. */
+export async function writePrompts(folder: string, learned: LearnedTensors): Promise<string> {
+  await writeDurably(join(folder, ARTIFACT), encodeSafetensors(arraysOf(learned)));
   return ARTIFACT;
 }

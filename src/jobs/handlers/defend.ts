@@ -77,7 +77,7 @@ async function promptsResult(
   context: JobContext,
   { searched, seconds }: { searched: number; seconds: number },
 ): Promise<DefendedPromptsResult> {
-  const { config, probes, tripwire, findings } = prompts;
+  const { config, probes, tripwire, findings, textFeatures, contexts, recovery } = prompts;
   if (!config || !probes || !tripwire)
     throw new AppError(
       "VALIDATION_FAILED",
@@ -85,7 +85,13 @@ async function promptsResult(
     );
   return {
     kind: "prompts",
-    artifact: await writePrompts(context.folder, labels.length, prompts),
+    artifact: await writePrompts(context.folder, {
+      classes: labels.length,
+      contextTokens: contexts.tokens,
+      contexts: contexts.values,
+      features: textFeatures,
+      recovery,
+    }),
     ...(findings ? { audit: auditResult({ labels }, findings, searched) } : {}),
     probe: probes.defended,
     undefendedProbe: probes.undefended,

@@ -2,10 +2,11 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { TRIGGER_FILE } from "../../engine/attacks/fitted.ts";
 import { openTrigger, type Trigger } from "../../engine/attacks/trigger.ts";
-import { predictions } from "../../engine/cbpt/features.ts";
+import { type GuardedText, guardedPredictions, undefendedText } from "../../engine/cbpt/guard.ts";
+import { readText, requireShape, TENSORS } from "../../engine/cbpt/prompt-tensors.ts";
 import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts";
 import { imageProgram, imagesPerRun } from "../../engine/clip/programs.ts";
-import { readFloats, readSafetensors } from "../../engine/clip/safetensors.ts";
+import { readSafetensors } from "../../engine/clip/safetensors.ts";
 import { zeroShotMatrix } from "../../engine/clip/zero-shot.ts";
 import { type Encoder, encodeImages } from "../../engine/evaluation/encode.ts";
 import { type Measurement, measure, type Outcome } from "../../engine/evaluation/protocol.ts";
@@ -30,13 +31,13 @@ export const evaluate: JobHandler<unknown, Measurement> = async (given, context)
   const checkpoint = await openCheckpoint(spec.modelFolder);
   const options = { device: await deviceOf(spec, context), threads: context.threads };
   const open = (program: Program) => openSession(program, options);
-  const matrix = await classifier(spec, checkpoint, open);
-  const worded = caption ? await classifier(spec, checkpoint, open, caption) : matrix;
+  const text = await classifier(spec, checkpoint, open);
+  const worded = caption ? await classifier(spec, checkpoint, open, caption) : text;
   const { embeddingWidth: width, image } = checkpoint.architecture;
   const session = await open(imageProgram(checkpoint, { batch: "dynamic" }));
   try {
     const encoder = { session, imageSize: image.imageSize, width, batch: imagesPerRun(checkpoint) };
-    const outcomes = await predictAll(spec, checkpoint, { encoder, matrix, worded, trigger }, context);
+    const outcomes = await predictAll(spec, checkpoint, { encoder, text, worded, trigger }, context);
     return measure(outcomes, spec.labels.length, spec.attack?.target);
   } finally {
     await session.close();
@@ -74,31 +75,26 @@ function captionOf({ attack, through }: EvaluateSpec, trigger: Trigger | undefin
   );
 }
 
-/** The text features [C, D] to score with, of templates changed by `caption`. Fails with INCOMPATIBLE_MODEL when a matrix does not fit. */
+/** What to score with, of templates changed by `caption`. Fails with INCOMPATIBLE_MODEL when text features do not fit. */
 async function classifier(
   { through, labels }: EvaluateSpec,
   checkpoint: Checkpoint,
   open: (program: Program) => ReturnType<typeof openSession>,
   caption = (template: string) => template,
-): Promise<Float32Array> {
-  if (through.kind === "templates")
-    return zeroShotMatrix(
+): Promise<GuardedText> {
+  const undefendedBy = (templates: readonly string[]) =>
+    zeroShotMatrix(
       open,
       checkpoint,
       labels,
-      through.templates.map((template) => caption(template)),
+      templates.map((template) => caption(template)),
     );
+  if (through.kind === "templates") return undefendedText(await undefendedBy(through.templates));
   const file = await readSafetensors(through.matrix);
-  const matrix = await readFloats(file, "text_features");
-  const expected = [labels.length, checkpoint.architecture.embeddingWidth];
-  const found = file.tensors.get("text_features")?.shape ?? [];
-  if (found.length !== 2 || found[0] !== expected[0] || found[1] !== expected[1])
-    throw new AppError(
-      "INCOMPATIBLE_MODEL",
-      `The prompts have text features [${found}], but this model and these labels need [${expected}].`,
-      { found, expected },
-    );
-  return matrix;
+  requireShape(file, TENSORS.features, [labels.length, checkpoint.architecture.embeddingWidth]);
+  const text = await readText(file);
+  if (!text.recovery || !through.templates) return undefendedText(text.purified);
+  return { ...text, undefended: await undefendedBy(through.templates) };
 }
 
 async function predictAll(
@@ -106,22 +102,23 @@ async function predictAll(
   checkpoint: Checkpoint,
   {
     encoder,
-    matrix,
+    text,
     worded,
     trigger,
-  }: { encoder: Encoder; matrix: Float32Array; worded: Float32Array; trigger?: Trigger },
+  }: { encoder: Encoder; text: GuardedText; worded: GuardedText; trigger?: Trigger },
   context: JobContext,
 ): Promise<Outcome[]> {
   const clock = new Clock(context);
-  const predict = async (pixels: readonly Float32Array[], text: Float32Array) =>
-    predictions(await encodeImages(encoder, pixels), text, encoder.width);
+  const scoring = { width: encoder.width, scale: checkpoint.logitScale };
+  const predict = async (pixels: readonly Float32Array[], by: GuardedText) =>
+    guardedPredictions(await encodeImages(encoder, pixels), by, scoring);
   const outcomes: Outcome[] = [];
   while (outcomes.length < images.length) {
     context.signal.throwIfAborted();
     const start = outcomes.length;
     const part = images.slice(start, start + BATCH);
     const pixels = await Promise.all(part.map((image, index) => loadImage(checkpoint, image, start + index)));
-    const clean = await predict(pixels, matrix);
+    const clean = await predict(pixels, text);
     // The trigger goes onto the model's own input, as in the literature.
     const triggered =
       trigger &&

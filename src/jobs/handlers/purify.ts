@@ -1,5 +1,5 @@
 import type { CbptConfig } from "../../engine/cbpt/config.ts";
-import { type Probe, probe, probeTuned } from "../../engine/cbpt/probe.ts";
+import { type Probe, probeTuned } from "../../engine/cbpt/probe.ts";
 import { progressOf } from "../../engine/cbpt/progress.ts";
 import { promptTokensDigest } from "../../engine/cbpt/prompt-tokens.ts";
 import {
@@ -8,8 +8,9 @@ import {
   startPurification,
   stepPurification,
 } from "../../engine/cbpt/purification.ts";
+import { type LearnedText, purified } from "../../engine/cbpt/purified.ts";
 import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
-import { calibrateTripwire, type Tripwire } from "../../engine/cbpt/tripwire.ts";
+import type { Tripwire } from "../../engine/cbpt/tripwire.ts";
 import { Workbench } from "../../engine/cbpt/workbench.ts";
 import type { JobContext, JobHandler } from "../job.ts";
 import { writePrompts } from "./artifact.ts";
@@ -18,7 +19,7 @@ import { Clock, isToldEpoch, Saver } from "./clock.ts";
 import { parseSpec, purifySpec } from "./spec.ts";
 
 export interface PurifyResult {
-  /** A safetensors file in the job's folder: `contexts` [C, M, d] and `text_features` [C, D]. */
+  /** A safetensors file in the job's folder with the tensors of `arraysOf`. */
   readonly artifact: string;
   /** Absent in the published mode, which does not audit. */
   readonly audit?: AuditResult;
@@ -45,6 +46,8 @@ export const purify: JobHandler<unknown, PurifyResult> = async (given, context) 
 export interface Course {
   readonly start: () => Purification;
   readonly step: (bench: Workbench, state: Purification) => Promise<Purification>;
+  /** As in `purified`. */
+  readonly recoveryOf?: (learned: LearnedText) => Promise<LearnedText | undefined>;
 }
 
 /** Runs to the end, from the last checkpoint if there is one, and closes the bench. */
@@ -60,8 +63,9 @@ export async function runPurification(
   }
 }
 
-async function run(bench: Workbench, context: JobContext, { start, step }: Course): Promise<PurifyResult> {
+async function run(bench: Workbench, context: JobContext, course: Course): Promise<PurifyResult> {
   const { problem } = bench;
+  const { start, step } = course;
   const [clock, saver] = [new Clock(context), new Saver(context)];
   let state = context.checkpoint ? decodeState<Purification>(context.checkpoint) : start();
   let audited = 0;
@@ -76,7 +80,7 @@ async function run(bench: Workbench, context: JobContext, { start, step }: Cours
     if (telling && ended > 0) await tellEpoch(bench, state, ended, context);
     await saver.save(() => encodeState(state), telling);
   }
-  return finish(bench, state as TunePhase, context, { clock, audited });
+  return finish(bench, state as TunePhase, context, { clock, audited, course });
 }
 
 type TunePhase = Purification & { phase: "tune" };
@@ -96,26 +100,24 @@ async function tellEpoch(
 ): Promise<void> {
   if (state.phase !== "tune") return;
   const text = await bench.textFeatures(state.tuning.contexts);
-  context.report({ kind: "checkpoint", epoch, ...(await probeTuned(bench, text, state)) });
+  context.report({ kind: "checkpoint", epoch, ...(await probeTuned(bench, { purified: text }, state)) });
 }
 
 async function finish(
   bench: Workbench,
   state: TunePhase,
   context: JobContext,
-  { clock, audited }: { clock: Clock; audited: number },
+  { clock, audited, course }: { clock: Clock; audited: number; course: Course },
 ): Promise<PurifyResult> {
   const { problem } = bench;
-  const { contexts } = state.tuning;
-  const text = await bench.textFeatures(contexts);
-  const { contextTokens: tokens, width, classes } = problem.layout;
-  const prompts = { contexts: { values: contexts, tokens, width }, textFeatures: text };
+  const { contextTokens, classes } = problem.layout;
+  const { tripwire, probes, ...learned } = await purified(bench, state, course.recoveryOf);
   return {
-    artifact: await writePrompts(context.folder, classes, prompts),
+    artifact: await writePrompts(context.folder, { classes, contextTokens, ...learned }),
     ...(state.findings.length > 0 ? { audit: auditResult(problem, state.findings, audited) } : {}),
-    probe: await probeTuned(bench, text, state),
-    undefendedProbe: await probe(bench, problem.matrix, state.suspects),
-    tripwire: await calibrateTripwire(bench, text),
+    probe: probes.defended,
+    undefendedProbe: probes.undefended,
+    tripwire,
     config: problem.config,
     tokenizer: promptTokensDigest(problem.checkpoint.tokenizer, problem.labels),
     contextLength: problem.checkpoint.architecture.text.contextLength,

@@ -36,7 +36,12 @@ export const evaluateSpec = z.object({
   labels: z.array(z.string().min(1)).min(1),
   through: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("templates"), templates }),
-    z.object({ kind: z.literal("matrix"), matrix: z.string().min(1) }),
+    z.object({
+      kind: z.literal("matrix"),
+      matrix: z.string().min(1),
+      /** The undefended ones, by which suspicion is measured; jobs of earlier versions have none. */
+      templates: templates.optional(),
+    }),
   ]),
   images: z.array(image).min(1),
   attack: attack.optional(),

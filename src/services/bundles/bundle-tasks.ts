@@ -1,8 +1,9 @@
 /** Tasks for a `WorkerPool`: what takes long about a file of prompts, off the thread that serves. */
 import { createHash } from "node:crypto";
 import { type CoopPrompts, readCoop } from "../../engine/cbpt/coop.ts";
+import type { LearnedTensors } from "../../engine/cbpt/prompt-tensors.ts";
 import type { Manifest } from "../manifest.ts";
-import { type Bundle, encodeBundle, type LearnedTensors, tensorsDigest } from "./bundle.ts";
+import { type Bundle, encodeBundle, tensorsDigest } from "./bundle.ts";
 import { readBundle } from "./read-bundle.ts";
 
 /** A bundle and the bytes that it is kept as. */

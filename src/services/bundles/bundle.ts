@@ -1,16 +1,9 @@
 import { createHash } from "node:crypto";
+import { arraysOf, type LearnedTensors } from "../../engine/cbpt/prompt-tensors.ts";
 import { encodeSafetensors } from "../../engine/clip/safetensors.ts";
 import { canonicalJson } from "../canonical.ts";
 import type { Manifest } from "../manifest.ts";
 import type { Evidence } from "../prompts.ts";
-
-/** What tuning learns: context vectors [C, M, d] and the text features [C, D] that follow from them. */
-export interface LearnedTensors {
-  readonly classes: number;
-  readonly contextTokens: number;
-  readonly contexts: Float32Array;
-  readonly features: Float32Array;
-}
 
 /** A version as one file: what it is, what it learned, and what was measured of it. */
 export interface Bundle {
@@ -33,12 +26,3 @@ export function encodeBundle({ manifest, tensors, evidence }: Bundle): Uint8Arra
     ...(evidence ? { evidence: canonicalJson(evidence) } : {}),
   });
 }
-
-const arraysOf = ({ classes, contextTokens, contexts, features }: LearnedTensors) => [
-  {
-    name: "contexts",
-    shape: [classes, contextTokens, contexts.length / classes / contextTokens],
-    data: contexts,
-  },
-  { name: "text_features", shape: [classes, features.length / classes], data: features },
-];

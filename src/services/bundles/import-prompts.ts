@@ -1,5 +1,6 @@
 import { row } from "../../engine/cbpt/features.ts";
 import { promptTokensDigest } from "../../engine/cbpt/prompt-tokens.ts";
+import type { LearnedText } from "../../engine/cbpt/purified.ts";
 import type { Checkpoint } from "../../engine/clip/checkpoint.ts";
 import { looksLikeSafetensors } from "../../engine/clip/safetensors.ts";
 import { looksLikePytorch } from "../../engine/pickle/index.ts";
@@ -120,11 +121,20 @@ function requireFit({ manifest, tensors }: Bundle, model: ModelRecord, checkpoin
 
 /** Nobody can slip in text features that the contexts do not have: they are computed again and compared. */
 async function requireFeatures({ manifest, tensors }: Bundle, model: ServedModel): Promise<void> {
+  await requireText(manifest, tensors, model);
+  if (tensors.recovery) await requireText(manifest, tensors.recovery, model);
+}
+
+async function requireText(
+  manifest: Bundle["manifest"],
+  { contexts, features }: LearnedText,
+  model: ServedModel,
+): Promise<void> {
   const { labels } = manifest;
-  const expected = await model.promptFeatures({ ...manifest, contexts: tensors.contexts });
+  const expected = await model.promptFeatures({ ...manifest, contexts });
   const width = expected.length / labels.length;
   labels.forEach((label, index) => {
-    const distance = distanceOf(row(tensors.features, width, index), row(expected, width, index));
+    const distance = distanceOf(row(features, width, index), row(expected, width, index));
     if (distance <= MOST_DISTANCE) return;
     throw invalid(
       `The text feature of "${label}" does not follow from its context vectors: it is ${distance.toPrecision(3)} from what model "${manifest.model.name}" makes of them, and at most ${MOST_DISTANCE} is rounding`,

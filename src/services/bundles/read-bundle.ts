@@ -1,11 +1,12 @@
 import type { z } from "zod";
+import { type LearnedTensors, TENSORS } from "../../engine/cbpt/prompt-tensors.ts";
 import { decodeFloats } from "../../engine/clip/float-decoding.ts";
 import { parseSafetensors } from "../../engine/clip/safetensors.ts";
 import type { SafetensorsHeader } from "../../engine/clip/safetensors-header.ts";
 import { AppError } from "../../errors.ts";
 import type { Manifest } from "../manifest.ts";
 import type { Evidence } from "../prompts.ts";
-import { type Bundle, type LearnedTensors, tensorsDigest } from "./bundle.ts";
+import { type Bundle, tensorsDigest } from "./bundle.ts";
 import { evidenceSchema, manifestSchema } from "./bundle-schema.ts";
 
 /**
@@ -56,17 +57,42 @@ function parseJson(text: string, name: string): unknown {
   }
 }
 
+/** Recovery prompts are there whole or not at all. */
 function readTensors(
   bytes: Uint8Array,
   header: SafetensorsHeader,
   { labels, contextTokens }: Manifest,
 ): LearnedTensors {
-  const unknown = [...header.tensors.keys()].find((name) => !["contexts", "text_features"].includes(name));
+  const unknown = [...header.tensors.keys()].find((name) => !KNOWN.includes(name));
   if (unknown !== undefined) throw invalid(`It has a tensor "${unknown.slice(0, 80)}", which no bundle has`);
   const classes = labels.length;
-  const contexts = readTensor(bytes, header, "contexts", [classes, contextTokens]);
-  const features = readTensor(bytes, header, "text_features", [classes]);
-  return { classes, contextTokens, contexts, features };
+  const read = (name: string, ...leading: number[]) => readTensor(bytes, header, name, leading);
+  const learned = {
+    classes,
+    contextTokens,
+    contexts: read(TENSORS.contexts, classes, contextTokens),
+    features: read(TENSORS.features, classes),
+  };
+  if (!RECOVERY.some((name) => header.tensors.has(name))) return learned;
+  const recovery = {
+    contexts: read(TENSORS.recoveryContexts, classes, contextTokens),
+    features: read(TENSORS.recoveryFeatures, classes),
+    threshold: read(TENSORS.recoveryThreshold)[0],
+  };
+  requireRecovery(recovery, learned);
+  return { ...learned, recovery };
+}
+
+const KNOWN: readonly string[] = Object.values(TENSORS);
+const RECOVERY = [TENSORS.recoveryContexts, TENSORS.recoveryFeatures, TENSORS.recoveryThreshold];
+
+function requireRecovery(
+  { contexts, features, threshold }: NonNullable<LearnedTensors["recovery"]>,
+  learned: LearnedTensors,
+): void {
+  if (contexts.length !== learned.contexts.length || features.length !== learned.features.length)
+    throw invalid("Its recovery prompts have not the widths of the others");
+  if (threshold < 0) throw invalid(`Its recovery prompts have a threshold of ${threshold}, below 0 nats`);
 }
 
 /** The values [...leading, n] of a tensor, whatever n is. */
@@ -82,7 +108,7 @@ function readTensor(
   const fits = shape.length === leading.length + 1 && leading.every((size, axis) => size === shape[axis]);
   if (dtype !== "F32" || !fits || length === 0)
     throw invalid(
-      `Its tensor "${name}" is ${dtype} [${shape}], but its manifest needs F32 [${leading}, n]: one row for each label`,
+      `Its tensor "${name}" is ${dtype} [${shape}], but its manifest needs F32 [${[...leading, "n"]}]${leading.length > 0 ? ": one row for each label" : ""}`,
       { found: shape, expected: leading },
     );
   // A copy begins where its elements are aligned.

@@ -34,11 +34,12 @@ describe("the configuration", () => {
     });
   });
 
-  test("that an earlier version completed had no margin; one that was never complete is left as it is", () => {
-    const { margin, mode, ...earlier } = defaultConfig("UNIVERSAL");
+  test("that an earlier version completed had neither margin nor recovery; one that was never complete is left as it is", () => {
+    const { margin, recovery, mode, ...earlier } = defaultConfig("UNIVERSAL");
     expect(margin).toBeGreaterThan(0);
-    expect(recordedConfig(earlier)).toEqual({ ...earlier, margin: 0 });
-    expect(recordedConfig({ ...earlier, margin })).toEqual({ ...earlier, margin });
+    expect(recovery).toBeGreaterThan(0);
+    expect(recordedConfig(earlier)).toEqual({ ...earlier, margin: 0, recovery: 0 });
+    expect(recordedConfig({ ...earlier, margin })).toEqual({ ...earlier, margin, recovery: 0 });
     expect(recordedConfig({ alpha: 1 })).toEqual({ alpha: 1 });
   });
 

@@ -24,6 +24,7 @@ const SMALL = {
   batchSize: 8,
   initialDeviation: 0.5,
   gratingCycles: 0,
+  recovery: 0,
 };
 
 let problem: Problem;
@@ -71,6 +72,7 @@ function batchOf(suspects: readonly number[]): TuningBatch {
     emphasis: labels.map(() => 1),
     anchors: labels.map(() => 3),
     suspects,
+    margin: 0,
     weights: [0.4, 0.3, 1, 0.2, 1],
   };
 }

@@ -18,7 +18,12 @@ import {
 } from "../../../src/engine/cbpt/plan.ts";
 import { prepareProblem, sizeOfRun } from "../../../src/engine/cbpt/prepare.ts";
 import type { Problem } from "../../../src/engine/cbpt/problem.ts";
-import { isPurified, startPurification, stepPurification } from "../../../src/engine/cbpt/purification.ts";
+import {
+  isPurified,
+  type Purification,
+  startPurification,
+  stepPurification,
+} from "../../../src/engine/cbpt/purification.ts";
 import { encodeState } from "../../../src/engine/cbpt/state.ts";
 import { type TuningBatch, Workbench } from "../../../src/engine/cbpt/workbench.ts";
 import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
@@ -133,7 +138,7 @@ async function follow(problem: Problem, from = startPurification(problem)) {
   let state = from;
   try {
     while (!isPurified(problem, state)) {
-      const name = state.phase === "audit" ? state.audit.stage : "tune";
+      const name = state.phase === "audit" ? state.audit.stage : tuningOf(problem, state);
       bench.done = { images: 0, flops: { image: 0, gradient: 0, text: 0 } };
       state = await stepPurification(bench, state);
       const before = phases.get(name) ?? {
@@ -157,6 +162,9 @@ async function follow(problem: Problem, from = startPurification(problem)) {
   }
 }
 
+const tuningOf = ({ config }: Problem, { tuning }: Purification & { phase: "tune" }) =>
+  tuning.epoch < config.epochs ? "tune" : "recover";
+
 const phaseOf = (plan: RunPlan, name: string) => plan.phases.find((phase) => phase.name === name)!;
 
 /** Programs of several images share a little work, so what one image takes is not exactly its part. */
@@ -177,8 +185,9 @@ describe("a plan of a search", () => {
     // A strong one is looked at once more, on shots of the other classes.
     const looks = (tried.images - gratings.images) / (SHOTS - SHOTS / LABELS.length);
     expect([0, 1, 2, 3]).toContain(looks);
+    for (const name of ["tune", "recover"]) expect(phaseOf(plan, name).steps).toBe(phases.get(name)!.steps);
+    near(phaseOf(plan, "recover").flops.text, phases.get("recover")!.flops.text);
     const tune = phaseOf(plan, "tune");
-    expect(tune.steps).toBe(phases.get("tune")!.steps);
     // The plan also counts the text features of each epoch, which are told outside the steps.
     const { text } = phases.get("tune")!.flops;
     expect(tune.flops.text / text).toBeGreaterThan(1);
@@ -234,8 +243,14 @@ describe("a plan of a search", () => {
   test("of an audit ends before tuning", async () => {
     const audit = planAudit(await sizeOfRun({ ...options("UNIVERSAL"), shots: { length: SHOTS } }));
     const whole = await planOf("UNIVERSAL");
-    expect(audit.phases).toEqual(whole.phases.slice(0, -2));
-    expect(whole.phases.slice(-2).map(({ name }) => name)).toEqual(["encode", "tune"]);
+    expect(audit.phases).toEqual(whole.phases.slice(0, -3));
+    expect(whole.phases.slice(-3).map(({ name }) => name)).toEqual(["encode", "tune", "recover"]);
+  });
+
+  test("of prompts that never recover has no such phase, and half of the artifact", async () => {
+    const [plain, whole] = [await planOf("UNIVERSAL", { recovery: 0 }), await planOf("UNIVERSAL")];
+    expect(plain.phases).toEqual(whole.phases.filter(({ name }) => name !== "recover"));
+    expect(2 * plain.bytes.artifact).toBe(whole.bytes.artifact);
   });
 });
 

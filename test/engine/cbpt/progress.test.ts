@@ -14,8 +14,9 @@ import { prepareProblem } from "../../../src/engine/cbpt/prepare.ts";
 import type { Problem } from "../../../src/engine/cbpt/problem.ts";
 import { auditProgress, progressOf } from "../../../src/engine/cbpt/progress.ts";
 import { type Purification, startPurification } from "../../../src/engine/cbpt/purification.ts";
+import { recovers } from "../../../src/engine/cbpt/recovery.ts";
 import { startSearch } from "../../../src/engine/cbpt/search.ts";
-import { stepsPerEpoch } from "../../../src/engine/cbpt/tuning.ts";
+import { stepsPerEpoch, type Tuning } from "../../../src/engine/cbpt/tuning.ts";
 import { startUniversal } from "../../../src/engine/cbpt/universal.ts";
 import type { Finding } from "../../../src/engine/cbpt/verdict.ts";
 import { startWordSearch } from "../../../src/engine/cbpt/word-search.ts";
@@ -157,18 +158,28 @@ async function auditOf(problem: Problem, { rounds, found }: Course): Promise<Aud
   ];
 }
 
+/** Before its first step, and after each. */
+const tuningsOf = (problem: Problem, begin: Tuning): Tuning[] =>
+  Array.from({ length: problem.config.epochs * stepsPerEpoch(problem) + 1 }, (_, step) => ({
+    ...begin,
+    epoch: Math.floor(step / stepsPerEpoch(problem)),
+    batch: step % stepsPerEpoch(problem),
+  }));
+
+type TunePhase = Purification & { phase: "tune" };
+
 async function purificationOf(problem: Problem, course: Course): Promise<Purification[]> {
   const audits = problem.config.mode === "PUBLISHED" ? [] : await auditOf(problem, course);
   const begin = startPurification({ ...problem, config: { ...problem.config, mode: "PUBLISHED" } });
   if (begin.phase !== "tune") throw new Error("The published mode begins with tuning.");
   const audited = audits.at(-1) as (Audit & { stage: "done" }) | undefined;
-  const { epochs } = problem.config;
-  const tuned = Array.from({ length: epochs * stepsPerEpoch(problem) + 1 }, (_, step): Purification => {
-    const place = { epoch: Math.floor(step / stepsPerEpoch(problem)), batch: step % stepsPerEpoch(problem) };
-    const { round, findings, suspects } = audited ?? begin;
-    return { ...begin, round, findings, suspects, tuning: { ...begin.tuning, ...place } };
-  });
-  return [...audits.slice(0, -1).map((audit): Purification => ({ phase: "audit", audit })), ...tuned];
+  const { round, findings, suspects } = audited ?? begin;
+  const tunings = tuningsOf(problem, begin.tuning);
+  const tuned = tunings.map((tuning): TunePhase => ({ ...begin, round, findings, suspects, tuning }));
+  const last = tuned[tuned.length - 1];
+  const recovered = recovers(problem, suspects) ? tunings.map((recovery) => ({ ...last, recovery })) : [];
+  const audit = audits.slice(0, -1).map((audit): Purification => ({ phase: "audit", audit }));
+  return [...audit, ...tuned, ...recovered];
 }
 
 describe.each(COURSES)("a run of $rounds rounds with its suspect found by $found", (course) => {

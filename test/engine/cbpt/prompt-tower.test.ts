@@ -61,6 +61,7 @@ function batch(): TuningBatch {
     emphasis: labels.map(() => 1),
     anchors: LABELS.map((_, label) => label / 2),
     suspects: labels.map((label) => (label === 1 ? -1 : 1)),
+    margin: 0,
     weights: [1, 0.5, 1, 0.25, 2],
   };
 }

@@ -114,6 +114,30 @@ describe.each(["UNIVERSAL", "PUBLISHED"] as const)("a purification in mode %s", 
   });
 });
 
+describe("recovery prompts", () => {
+  const follows = async (given: object, from: Purification) => {
+    const problem = await problemOf("UNIVERSAL", given);
+    const states = await follow(problem, encodeState(from));
+    return decodeState<Purification & { phase: "tune" }>(states[states.length - 1]);
+  };
+
+  test("are learned after the purified ones, which are the same without them", async () => {
+    const [both, one] = [await follows({}, suspected()), await follows({ recovery: 0 }, suspected())];
+    expect(one.recovery).toBeUndefined();
+    expect(both.tuning).toEqual(one.tuning);
+    expect(both.recovery!.epoch).toBe(SMALL.epochs);
+    expect(both.recovery!.contexts).not.toEqual(both.tuning.contexts);
+  });
+
+  test("are not learned where nothing is suspected", async () => {
+    const { audit } = suspected();
+    const done = { stage: "done", round: 0, findings: [], suspects: [] } as const;
+    const state = await follows({}, { phase: "audit", audit: { ...audit, ...done } as never });
+    expect(state.tuning.epoch).toBe(SMALL.epochs);
+    expect(state.recovery).toBeUndefined();
+  });
+});
+
 describe("a problem", () => {
   test("needs two labels, each once and each with a shot", async () => {
     const problem = { checkpoint, config: completeConfig("UNIVERSAL", SMALL), templates: ["a {}"] };

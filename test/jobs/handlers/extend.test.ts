@@ -1,6 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { arraysOf, readLearned } from "../../../src/engine/cbpt/prompt-tensors.ts";
+import { encodeSafetensors, readSafetensors } from "../../../src/engine/clip/safetensors.ts";
 import { handlers } from "../../../src/jobs/handlers/index.ts";
 import type { PurifyResult } from "../../../src/jobs/handlers/purify.ts";
 import type { JobContext } from "../../../src/jobs/job.ts";
@@ -58,6 +60,41 @@ describe("a job that adds a class", () => {
       expect(resumed.file.equals(whole.file)).toBe(true);
       expect(resumed.probe).toEqual(whole.probe);
     }
+  });
+
+  test("keeps the others' recovery prompts, and puts the new class's own prompt beside them", async () => {
+    const folder = temporaryFolder();
+    const made = (await handlers.purify(
+      specOf(LABELS.slice(0, -1)),
+      contextIn(folder).context,
+    )) as PurifyResult;
+    const shape = { classes: LABELS.length - 1, contextTokens: 4 };
+    const learned = await readLearned(await readSafetensors(join(folder, made.artifact)), shape);
+    const recovery = {
+      contexts: learned.contexts.toReversed(),
+      features: learned.features.toReversed(),
+      threshold: 0.5,
+    };
+    const base = join(folder, "base.safetensors");
+    writeFileSync(base, encodeSafetensors(arraysOf({ ...learned, recovery })));
+    const own = temporaryFolder();
+    const spec = { ...specOf(LABELS), base };
+    const { artifact, config, tripwire } = (await handlers.extend(
+      spec,
+      contextIn(own).context,
+    )) as PurifyResult;
+    const extended = await readLearned(await readSafetensors(join(own, artifact)), {
+      ...shape,
+      classes: LABELS.length,
+    });
+    const { contexts, features, threshold } = extended.recovery!;
+    const [oldContexts, oldFeatures] = [recovery.contexts.length, recovery.features.length];
+    expect(contexts.slice(0, oldContexts)).toEqual(recovery.contexts);
+    expect(features.slice(0, oldFeatures)).toEqual(recovery.features);
+    expect(contexts.slice(oldContexts)).toEqual(extended.contexts.slice(oldContexts));
+    expect(features.slice(oldFeatures)).toEqual(extended.features.slice(oldFeatures));
+    expect(threshold).toBe(Math.fround(tripwire.quantiles[98]));
+    expect(config.recovery).toBe(0);
   });
 
   test("to prompts of other classes or another model is refused", async () => {

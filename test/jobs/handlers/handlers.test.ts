@@ -1,8 +1,7 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { readFloats, readSafetensors } from "../../../src/engine/clip/safetensors.ts";
 import type { Measurement } from "../../../src/engine/evaluation/protocol.ts";
 import { handlers } from "../../../src/jobs/handlers/index.ts";
 import type { PurifyResult } from "../../../src/jobs/handlers/purify.ts";
@@ -90,6 +89,10 @@ describe("the bundled suspect", () => {
       context,
     )) as Measurement;
     const after = (await handlers.evaluate(
+      evaluation({ kind: "matrix", matrix: path, templates: TEMPLATES }),
+      context,
+    )) as Measurement;
+    const alone = (await handlers.evaluate(
       evaluation({ kind: "matrix", matrix: path }),
       context,
     )) as Measurement;
@@ -97,12 +100,15 @@ describe("the bundled suspect", () => {
     expect(share(after.asr)).toBeLessThan(0.3);
     expect(share(after.ca)).toBeGreaterThan(share(before.ca) - 0.08);
     expect(after.asr!.n).toBe((CLASSES - 1) * 8);
+    // Without the templates nothing tells which images the recovery prompts should answer.
+    expect(share(after.trueLabelUnderTrigger)).toBeGreaterThan(share(alone.trueLabelUnderTrigger) + 0.2);
+    expect(share(after.ca)).toBeGreaterThan(share(alone.ca) - 0.02);
 
     // Killed after any epoch and started again, it ends with the same bytes.
-    const text = await readFloats(await readSafetensors(path), "text_features");
+    const written = await readFile(path);
     const resumed = contextWith({ checkpoint: saved[saved.length - 2] });
     await handlers.purify(spec("scenes-badnet"), resumed.context);
-    expect(await readFloats(await readSafetensors(path), "text_features")).toEqual(text);
+    expect((await readFile(path)).equals(written)).toBe(true);
   });
 
   test("has a clean twin, on which the audit finds nothing", async () => {

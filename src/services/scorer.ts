@@ -1,0 +1,81 @@
+import { gatherRows } from "../engine/cbpt/features.ts";
+import { type GuardedText, guardedScores } from "../engine/cbpt/guard.ts";
+import { ALARM_SHARE, rankOf, type Tripwire } from "../engine/cbpt/tripwire.ts";
+import { type Scores, score } from "../engine/clip/zero-shot.ts";
+import { AppError } from "../errors.ts";
+import type { VersionRecord } from "./prompts.ts";
+import type { ServedModel } from "./serving.ts";
+import type { TextFeatures } from "./text-features.ts";
+import type { Through } from "./through.ts";
+
+/** How far the purified prediction of an image is from the undefended one, and whether clean images go so far. */
+export interface Suspicion {
+  readonly score: number;
+  readonly rank: number;
+  readonly alarm: boolean;
+}
+
+export interface ImageScores {
+  /** For the labels that were asked for. */
+  readonly scores: Scores;
+  /** What the undefended prompts say, where they were looked at for the same labels. */
+  readonly undefended?: Scores;
+  /** Of a version that was calibrated. */
+  readonly suspicion?: Suspicion;
+  /** Whether the recovery prompts have answered. */
+  readonly recovered: boolean;
+}
+
+/** Scores an image by its embedding [D]. */
+export type Scorer = (embedding: Float32Array) => ImageScores;
+
+/**
+ * Scores for the labels, in their order. An image's suspicion, and so which prompts answer it, is that for all labels of
+ * the version, whichever are asked for. Fails with VALIDATION_FAILED for a label that the version does not know.
+ */
+export async function scorerOf(
+  model: ServedModel,
+  through: Through,
+  labels: readonly string[],
+  features: TextFeatures,
+): Promise<Scorer> {
+  const scale = model.checkpoint.logitScale;
+  if (through.kind === "templates") {
+    const matrix = await model.matrix(labels, through.templates);
+    return (embedding) => ({ scores: score(embedding, matrix, scale), recovered: false });
+  }
+  const { manifest, tripwire } = through.version;
+  const text: GuardedText = {
+    ...(await features.read(through.version)),
+    undefended: await model.matrix(manifest.labels, manifest.templates),
+  };
+  const some = labels === manifest.labels ? undefined : rowsOf(text, through.version, labels);
+  return (embedding) => {
+    const { scores, undefended, suspicion, recovered } = guardedScores(embedding, text, scale);
+    const told = { recovered, suspicion: tripwire && suspicionOf(tripwire, suspicion) };
+    if (!some) return { scores, undefended, ...told };
+    return { scores: score(embedding, recovered ? some.recovery! : some.purified, scale), ...told };
+  };
+}
+
+function suspicionOf(tripwire: Tripwire, suspected: number): Suspicion {
+  const rank = rankOf(tripwire, suspected);
+  return { score: suspected, rank, alarm: rank > ALARM_SHARE };
+}
+
+/** The text features of some labels, in their order. */
+function rowsOf(
+  { purified, recovery }: GuardedText,
+  { manifest }: VersionRecord,
+  labels: readonly string[],
+): { readonly purified: Float32Array; readonly recovery?: Float32Array } {
+  const known = manifest.labels;
+  const width = purified.length / known.length;
+  const places = labels.map((label) => {
+    const place = known.indexOf(label);
+    if (place >= 0) return place;
+    throw new AppError("VALIDATION_FAILED", `The shadow prompts do not know the label "${label}".`);
+  });
+  const gathered = (features: Float32Array) => gatherRows(features, width, places);
+  return { purified: gathered(purified), ...(recovery ? { recovery: gathered(recovery.features) } : {}) };
+}
