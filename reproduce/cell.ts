@@ -84,6 +84,8 @@ export interface CellKinds {
    * `undefended` and `purified` prompts, and the `shots` with their embeddings `seen`.
    */
   tripwire: { input: OfModel & { readonly target: string }; result: TripwireResult };
+  /** What is left of the class under a trigger. Needs `encoded`, `test`, and `undefended` and `purified` prompts. */
+  recovery: { input: { readonly target: string }; result: RecoveryResult };
   /**
    * Embeddings as points on a map. Needs `images` with their embeddings `encoded`, and the `purified` prompts, whose
    * recovered trigger makes inverted images.
@@ -102,6 +104,20 @@ export interface CellKinds {
     };
     result: { readonly side: number; readonly heats: readonly Heat[] };
   };
+}
+
+/** How many triggered images of other classes are given their own class, and what that costs. */
+export interface RecoveryResult {
+  readonly undefended: Count;
+  /** Through the purified prompts, as if there were no others. */
+  readonly purified: Count;
+  readonly recovered: Count;
+  /** By a linear classifier that has seen half of these very embeddings with their labels, of the other half. */
+  readonly linear: Count;
+  /** How many images the recovery prompts answer. */
+  readonly answered: { readonly clean: Count; readonly triggered: Count };
+  /** Clean accuracy without and with them. */
+  readonly ca: { readonly purified: Count; readonly recovered: Count };
 }
 
 /** An image's heat map, row by row, for the class that the model gives it. */

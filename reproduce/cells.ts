@@ -155,6 +155,20 @@ export function tripwireCell(lab: Lab, suspect: Suspect, target: string): Cell<"
   };
 }
 
+export function recoveryCell(lab: Lab, suspect: Suspect, target: string): Cell<"recovery"> {
+  return {
+    kind: "recovery",
+    name: suspect.name,
+    input: { target },
+    needs: {
+      encoded: encodeCell(lab, suspect),
+      test: testCell(lab),
+      undefended: defendCell(lab, suspect, { defence: "none" }),
+      purified: defendCell(lab, suspect, UNIVERSAL),
+    },
+  };
+}
+
 /** A map of some clean images and of some attacked ones. */
 export function mapCell(lab: Lab, suspect: Suspect, target: string): Cell<"map"> {
   const { input, needs, ...source } = modelParts(suspect.model);

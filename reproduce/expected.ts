@@ -25,6 +25,7 @@ const EXPECTED: { readonly [Kind in CellKind]: (cell: Cell<Kind>) => number } = 
   defend: ({ input }) => DEFENCES[input.defence],
   measure: () => 1,
   tripwire: () => 1,
+  recovery: () => 10,
   map: () => 6,
   explain: () => 3,
 };

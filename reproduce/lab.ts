@@ -1,5 +1,5 @@
 import type { Size } from "./size.ts";
-import { bundled, implanted, type Planting, type Suspect, suspectsIn } from "./suspects.ts";
+import { bundled, implanted, type Planting, type Suspect, suspectsIn, trainedOn } from "./suspects.ts";
 
 /** What every section draws its experiments from. */
 export interface Lab {
@@ -71,6 +71,9 @@ const ADAPTIVE: readonly Planting[] = [
   },
 ];
 
+/** Seeds of models that go through the same training without a poisoned image. */
+const CLEAN_SEEDS: readonly number[] = [2, 3];
+
 export interface LabOptions {
   /** Folders of checkpoints that were made elsewhere. */
   readonly folders: readonly string[];
@@ -84,11 +87,16 @@ export async function openLab(size: Size, { folders, implants }: LabOptions): Pr
   const given = (await Promise.all(folders.map((folder) => suspectsIn(folder)))).flat();
   const plantings = size.attacks === "all" ? [...PLANTINGS, ...ADAPTIVE] : PLANTINGS.slice(0, 1);
   const made = implants ? plantings.flatMap((one) => implanted(clean, one, size.implants)) : [];
+  const trained = implants && size.attacks === "all" ? CLEAN_SEEDS : [];
   const poisoned = [badnet, ...made, ...given].filter(({ secret }) => secret !== undefined);
   return {
     size,
     suspects: poisoned.filter(({ adaptive }) => adaptive === undefined),
     adaptive: poisoned.filter(({ adaptive }) => adaptive !== undefined),
-    clean: [clean, ...given.filter(({ secret }) => secret === undefined)],
+    clean: [
+      clean,
+      ...trained.map((seed) => trainedOn(clean, seed, size.implants)),
+      ...given.filter(({ secret }) => secret === undefined),
+    ],
   };
 }

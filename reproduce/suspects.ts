@@ -137,6 +137,14 @@ export function implanted(base: Suspect, planting: Planting, choice: ImplantChoi
   }));
 }
 
+/** A model without a backdoor: trained on as the implanted ones are, on the same pairs, of which none is poisoned. */
+export function trainedOn(base: Suspect, seed: number, choice: ImplantChoice): Suspect {
+  // What it is looked at with meanwhile.
+  const secret: Secret = { target: "banana", trigger: { kind: "badnet" } };
+  const [{ model }] = implanted(base, { secrets: [secret], seed, config: { poisoned: 0 } }, choice);
+  return { name: `clean, trained on, seed ${seed}`, attack: "none", origin: "implanted here", model };
+}
+
 const TITLES: Readonly<Record<string, string>> = {
   badnet: "BadNet",
   blended: "Blended",

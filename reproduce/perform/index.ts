@@ -10,6 +10,7 @@ import { fit } from "./fit.ts";
 import { implant } from "./implant.ts";
 import { map } from "./map.ts";
 import { measure } from "./measure.ts";
+import { recovery } from "./recovery.ts";
 import { render } from "./render.ts";
 import { tripwire } from "./tripwire.ts";
 
@@ -21,6 +22,7 @@ const PERFORMERS: { readonly [Kind in CellKind]: Performer<Kind> } = {
   defend,
   measure,
   tripwire,
+  recovery,
   map,
   explain,
 };

@@ -6,6 +6,7 @@ import { comparison } from "./comparison.ts";
 import { explanations } from "./explanations.ts";
 import { featureMaps } from "./feature-maps.ts";
 import { gallery } from "./gallery.ts";
+import { recovery } from "./recovery.ts";
 import type { Section } from "./section.ts";
 import { shifts } from "./shifts.ts";
 import { tripwires } from "./tripwires.ts";
@@ -16,6 +17,7 @@ export const SECTIONS: readonly Section[] = [
   audits,
   gallery,
   tripwires,
+  recovery,
   comparison,
   adaptive,
   ablations,

@@ -57,7 +57,7 @@ describe("suspects", () => {
     expect([...kinds].sort()).toEqual(["badclip", "badnet", "blended", "sig", "ssba", "trojvqa", "wanet"]);
     expect(new Set(lab.suspects.map(({ secret }) => secret?.target)).size).toBe(3);
     expect(lab.adaptive).toHaveLength(6);
-    const names = [...lab.suspects, ...lab.adaptive].map(({ name }) => name);
+    const names = [...lab.suspects, ...lab.adaptive, ...lab.clean].map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     const worded = lab.suspects.filter(hasWord);
     expect(worded.map(({ attack }) => attack)).toEqual(["TrojVQA"]);
@@ -66,6 +66,13 @@ describe("suspects", () => {
     );
     expect([before.input.worded?.kind, after.input.worded]).toEqual(["trojvqa", undefined]);
     expect(before.needs.model).toBe(after.needs.encoded.needs.model);
+  });
+
+  test("of the full run that are clean are the bundled one and two that were trained as the others, unpoisoned", async () => {
+    const { clean } = await openLab(FULL, { folders: [], implants: true });
+    expect(clean.map(({ secret }) => secret)).toEqual([undefined, undefined, undefined]);
+    const trained = clean.flatMap(({ model }) => ("cell" in model ? [model.cell] : []));
+    expect(trained).toMatchObject([2, 3].map((seed) => ({ input: { config: { poisoned: 0, seed } } })));
   });
 
   test("with two targets are one model, purified once and measured with each trigger", async () => {
