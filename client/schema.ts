@@ -48,7 +48,7 @@ export interface AddClassInput {
   readonly label: string;
   /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate?: number;
-  /** By how many logits a dummy is to be further from the suspected class than it has to: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
+  /** By how many logits a dummy is to be further from the suspected class than it has to, where that class has 16 shots or more: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
   readonly margin?: number;
   /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
   readonly momentum?: number;
@@ -74,7 +74,7 @@ export interface AddClassInput {
   readonly stepRule?: StepRule;
   /** Length of a step: in radii when normalised, else times the gradient (or its sign). 0.000001 to 1000. Default 0.1. */
   readonly stepSize?: number;
-  /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for suspected classes of 16 shots or more, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
   /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 64, 1 in the published mode. */
   readonly suspectEmphasis?: number;
@@ -262,7 +262,7 @@ export interface AuditInput {
   readonly labels?: readonly string[];
   /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate?: number;
-  /** By how many logits a dummy is to be further from the suspected class than it has to: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
+  /** By how many logits a dummy is to be further from the suspected class than it has to, where that class has 16 shots or more: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
   readonly margin?: number;
   readonly modelId: string;
   /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
@@ -287,7 +287,7 @@ export interface AuditInput {
   readonly stepRule?: StepRule;
   /** Length of a step: in radii when normalised, else times the gradient (or its sign). 0.000001 to 1000. Default 0.1. */
   readonly stepSize?: number;
-  /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for suspected classes of 16 shots or more, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
   /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 64, 1 in the published mode. */
   readonly suspectEmphasis?: number;
@@ -1174,7 +1174,7 @@ export interface PurifyConfig {
   readonly innerSteps: number;
   /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate: number;
-  /** By how many logits a dummy is to be further from the suspected class than it has to: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
+  /** By how many logits a dummy is to be further from the suspected class than it has to, where that class has 16 shots or more: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
   readonly margin: number;
   readonly mode: PurifyMode;
   /** Momentum of the tuning steps. 0 to 0.999. Default 0.9. */
@@ -1199,7 +1199,7 @@ export interface PurifyConfig {
   readonly stepRule: StepRule;
   /** Length of a step: in radii when normalised, else times the gradient (or its sign). 0.000001 to 1000. Default 0.1. */
   readonly stepSize: number;
-  /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for suspected classes of 16 shots or more, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor: number;
   /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 64, 1 in the published mode. */
   readonly suspectEmphasis: number;
@@ -1261,7 +1261,7 @@ export interface PurifyInput {
   readonly labels?: readonly string[];
   /** Learning rate of the context vectors; falls along a cosine to 0. 1e-7 to 1. Default 0.02, 0.002 in the published mode. */
   readonly learningRate?: number;
-  /** By how many logits a dummy is to be further from the suspected class than it has to: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
+  /** By how many logits a dummy is to be further from the suspected class than it has to, where that class has 16 shots or more: attackers' triggers are not quite like it. 0 to 100. Default 4, 0 in the published mode. */
   readonly margin?: number;
   readonly mode?: PurifyMode;
   readonly modelId: string;
@@ -1289,7 +1289,7 @@ export interface PurifyInput {
   readonly stepRule?: StepRule;
   /** Length of a step: in radii when normalised, else times the gradient (or its sign). 0.000001 to 1000. Default 0.1. */
   readonly stepSize?: number;
-  /** Weight of staying near the undefended text features, for suspected classes, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
+  /** Weight of staying near the undefended text features, for suspected classes of 16 shots or more, which have to move. 0 to 10000. Default 0.3, 0 in the published mode. */
   readonly suspectAnchor?: number;
   /** Weight of a suspected class's own clean shots in the cross-entropy. 0 to 100. Default 64, 1 in the published mode. */
   readonly suspectEmphasis?: number;

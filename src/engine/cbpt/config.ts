@@ -41,7 +41,7 @@ export const CBPT_PARAMETERS = {
   margin: real(
     4,
     [0, 100],
-    "By how many logits a dummy is to be further from the suspected class than it has to: attackers' triggers are not quite like it",
+    "By how many logits a dummy is to be further from the suspected class than it has to, where that class has 16 shots or more: attackers' triggers are not quite like it",
   ),
   beta: real(0, [0, 100], "Weight of alignment: a dummy is to be predicted like its clean image"),
   gamma: real(1, [0, 100], "Weight of the cross-entropy on clean shots"),
@@ -59,7 +59,7 @@ export const CBPT_PARAMETERS = {
   suspectAnchor: real(
     0.3,
     [0, 10_000],
-    "Weight of staying near the undefended text features, for suspected classes, which have to move",
+    "Weight of staying near the undefended text features, for suspected classes of 16 shots or more, which have to move",
   ),
   distillation: real(
     1,

@@ -94,6 +94,31 @@ test("a suspect's own rows are its shots, or have what sets another shot apart f
   for (const feature of exchanged) expect(dot(feature, feature)).toBeCloseTo(1, 5);
 });
 
+test("a suspect of few shots stays nearer to what the undefended model knows of it, and less is unlearned", async () => {
+  const { config } = known;
+  const share = EACH / 16;
+  const few = await firstBatch(benchWith());
+  expect(few.margin).toBe(config.margin * Math.sqrt(share));
+  expect(few.anchors).toEqual([config.anchor, config.suspectAnchor / share, config.anchor]);
+  const times = [1, 2, 3, 4];
+  const features = Float32Array.from(times.flatMap(() => [...known.features]));
+  const many = new Workbench({ ...known, shots: times.flatMap(() => known.shots), features });
+  opened.push(many);
+  const enough = await firstBatch(many);
+  expect(enough.margin).toBe(config.margin);
+  expect(enough.anchors).toEqual([config.anchor, config.suspectAnchor, config.anchor]);
+});
+
+test("other weights than the run's own are those of its batch alone", async () => {
+  const bench = benchWith();
+  const changed = { ...known.config, gammaDummy: 3, margin: 1 };
+  const batch = await universalBatch(bench, startTuning(bench.problem), suspects, changed);
+  const own = await firstBatch(bench);
+  expect(batch.weights[3]).toBe(2 * 3);
+  expect(batch.margin).toBe(own.margin / known.config.margin);
+  expect(batch.dummy).toEqual(own.dummy);
+});
+
 test("the margin is added to the logit of the class that a dummy is pushed away from", async () => {
   const unlearned = async (margin: number) => {
     const bench = benchWith({ margin });
@@ -110,7 +135,7 @@ test("the margin is added to the logit of the class that a dummy is pushed away 
       const logits = LABELS.map(
         (_, label) =>
           checkpoint.logitScale * dot(row(batch.dummy, width, index), row(text, width, label)) +
-          (label === suspect ? margin : 0),
+          (label === suspect ? batch.margin : 0),
       );
       const powers = logits.map((logit) => Math.exp(logit - Math.max(...logits)));
       const all = powers.reduce((sum, power) => sum + power, 0);
