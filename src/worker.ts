@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Config, packageVersion } from "./config.ts";
-import { type Device, resolveDevice, workingDevices } from "./engine/runtime/device.ts";
+import { type Device, resolveDevice, triedOnce, workingDevices } from "./engine/runtime/device.ts";
 import { AppError } from "./errors.ts";
 import { JobMetrics } from "./http/job-metrics.ts";
 import { openWorkerPort } from "./http/worker-port.ts";
@@ -39,8 +39,9 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
   const traces = new JobTraces();
   const logger = createLogger(config.logLevel, traces);
   const version = packageVersion();
-  const device = await resolveDevice(config.device, { log: (message) => logger.info(message) });
-  const devices = await workingDevices();
+  const probe = triedOnce();
+  const device = await resolveDevice(config.device, { log: (message) => logger.info(message), probe });
+  const devices = await workingDevices(probe);
   const storage = await openStorage(config, logger, PATIENCE_SECONDS);
   const { store, blobs, depot, shelf, jobsFolder } = storage;
   const tester = selfTester({ device, threads: config.threads });

@@ -58,6 +58,7 @@ describe("the document", () => {
       kept: performed.length,
     });
     expect(await standingChapters(path)).toEqual(chapters);
+    expect(await readFile(path, "utf8")).toContain("Computed elsewhere.");
     expect((await readdir(join(root, "results"))).toSorted()).toEqual(figures.toSorted());
     // Those of another size do not: their numbers do not go together.
     const larger: Lab = { ...lab, size: { ...TINY, name: "full" } };

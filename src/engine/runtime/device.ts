@@ -81,6 +81,16 @@ function slowness({ speed, cpuSpeed }: DeviceProbe & { works: true }, work: Work
   return `it is slower than the CPU for this model (about ${own.toFixed(1)} and ${cpu.toFixed(1)} ms a run)`;
 }
 
+/** Tries each device when it is first asked for, and remembers. */
+export function triedOnce(tried = probeDevice): typeof probeDevice {
+  const probes = new Map<Device, Promise<DeviceProbe>>();
+  return (device) => {
+    const probe = probes.get(device) ?? tried(device);
+    probes.set(device, probe);
+    return probe;
+  };
+}
+
 /** Tries a device in a process of its own: a broken driver may end the process that touches it. */
 export function probeDevice(device: Device): Promise<DeviceProbe> {
   return new Promise((resolve) => {

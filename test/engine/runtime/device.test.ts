@@ -3,6 +3,7 @@ import {
   type DeviceProbe,
   probeDevice,
   resolveDevice,
+  triedOnce,
   workingDevices,
 } from "../../../src/engine/runtime/device.ts";
 
@@ -40,6 +41,17 @@ describe("auto, where a GPU works that computes fast and takes long from one ope
 
   test("is one of the devices that work, beside the CPU", async () => {
     expect(await workingDevices(probe)).toEqual(["cpu", "webgpu"]);
+  });
+
+  test("is tried once, whoever asks for it", async () => {
+    const tried: string[] = [];
+    const once = triedOnce(async (device) => {
+      tried.push(device);
+      return probe(device);
+    });
+    await resolveDevice("webgpu", { probe: once });
+    expect(await workingDevices(once)).toEqual(["cpu", "webgpu"]);
+    expect(tried.sort()).toEqual(["cuda", "webgpu"]);
   });
 
   test("takes it for a large model", async () => {
