@@ -178,6 +178,7 @@ query ClassifyLive($input: ClassifyInput!) {
         shadow { label probability }
         disagreement
         suspicion { rank alarm }
+        recovered
       }
       ... on ImageRejected { code message }
     }

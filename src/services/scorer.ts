@@ -1,11 +1,11 @@
 import { gatherRows } from "../engine/cbpt/features.ts";
-import { type GuardedText, guardedScores } from "../engine/cbpt/guard.ts";
+import { guardedScores } from "../engine/cbpt/guard.ts";
 import { ALARM_SHARE, rankOf, type Tripwire } from "../engine/cbpt/tripwire.ts";
 import { type Scores, score } from "../engine/clip/zero-shot.ts";
 import { AppError } from "../errors.ts";
 import type { VersionRecord } from "./prompts.ts";
 import type { ServedModel } from "./serving.ts";
-import type { TextFeatures } from "./text-features.ts";
+import type { TextFeatures, VersionText } from "./text-features.ts";
 import type { Through } from "./through.ts";
 
 /** How far the purified prediction of an image is from the undefended one, and whether clean images go so far. */
@@ -45,13 +45,14 @@ export async function scorerOf(
     return (embedding) => ({ scores: score(embedding, matrix, scale), recovered: false });
   }
   const { manifest, tripwire } = through.version;
-  const text: GuardedText = {
-    ...(await features.read(through.version)),
-    undefended: await model.matrix(manifest.labels, manifest.templates),
-  };
+  const text = await features.read(through.version);
   const some = labels === manifest.labels ? undefined : rowsOf(text, through.version, labels);
+  // Nothing would come of all labels' undefended features, which may be thousands.
+  if (some && !tripwire && !text.recovery)
+    return (embedding) => ({ scores: score(embedding, some.purified, scale), recovered: false });
+  const guarded = { ...text, undefended: await model.matrix(manifest.labels, manifest.templates) };
   return (embedding) => {
-    const { scores, undefended, suspicion, recovered } = guardedScores(embedding, text, scale);
+    const { scores, undefended, suspicion, recovered } = guardedScores(embedding, guarded, scale);
     const told = { recovered, suspicion: tripwire && suspicionOf(tripwire, suspicion) };
     if (!some) return { scores, undefended, ...told };
     return { scores: score(embedding, recovered ? some.recovery! : some.purified, scale), ...told };
@@ -65,7 +66,7 @@ function suspicionOf(tripwire: Tripwire, suspected: number): Suspicion {
 
 /** The text features of some labels, in their order. */
 function rowsOf(
-  { purified, recovery }: GuardedText,
+  { purified, recovery }: VersionText,
   { manifest }: VersionRecord,
   labels: readonly string[],
 ): { readonly purified: Float32Array; readonly recovery?: Float32Array } {

@@ -15,6 +15,8 @@ const CLASSIFY = `query ($input: ClassifyInput!) {
         margin
         shadow { label probability }
         disagreement
+        suspicion { score rank alarm }
+        recovered
         cached
       }
       ... on ImageRejected { index code message }
@@ -181,6 +183,16 @@ describe("through a purified version", () => {
       topK: 9,
     });
     expect(alone.results[0].labels).toHaveLength(2);
+    // How suspicious an image is does not depend on what it is asked for or shown beside.
+    const beside = await classify({ images, through: { versionId: id }, shadow: { versionId: id } });
+    for (const [index, { suspicion, recovered }] of results.entries()) {
+      expect(suspicion.rank).toBeGreaterThanOrEqual(0);
+      for (const other of [alone, beside])
+        expect(other.results[index]).toMatchObject({ suspicion, recovered });
+    }
+    expect(beside.results[0].shadow.map(({ label }: { label: string }) => label)).toEqual(
+      beside.results[0].labels.map(({ label }: { label: string }) => label),
+    );
     const unknown = await classify({ images, through: { versionId: id }, labels: ["house", "castle"] });
     expect(unknown.errors[0].extensions.code).toBe("VALIDATION_FAILED");
     const wrongModel = await classify({ images, through: { versionId: id }, modelId: "model_scenes-clean" });
