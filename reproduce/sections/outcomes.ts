@@ -1,5 +1,5 @@
 import { isEffective, leastSuccess, type Measurement } from "../../src/engine/evaluation/protocol.ts";
-import type { DefenceResult } from "../cell.ts";
+import type { Cell, CellKind, CellKinds, DefenceResult } from "../cell.ts";
 import { type DefenceChoice, defendCell, measureCell } from "../cells.ts";
 import type { Lab } from "../lab.ts";
 import type { Suspect } from "../suspects.ts";
@@ -28,6 +28,19 @@ export function outcomesOf(
     const defence = results.get(defendCell(lab, suspect, choice));
     if (!before || !after || !defence) return [];
     return [{ suspect, before, after, defence, counts: counts(suspect, before) }];
+  });
+}
+
+/** The finished results of one kind of cell, for every suspect whose attack counts. */
+export function resultsOf<Kind extends CellKind>(
+  lab: Lab,
+  results: Results,
+  cellOf: (suspect: Suspect) => Cell<Kind>,
+): { readonly suspect: Suspect; readonly result: CellKinds[Kind]["result"] }[] {
+  return lab.suspects.flatMap((suspect) => {
+    const before = results.get(measureCell(lab, suspect, { defence: "none" }));
+    const result = results.get(cellOf(suspect));
+    return result && before && counts(suspect, before) ? [{ suspect, result }] : [];
   });
 }
 

@@ -1,13 +1,13 @@
 import type { Count } from "../../src/engine/evaluation/rate.ts";
 import type { RecoveryResult } from "../cell.ts";
-import { measureCell, recoveryCell } from "../cells.ts";
+import { recoveryCell } from "../cells.ts";
 import { brief, image, table, told } from "../document.ts";
 import { barChart } from "../figures/bars.ts";
 import { COLOURS } from "../figures/palette.ts";
 import type { Lab } from "../lab.ts";
 import type { Suspect } from "../suspects.ts";
-import { counts, mean } from "./outcomes.ts";
-import { figure, type Results, type Section } from "./section.ts";
+import { mean, resultsOf } from "./outcomes.ts";
+import { figure, type Section } from "./section.ts";
 
 /** What triggered images are given instead of the target. */
 export const recovery: Section = {
@@ -15,7 +15,7 @@ export const recovery: Section = {
   cells: (lab) => lab.suspects.map((suspect) => cellOf(lab, suspect)),
 
   async write(lab, results) {
-    const rows = rowsOf(lab, results);
+    const rows = resultsOf(lab, results, (suspect) => cellOf(lab, suspect));
     if (rows.length === 0) return undefined;
     const average = (of: (result: RecoveryResult) => Count) =>
       `${mean(rows.map(({ result }) => share(of(result)))).toFixed(1)} %`;
@@ -59,14 +59,6 @@ const cellOf = (lab: Lab, suspect: Suspect) => recoveryCell(lab, suspect, suspec
 interface Row {
   readonly suspect: Suspect;
   readonly result: RecoveryResult;
-}
-
-function rowsOf(lab: Lab, results: Results): Row[] {
-  return lab.suspects.flatMap((suspect) => {
-    const before = results.get(measureCell(lab, suspect, { defence: "none" }));
-    const result = results.get(cellOf(lab, suspect));
-    return result && before && counts(suspect, before) ? [{ suspect, result }] : [];
-  });
 }
 
 const bars = (rows: readonly Row[]): string =>

@@ -1,12 +1,12 @@
 import type { TripwireResult } from "../cell.ts";
-import { measureCell, tripwireCell } from "../cells.ts";
+import { tripwireCell } from "../cells.ts";
 import { image, table, told } from "../document.ts";
 import { barChart } from "../figures/bars.ts";
 import { COLOURS } from "../figures/palette.ts";
 import type { Lab } from "../lab.ts";
 import type { Suspect } from "../suspects.ts";
-import { counts } from "./outcomes.ts";
-import { figure, type Results, type Section } from "./section.ts";
+import { resultsOf } from "./outcomes.ts";
+import { figure, type Section } from "./section.ts";
 
 /** The suspicion score, from one embedding. */
 export const tripwires: Section = {
@@ -14,7 +14,7 @@ export const tripwires: Section = {
   cells: (lab) => lab.suspects.map((suspect) => cellOf(lab, suspect)),
 
   async write(lab, results) {
-    const rows = rowsOf(lab, results);
+    const rows = resultsOf(lab, results, (suspect) => cellOf(lab, suspect));
     if (rows.length === 0) return undefined;
     const text = [
       "## The tripwire",
@@ -42,14 +42,6 @@ export const tripwires: Section = {
 };
 
 const cellOf = (lab: Lab, suspect: Suspect) => tripwireCell(lab, suspect, suspect.secret?.target ?? "");
-
-function rowsOf(lab: Lab, results: Results) {
-  return lab.suspects.flatMap((suspect) => {
-    const before = results.get(measureCell(lab, suspect, { defence: "none" }));
-    const result = results.get(cellOf(lab, suspect));
-    return result && before && counts(suspect, before) ? [{ suspect, result }] : [];
-  });
-}
 
 const bars = (rows: readonly { suspect: Suspect; result: TripwireResult }[]): string =>
   barChart({
