@@ -1088,6 +1088,8 @@ export interface PromptVersion {
   readonly number: number;
   /** As purified; of an imported version, what its bundle claims. Counts of 0 were not measured. */
   readonly probe: Probe;
+  /** The suspicion in nats above which its recovery prompts answer; none where it has none: nothing was suspected, or they were not asked for. */
+  readonly recoversAbove: number | null;
   /** The same images through the undefended templates. */
   readonly undefendedProbe: Probe;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Arg, Ctx, FieldResolver, Int, Resolver, Root } from "type-graphql";
+import { Arg, Ctx, FieldResolver, Float, Int, Resolver, Root } from "type-graphql";
 import type { Context } from "../context.ts";
 import { rate } from "../engine/evaluation/rate.ts";
 import { AppError } from "../errors.ts";
@@ -85,6 +85,18 @@ export class PromptVersionResolver {
   @FieldResolver(() => Probe, { description: "The same images through the undefended templates." })
   undefendedProbe(@Root() { record }: PromptVersion): Probe {
     return { ca: rate(record.undefendedProbe.ca), asr: viewOptionalRate(record.undefendedProbe.asr) };
+  }
+
+  @FieldResolver(() => Float, {
+    nullable: true,
+    description:
+      "The suspicion in nats above which its recovery prompts answer; none where it has none: nothing was suspected, or they were not asked for.",
+  })
+  async recoversAbove(
+    @Root() { record }: PromptVersion,
+    @Ctx() { tenant }: Context,
+  ): Promise<number | undefined> {
+    return (await tenant.text(record)).recovery?.threshold;
   }
 
   @FieldResolver(() => [Evaluation], { description: "The newest hundred, newest first." })

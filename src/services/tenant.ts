@@ -24,7 +24,7 @@ import type { ModelRegistry } from "./registry.ts";
 import type { SampleImages } from "./samples.ts";
 import { Schedules } from "./schedules/schedules.ts";
 import type { Serving } from "./serving.ts";
-import { TextFeatures } from "./text-features.ts";
+import { TextFeatures, type VersionText } from "./text-features.ts";
 import { ThroughResolver } from "./through.ts";
 import { Triggers } from "./triggers.ts";
 import type { WebhookPost } from "./webhooks/post.ts";
@@ -47,6 +47,8 @@ export interface Tenant {
   readonly imports: PromptImports;
   /** The bytes of a version's artifact. */
   artifact(version: VersionRecord, format?: ExportFormat): Promise<Uint8Array>;
+  /** What a version answers with. */
+  text(version: VersionRecord): Promise<VersionText>;
 }
 
 export interface TenantServices {
@@ -137,6 +139,7 @@ export class Tenants {
       previewAttack: (request) => this.services.previews.preview(request, triggers),
       imports: new PromptImports({ store, blobs, models, serving, prompts }),
       artifact: (version, format = "SAFETENSORS") => exportPrompts(blobs, version, format),
+      text: (version) => features.read(version),
     };
   }
 }

@@ -271,6 +271,13 @@ describe("a bundle", () => {
       const file = resealed((parts) => recovering(parts, threshold));
       const { version, userErrors } = await importPrompts(file, { promptSet: "recovering" });
       expect(userErrors).toEqual([]);
+      const told = await server.ask(
+        `query ($id: ID!) { node(id: $id) { ... on PromptVersion { recoversAbove } } }`,
+        {
+          id: version.id,
+        },
+      );
+      expect(told.data.node).toEqual({ recoversAbove: threshold });
       const { data } = await server.ask(classify, { id: version.id });
       expect(data.classify.results).toMatchObject([{ recovered }]);
     }
