@@ -64,7 +64,7 @@ export interface AddClassInput {
   readonly promptSet?: string;
   /** Largest norm of a trigger on [0, 1] pixels; 0 finds it: grows until a class stands out. 0 to 1000. Default 0. */
   readonly radius?: number;
-  /** The same weight for the recovery prompts, which answer what is too suspicious; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
+  /** The same weight for the recovery prompts, which answer images that the purified and the undefended prompts disagree on; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
   readonly recovery?: number;
   /** Seed of everything random; the same seed gives the same prompts. 0 to 2147483647. Default 1. */
   readonly seed?: number;
@@ -277,7 +277,7 @@ export interface AuditInput {
   readonly positive?: Positive;
   /** Largest norm of a trigger on [0, 1] pixels; 0 finds it: grows until a class stands out. 0 to 1000. Default 0. */
   readonly radius?: number;
-  /** The same weight for the recovery prompts, which answer what is too suspicious; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
+  /** The same weight for the recovery prompts, which answer images that the purified and the undefended prompts disagree on; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
   readonly recovery?: number;
   /** Seed of everything random; the same seed gives the same prompts. 0 to 2147483647. Default 1. */
   readonly seed?: number;
@@ -1036,7 +1036,7 @@ export interface Prediction {
   readonly labels: readonly Scored[];
   /** Probability of the best label less that of the second. */
   readonly margin: number;
-  /** Whether the version's recovery prompts answered, which find an image's own class again under a trigger: they do for images that are more suspicious than 98 % of clean ones. */
+  /** Whether the version's recovery prompts answered, which find an image's own class again under a trigger: they do where purified and undefended prompts put different labels first, of all that the version has. */
   readonly recovered: boolean;
   /** The same image embedding scored by the shadow prompts. */
   readonly shadow: readonly Scored[] | null;
@@ -1088,8 +1088,8 @@ export interface PromptVersion {
   readonly number: number;
   /** As purified; of an imported version, what its bundle claims. Counts of 0 were not measured. */
   readonly probe: Probe;
-  /** The suspicion in nats above which its recovery prompts answer; none where it has none: nothing was suspected, or they were not asked for. */
-  readonly recoversAbove: number | null;
+  /** Whether it has recovery prompts; it has none where nothing was suspected, or they were not asked for. */
+  readonly recovers: boolean;
   /** The same images through the undefended templates. */
   readonly undefendedProbe: Probe;
 }
@@ -1191,7 +1191,7 @@ export interface PurifyConfig {
   readonly positive: Positive;
   /** Largest norm of a trigger on [0, 1] pixels; 0 finds it: grows until a class stands out. 0 to 1000. Default 0. */
   readonly radius: number;
-  /** The same weight for the recovery prompts, which answer what is too suspicious; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
+  /** The same weight for the recovery prompts, which answer images that the purified and the undefended prompts disagree on; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
   readonly recovery: number;
   /** Seed of everything random; the same seed gives the same prompts. 0 to 2147483647. Default 1. */
   readonly seed: number;
@@ -1281,7 +1281,7 @@ export interface PurifyInput {
   readonly promptSet: string;
   /** Largest norm of a trigger on [0, 1] pixels; 0 finds it: grows until a class stands out. 0 to 1000. Default 0. */
   readonly radius?: number;
-  /** The same weight for the recovery prompts, which answer what is too suspicious; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
+  /** The same weight for the recovery prompts, which answer images that the purified and the undefended prompts disagree on; 0 learns none. 0 to 100. Default 2, 0 in the published mode. */
   readonly recovery?: number;
   /** Seed of everything random; the same seed gives the same prompts. 0 to 2147483647. Default 1. */
   readonly seed?: number;

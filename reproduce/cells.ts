@@ -123,7 +123,7 @@ export function measureCell(
 export const hasWord = ({ secret }: Suspect): boolean =>
   secret !== undefined && attackNamed(secret.trigger.kind).caption !== undefined;
 
-/** Suspicion, by which tuned prompts may answer, is held against what the undefended ones say. */
+/** Which prompts of a tuned version answer depends on what the undefended ones say. */
 const undefendedIf = (lab: Lab, suspect: Suspect, defence: DefenceName): Cell["needs"] =>
   isTuned(defence) ? { undefended: defendCell(lab, suspect, { defence: "none" }) } : {};
 

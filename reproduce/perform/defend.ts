@@ -1,7 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { shotOf } from "../../src/engine/cbpt/byte-shot.ts";
-import type { GuardedText, Recovery } from "../../src/engine/cbpt/guard.ts";
+import { type GuardedText, undefendedText } from "../../src/engine/cbpt/guard.ts";
 import type { Shot } from "../../src/engine/cbpt/problem.ts";
 import { readText, TENSORS } from "../../src/engine/cbpt/prompt-tensors.ts";
 import { picturedTrigger } from "../../src/engine/cbpt/suspect.ts";
@@ -27,7 +27,6 @@ import { blindFolder } from "./blind-folder.ts";
 import { MODEL_FOLDER, modelFolder, need, type Performer } from "./context.ts";
 
 const FILE = "defence.safetensors";
-const LOGIT_SCALE = "logit_scale";
 
 /** Runs a defence on a model and the first `perClass` shots of every class, and on nothing else. */
 export const defend: Performer<"defend"> = async (cell, { archive, folder, threads, report }) => {
@@ -47,8 +46,7 @@ export const defend: Performer<"defend"> = async (cell, { archive, folder, threa
   const seconds = (performance.now() - began) / 1000;
   await rm(blind, { recursive: true });
   const tensors = made.kind === "prompts" ? promptTensors(made) : await weightTensors(made, folder, threads);
-  const scale = { name: LOGIT_SCALE, shape: [1], data: Float32Array.of(task.checkpoint.logitScale) };
-  await writeFile(join(folder, FILE), encodeSafetensors([...tensors, scale]));
+  await writeFile(join(folder, FILE), encodeSafetensors(tensors));
   return { seconds, makes: made.kind, ...(made.kind === "prompts" ? auditOf(made) : {}) };
 };
 
@@ -87,17 +85,12 @@ async function runDefence(
 
 const promptTensors = ({ textFeatures, recovery, suspects = [] }: DefendedPrompts): NamedArray[] => [
   textTensor(TENSORS.features, textFeatures),
-  ...(recovery ? recoveryTensors(recovery) : []),
+  ...(recovery ? [textTensor(TENSORS.recoveryFeatures, recovery.features)] : []),
   ...suspects.map((suspect) => ({
     name: triggerName(OBJECTS[suspect.label]),
     shape: [3, SCENE_SIDE, SCENE_SIDE],
     data: picturedTrigger(suspect, { height: SCENE_SIDE, width: SCENE_SIDE }),
   })),
-];
-
-const recoveryTensors = ({ features, threshold }: Recovery): NamedArray[] => [
-  textTensor(TENSORS.recoveryFeatures, features),
-  { name: TENSORS.recoveryThreshold, shape: [1], data: Float32Array.of(threshold) },
 ];
 
 /** Writes the model, and scores it as an undefended one is scored. */
@@ -137,26 +130,21 @@ function auditOf({ findings, suspects = [] }: DefendedPrompts): Pick<CellKinds["
   return { audit: { suspects: named, classes } };
 }
 
-/** What a defended model answers with, and the scale of its logits. */
-export interface Answering {
-  readonly text: GuardedText;
-  readonly scale: number;
-}
-
-/** Of a defend cell; where it has learned to recover, suspicion needs what the cell of no defence says. */
+/**
+ * What a defended model answers with. Where the defence has learned to recover, it takes the cell of no defence to say
+ * what the undefended model answers.
+ */
 export async function readAnswering(
   archive: Archive,
   defended: Cell<"defend">,
   undefended: Cell | undefined,
-): Promise<Answering> {
+): Promise<GuardedText> {
   const read = async (cell: Cell) => readSafetensors(join(archive.folderOf(cell), FILE));
-  const file = await read(defended);
-  const text = await readText(file);
-  const [scale] = await readFloats(file, LOGIT_SCALE);
-  if (text.recovery === undefined) return { text: { ...text, undefended: text.purified }, scale };
+  const text = await readText(await read(defended));
+  if (text.recovery === undefined) return undefendedText(text.purified);
   if (undefended === undefined)
     throw new Error(`${defended.name} recovers, and nothing says what the undefended model answers.`);
-  return { text: { ...text, undefended: await readFloats(await read(undefended), TENSORS.features) }, scale };
+  return { ...text, undefended: await readFloats(await read(undefended), TENSORS.features) };
 }
 
 /** A tensor that a defend cell has made, or nothing where it has none of that name. */

@@ -1,5 +1,5 @@
 import { nearestClass, row } from "../../src/engine/cbpt/features.ts";
-import { answeringText } from "../../src/engine/cbpt/guard.ts";
+import { answeringText, type GuardedText } from "../../src/engine/cbpt/guard.ts";
 import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
 import { encodeImages } from "../../src/engine/evaluation/encode.ts";
 import { gradCamProgram } from "../../src/engine/evaluation/grad-cam.ts";
@@ -11,7 +11,7 @@ import type { Heat } from "../cell.ts";
 import { readScenes, sceneAt } from "../images.ts";
 import { openTrigger } from "./attacker.ts";
 import { modelFolder, need, type Performer } from "./context.ts";
-import { type Answering, readAnswering } from "./defend.ts";
+import { readAnswering } from "./defend.ts";
 import { openEncoder } from "./encode.ts";
 
 /** Explains the answers of one defended model for some images, without and with the trigger. */
@@ -58,7 +58,7 @@ export const explain: Performer<"explain"> = async (cell, { archive, threads }) 
 async function answersOf(
   folder: string,
   images: readonly Float32Array[],
-  { text, scale }: Answering,
+  text: GuardedText,
   threads: number,
 ): Promise<{ readonly label: number; readonly feature: Float32Array }[]> {
   const encoder = await openEncoder(folder, threads);
@@ -67,7 +67,7 @@ async function answersOf(
     const features = await encodeImages(encoder, images);
     return images.map((_, index) => {
       const image = row(features, width, index);
-      const answers = answeringText(image, text, scale);
+      const answers = answeringText(image, text);
       const label = nearestClass(image, answers);
       return { label, feature: row(answers, width, label) };
     });

@@ -19,14 +19,14 @@ export const measure: Performer<"measure"> = async (cell, { archive, threads }) 
   const test = await archive.result(need<"render">(cell, "test"));
   const used = firstOfClasses(shots.labels, perClass).map((index) => shots.digests[index]);
   requireUnseen(used, test.digests);
-  const { text, scale } = await readAnswering(archive, defended, cell.needs.undefended);
+  const text = await readAnswering(archive, defended, cell.needs.undefended);
   const { clean, triggered } = await readFeatures(archive, encoded);
-  const scoring = { width: text.purified.length / OBJECTS.length, scale };
-  const answers = guardedPredictions(clean, text, scoring);
+  const width = text.purified.length / OBJECTS.length;
+  const answers = guardedPredictions(clean, text, width);
   const attackedText = worded
     ? undefendedText(await wordedMatrix(modelFolder(cell, archive), worded, threads))
     : text;
-  const attacked = triggered && guardedPredictions(triggered, attackedText, scoring);
+  const attacked = triggered && guardedPredictions(triggered, attackedText, width);
   const outcomes = test.labels.map((label, index) => ({
     label,
     clean: answers[index],

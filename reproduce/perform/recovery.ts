@@ -9,7 +9,7 @@ import { readFeatures } from "./encode.ts";
 
 /** How many triggered images get their own class again, by whom, and how many there are to get. */
 export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
-  const { text, scale } = await readAnswering(archive, need(cell, "purified"), cell.needs.undefended);
+  const text = await readAnswering(archive, need(cell, "purified"), cell.needs.undefended);
   const { clean, triggered } = await readFeatures(archive, need(cell, "encoded"));
   const { labels } = await archive.result(need<"render">(cell, "test"));
   const target = (OBJECTS as readonly string[]).indexOf(cell.input.target);
@@ -21,9 +21,9 @@ export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
   };
   const right = (answers: readonly number[], truth: readonly number[]) =>
     count(answers, (answer, index) => answer === truth[index]);
-  const recovered = (features: Float32Array) => guardedPredictions(features, text, { width, scale });
+  const recovered = (features: Float32Array) => guardedPredictions(features, text, width);
   const answered = (features: Float32Array) =>
-    count(rowsOf(features, width), (feature) => answeringText(feature, text, scale) !== text.purified);
+    count(rowsOf(features, width), (feature) => answeringText(feature, text) !== text.purified);
   return {
     undefended: right(predictions(attacked.features, text.undefended, width), attacked.labels),
     purified: right(predictions(attacked.features, text.purified, width), attacked.labels),

@@ -74,7 +74,7 @@ const ABLATIONS: readonly Ablation[] = [
     name: "recovery",
     title: "Weight of a dummy's own label in recovery prompts",
     words:
-      "Of the prompts that answer images which raise the alarm; 0 learns none, and the purified ones answer everything.",
+      "Of the prompts that answer where purified and undefended ones disagree; 0 learns none, and the purified ones answer everything.",
     modes: ["cbpt-universal"],
     settings: (lab) => chosen(lab, "recovery", [0, 0.5, 2, 8]),
   },

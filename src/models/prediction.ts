@@ -35,7 +35,7 @@ export class Prediction {
 
   @Field(() => Boolean, {
     description:
-      "Whether the version's recovery prompts answered, which find an image's own class again under a trigger: they do for images that are more suspicious than 98 % of clean ones.",
+      "Whether the version's recovery prompts answered, which find an image's own class again under a trigger: they do where purified and undefended prompts put different labels first, of all that the version has.",
   })
   recovered!: boolean;
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Arg, Ctx, FieldResolver, Float, Int, Resolver, Root } from "type-graphql";
+import { Arg, Ctx, FieldResolver, Int, Resolver, Root } from "type-graphql";
 import type { Context } from "../context.ts";
 import { rate } from "../engine/evaluation/rate.ts";
 import { AppError } from "../errors.ts";
@@ -87,16 +87,12 @@ export class PromptVersionResolver {
     return { ca: rate(record.undefendedProbe.ca), asr: viewOptionalRate(record.undefendedProbe.asr) };
   }
 
-  @FieldResolver(() => Float, {
-    nullable: true,
+  @FieldResolver(() => Boolean, {
     description:
-      "The suspicion in nats above which its recovery prompts answer; none where it has none: nothing was suspected, or they were not asked for.",
+      "Whether it has recovery prompts; it has none where nothing was suspected, or they were not asked for.",
   })
-  async recoversAbove(
-    @Root() { record }: PromptVersion,
-    @Ctx() { tenant }: Context,
-  ): Promise<number | undefined> {
-    return (await tenant.text(record)).recovery?.threshold;
+  async recovers(@Root() { record }: PromptVersion, @Ctx() { tenant }: Context): Promise<boolean> {
+    return (await tenant.text(record)).recovery !== undefined;
   }
 
   @FieldResolver(() => [Evaluation], { description: "The newest hundred, newest first." })

@@ -1,6 +1,6 @@
 import { gatherRows } from "../engine/cbpt/features.ts";
 import { guardedScores } from "../engine/cbpt/guard.ts";
-import { ALARM_SHARE, rankOf, type Tripwire } from "../engine/cbpt/tripwire.ts";
+import { ALARM_SHARE, rankOf, suspicionOf, type Tripwire } from "../engine/cbpt/tripwire.ts";
 import { type Scores, score } from "../engine/clip/zero-shot.ts";
 import { AppError } from "../errors.ts";
 import type { VersionRecord } from "./prompts.ts";
@@ -30,8 +30,8 @@ export interface ImageScores {
 export type Scorer = (embedding: Float32Array) => ImageScores;
 
 /**
- * Scores for the labels, in their order. An image's suspicion, and so which prompts answer it, is that for all labels of
- * the version, whichever are asked for. Fails with VALIDATION_FAILED for a label that the version does not know.
+ * Scores for the labels, in their order. An image's suspicion, and which prompts answer it, follow from all labels of the
+ * version, whichever are asked for. Fails with VALIDATION_FAILED for a label that the version does not know.
  */
 export async function scorerOf(
   model: ServedModel,
@@ -52,14 +52,15 @@ export async function scorerOf(
     return (embedding) => ({ scores: score(embedding, some.purified, scale), recovered: false });
   const guarded = { ...text, undefended: await model.matrix(manifest.labels, manifest.templates) };
   return (embedding) => {
-    const { scores, undefended, suspicion, recovered } = guardedScores(embedding, guarded, scale);
-    const told = { recovered, suspicion: tripwire && suspicionOf(tripwire, suspicion) };
+    const { scores, undefended, purified, recovered } = guardedScores(embedding, guarded, scale);
+    const told = { recovered, suspicion: tripwire && suspicion(tripwire, undefended, purified) };
     if (!some) return { scores, undefended, ...told };
     return { scores: score(embedding, recovered ? some.recovery! : some.purified, scale), ...told };
   };
 }
 
-function suspicionOf(tripwire: Tripwire, suspected: number): Suspicion {
+function suspicion(tripwire: Tripwire, undefended: Scores, purified: Scores): Suspicion {
+  const suspected = suspicionOf(undefended.probabilities, purified.probabilities);
   const rank = rankOf(tripwire, suspected);
   return { score: suspected, rank, alarm: rank > ALARM_SHARE };
 }
@@ -78,5 +79,5 @@ function rowsOf(
     throw new AppError("VALIDATION_FAILED", `The shadow prompts do not know the label "${label}".`);
   });
   const gathered = (features: Float32Array) => gatherRows(features, width, places);
-  return { purified: gathered(purified), ...(recovery ? { recovery: gathered(recovery.features) } : {}) };
+  return { purified: gathered(purified), ...(recovery ? { recovery: gathered(recovery) } : {}) };
 }

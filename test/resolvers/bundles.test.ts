@@ -66,7 +66,6 @@ function partsOf(file: Buffer) {
     ? {
         contexts: floats(TENSORS.recoveryContexts),
         features: floats(TENSORS.recoveryFeatures),
-        threshold: floats(TENSORS.recoveryThreshold)[0],
       }
     : undefined;
   return {
@@ -88,10 +87,8 @@ const joinedParts = ({ manifest, evidence, ...learned }: Parts): Uint8Array =>
   });
 
 /** Recovery prompts that follow from their contexts, as an attacker or another program may have made them. */
-const recovering = (parts: Parts, threshold = 0.5): void =>
-  void Object.assign(parts, {
-    recovery: { contexts: parts.contexts, features: parts.features, threshold },
-  });
+const recovering = (parts: Parts): void =>
+  void Object.assign(parts, { recovery: { contexts: parts.contexts, features: parts.features } });
 
 /** As somebody would who knows how the tensors' digest is made. */
 function resealed(change: (parts: Parts) => void): Uint8Array {
@@ -230,11 +227,6 @@ describe("a bundle", () => {
       "not the widths of the others",
     ],
     [
-      "would recover from less than nothing",
-      () => resealed((parts) => recovering(parts, -1)),
-      "threshold of -1",
-    ],
-    [
       "has its labels swapped",
       () => resealed(({ manifest }) => void manifest.labels.reverse()),
       "whose tokens of the labels",
@@ -261,36 +253,30 @@ describe("a bundle", () => {
     ],
   ];
 
-  test("with recovery prompts is taken in, and its threshold decides which prompts answer", async () => {
-    const classify = `query ($id: ID!) { classify(input: { images: [{ assetId: "asset_cat" }], through: { versionId: $id } }) {
-      results { ... on Prediction { recovered labels { label } } } } }`;
-    for (const [threshold, recovered] of [
-      [0, true],
-      [1000, false],
-    ] as const) {
-      const file = resealed((parts) => recovering(parts, threshold));
-      const { version, userErrors } = await importPrompts(file, { promptSet: "recovering" });
-      expect(userErrors).toEqual([]);
-      const told = await server.ask(
-        `query ($id: ID!) { node(id: $id) { ... on PromptVersion { recoversAbove } } }`,
-        {
-          id: version.id,
-        },
-      );
-      expect(told.data.node).toEqual({ recoversAbove: threshold });
-      const { data } = await server.ask(classify, { id: version.id });
-      expect(data.classify.results).toMatchObject([{ recovered }]);
-    }
+  test("with recovery prompts is taken in, and they answer what the other two sets disagree on", async () => {
+    const query = `query ($id: ID!) {
+      node(id: $id) { ... on PromptVersion { recovers } }
+      classify(input: { images: [{ assetId: "asset_cat" }, { assetId: "asset_cat-triggered" }], through: { versionId: $id } }) {
+        results { ... on Prediction { recovered disagreement labels { label } } }
+      }
+    }`;
+    const { version } = await importPrompts(resealed(recovering), { promptSet: "recovering" });
+    const { data } = await server.ask(query, { id: version.id });
+    expect(data.node).toEqual({ recovers: true });
+    for (const { recovered, disagreement } of data.classify.results) expect(recovered).toBe(disagreement);
+    const plain = await server.ask(query, { id: versionId });
+    expect(plain.data.node).toEqual({ recovers: false });
+    for (const { recovered } of plain.data.classify.results) expect(recovered).toBe(false);
   });
 
   test("with half of its recovery prompts is refused", async () => {
     const parts = partsOf(bundle);
     recovering(parts);
     const { manifest, evidence, ...learned } = parts;
-    const arrays = arraysOf(learned).filter(({ name }) => name !== TENSORS.recoveryThreshold);
+    const arrays = arraysOf(learned).filter(({ name }) => name !== TENSORS.recoveryFeatures);
     const texts = { manifest: canonicalJson(manifest), evidence: canonicalJson(evidence) };
     const { userErrors } = await importPrompts(encodeSafetensors(arrays, texts), { promptSet: "never" });
-    expect(userErrors[0].message).toContain('no tensor "recovery_threshold"');
+    expect(userErrors[0].message).toContain('no tensor "recovery_text_features"');
   });
 
   test("of an earlier version, which knew neither margin nor recovery, is taken in", async () => {

@@ -49,7 +49,7 @@ export const CBPT_PARAMETERS = {
   recovery: real(
     2,
     [0, 100],
-    "The same weight for the recovery prompts, which answer what is too suspicious; 0 learns none",
+    "The same weight for the recovery prompts, which answer images that the purified and the undefended prompts disagree on; 0 learns none",
   ),
   anchor: real(
     6,

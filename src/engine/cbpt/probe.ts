@@ -22,9 +22,9 @@ export async function probe(
   text: ProbedText,
   suspects: readonly Suspect[],
 ): Promise<Probe> {
-  const { shots, features, width, config, matrix, checkpoint } = bench.problem;
+  const { shots, features, width, config, matrix } = bench.problem;
   const predict = (images: Float32Array) =>
-    guardedPredictions(images, { ...text, undefended: matrix }, { width, scale: checkpoint.logitScale });
+    guardedPredictions(images, { ...text, undefended: matrix }, width);
   const clean = predict(features);
   const ca = count(clean, (label, index) => label === shots[index].label);
   if (suspects.length === 0) return { ca };

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { type NamedArray, readFloats, type SafetensorsFile } from "../clip/safetensors.ts";
 import type { GuardedText } from "./guard.ts";
-import type { LearnedText, Purified } from "./purified.ts";
+import type { LearnedText } from "./purified.ts";
 
 /** What tuning has learned for C classes, as it is kept in files: safetensors, float32. */
 export interface LearnedTensors extends LearnedText {
@@ -9,16 +9,15 @@ export interface LearnedTensors extends LearnedText {
   readonly classes: number;
   /** M */
   readonly contextTokens: number;
-  readonly recovery?: Purified["recovery"];
+  readonly recovery?: LearnedText;
 }
 
-/** The tensors by their names in a file: [C, M, d] and [C, D] of each, and [1]. */
+/** The tensors by their names in a file: [C, M, d] and [C, D] of each. */
 export const TENSORS = {
   contexts: "contexts",
   features: "text_features",
   recoveryContexts: "recovery_contexts",
   recoveryFeatures: "recovery_text_features",
-  recoveryThreshold: "recovery_threshold",
 } as const;
 
 /** As they are written to a file, in their order. */
@@ -26,11 +25,7 @@ export function arraysOf(learned: LearnedTensors): NamedArray[] {
   const { recovery } = learned;
   const purified = textArrays(learned, learned, TENSORS.contexts, TENSORS.features);
   if (!recovery) return purified;
-  return [
-    ...purified,
-    ...textArrays(learned, recovery, TENSORS.recoveryContexts, TENSORS.recoveryFeatures),
-    { name: TENSORS.recoveryThreshold, shape: [1], data: Float32Array.of(recovery.threshold) },
-  ];
+  return [...purified, ...textArrays(learned, recovery, TENSORS.recoveryContexts, TENSORS.recoveryFeatures)];
 }
 
 const textArrays = (
@@ -57,16 +52,14 @@ export async function readLearned(
   const learned = { classes, contextTokens, contexts, features: text.purified };
   if (!text.recovery) return learned;
   const recoveryContexts = await readFloats(file, TENSORS.recoveryContexts);
-  return { ...learned, recovery: { ...text.recovery, contexts: recoveryContexts } };
+  return { ...learned, recovery: { contexts: recoveryContexts, features: text.recovery } };
 }
 
 /** The part of it that images are answered with. */
 export async function readText(file: SafetensorsFile): Promise<Omit<GuardedText, "undefended">> {
   const purified = await readFloats(file, TENSORS.features);
   if (!file.tensors.has(TENSORS.recoveryFeatures)) return { purified };
-  const features = await readFloats(file, TENSORS.recoveryFeatures);
-  const [threshold] = await readFloats(file, TENSORS.recoveryThreshold);
-  return { purified, recovery: { features, threshold } };
+  return { purified, recovery: await readFloats(file, TENSORS.recoveryFeatures) };
 }
 
 /** Fails with INCOMPATIBLE_MODEL unless a tensor has the shape that a model and labels need. */

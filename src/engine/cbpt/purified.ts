@@ -1,8 +1,7 @@
-import type { Recovery } from "./guard.ts";
 import { type Probe, probe, probeTuned } from "./probe.ts";
 import { contextsByClass } from "./prompts.ts";
 import type { Purification } from "./purification.ts";
-import { calibrateTripwire, suspicionAt, type Tripwire } from "./tripwire.ts";
+import { calibrateTripwire, type Tripwire } from "./tripwire.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** Learned context vectors [C, M, d] and the normalised text features [C, D] that follow from them. */
@@ -13,20 +12,13 @@ export interface LearnedText {
 
 /** What a purification has come to. */
 export interface Purified extends LearnedText {
-  /** For the images that raise the alarm; absent where nothing was suspected. */
-  readonly recovery?: LearnedText & Recovery;
+  /** Absent where nothing was suspected. */
+  readonly recovery?: LearnedText;
   /** How suspicious clean images are through these prompts. */
   readonly tripwire: Tripwire;
   /** How the shots themselves fare, through these prompts and through the undefended ones: a first look, not a test. */
   readonly probes: { readonly defended: Probe; readonly undefended: Probe };
 }
-
-/**
- * The share of clean images that recovery prompts leave alone. They may answer some that raise no alarm, since most clean
- * images keep their class through them too: of 1,910 scenes with noise blended in 40 % were beyond 0.99 and 91 % beyond
- * this; on clean scenes of three models it changed accuracy by −0.05 to 0.1 points, and 0.97 by −0.25 to 0.
- */
-const UNRECOVERED = 0.98;
 
 /**
  * The prompts of a run that is over, calibrated and probed.
@@ -42,13 +34,8 @@ export async function purified(
   const { matrix } = bench.problem;
   const learned = await learnedText(bench, state.tuning.contexts);
   const tripwire = await calibrateTripwire(bench, learned.features);
-  const recovering = await recoveryOf(learned);
-  // As float32, which is how it is kept.
-  const recovery = recovering && {
-    ...recovering,
-    threshold: Math.fround(suspicionAt(tripwire, UNRECOVERED)),
-  };
-  const text = { purified: learned.features, recovery };
+  const recovery = await recoveryOf(learned);
+  const text = { purified: learned.features, recovery: recovery?.features };
   return {
     ...learned,
     ...(recovery ? { recovery } : {}),

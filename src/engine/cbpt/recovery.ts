@@ -5,7 +5,7 @@ import type { Suspect } from "./suspect.ts";
 import { startTuning, stepTuning, type Tuning } from "./tuning.ts";
 import type { Workbench } from "./workbench.ts";
 
-/** Whether a run learns recovery prompts (`Recovery`): without a suspect there is nothing to recover from. */
+/** Whether a run learns recovery prompts (`GuardedText`): without a suspect there is nothing to recover from. */
 export const recovers = ({ config }: Pick<Problem, "config">, suspects: readonly Suspect[]): boolean =>
   config.recovery > 0 && suspects.length > 0;
 
@@ -24,8 +24,8 @@ export async function stepRecovery(
 }
 
 /**
- * What raises the alarm is no longer to be pulled to the suspect at all. With the same margin, images that the purified
- * prompts had saved were given back: on the bundled suspect ASR rose from 0.73 to 0.89 %.
+ * What they answer was pulled to the suspect by a trigger. With the same margin they gave images back that the purified
+ * prompts had saved: on 1,910 triggered scenes of the bundled suspect ASR rose from 0.73 to 0.89 %.
  */
 const MARGIN_FACTOR = 2;
 

@@ -19,10 +19,6 @@ export const ALARM_SHARE = 0.99;
 
 const QUANTILES = 101;
 
-/** The suspicion in nats that a share of clean images do not pass. */
-export const suspicionAt = ({ quantiles }: Tripwire, share: number): number =>
-  quantiles[Math.round(share * (quantiles.length - 1))];
-
 /**
  * KL(p ‖ q) in nats, from 0, of what the undefended prompts predict for an image, p, to what the purified ones do, q:
  * large where only the tuning took a class away, which is where a trigger had put it. No second image pass is needed.

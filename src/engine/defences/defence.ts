@@ -4,7 +4,7 @@ import type { RunPlan } from "../cbpt/plan.ts";
 import type { Probe } from "../cbpt/probe.ts";
 import type { Shot } from "../cbpt/problem.ts";
 import type { Progress } from "../cbpt/progress.ts";
-import type { Purified } from "../cbpt/purified.ts";
+import type { LearnedText } from "../cbpt/purified.ts";
 import type { Suspect } from "../cbpt/suspect.ts";
 import type { Tripwire } from "../cbpt/tripwire.ts";
 import type { Finding } from "../cbpt/verdict.ts";
@@ -51,8 +51,8 @@ export interface DefendedPrompts {
   readonly probes?: { readonly defended: Probe; readonly undefended: Probe };
   /** How suspicious clean images are through the learned prompts. */
   readonly tripwire?: Tripwire;
-  /** What answers the images that are too suspicious, where the defence has learned it. */
-  readonly recovery?: Purified["recovery"];
+  /** What answers where these prompts and the undefended ones disagree, where the defence has learned it. */
+  readonly recovery?: LearnedText;
   /** The classes that it took for a backdoor's, with the triggers that it found for them. */
   readonly suspects?: readonly Suspect[];
 }

@@ -109,9 +109,8 @@ async function predictAll(
   context: JobContext,
 ): Promise<Outcome[]> {
   const clock = new Clock(context);
-  const scoring = { width: encoder.width, scale: checkpoint.logitScale };
   const predict = async (pixels: readonly Float32Array[], by: GuardedText) =>
-    guardedPredictions(await encodeImages(encoder, pixels), by, scoring);
+    guardedPredictions(await encodeImages(encoder, pixels), by, encoder.width);
   const outcomes: Outcome[] = [];
   while (outcomes.length < images.length) {
     context.signal.throwIfAborted();

@@ -77,23 +77,17 @@ function readTensors(
   const recovery = {
     contexts: read(TENSORS.recoveryContexts, classes, contextTokens),
     features: read(TENSORS.recoveryFeatures, classes),
-    threshold: read(TENSORS.recoveryThreshold)[0],
   };
-  requireRecovery(recovery, learned);
+  if (
+    recovery.contexts.length !== learned.contexts.length ||
+    recovery.features.length !== learned.features.length
+  )
+    throw invalid("Its recovery prompts have not the widths of the others");
   return { ...learned, recovery };
 }
 
 const KNOWN: readonly string[] = Object.values(TENSORS);
-const RECOVERY = [TENSORS.recoveryContexts, TENSORS.recoveryFeatures, TENSORS.recoveryThreshold];
-
-function requireRecovery(
-  { contexts, features, threshold }: NonNullable<LearnedTensors["recovery"]>,
-  learned: LearnedTensors,
-): void {
-  if (contexts.length !== learned.contexts.length || features.length !== learned.features.length)
-    throw invalid("Its recovery prompts have not the widths of the others");
-  if (threshold < 0) throw invalid(`Its recovery prompts have a threshold of ${threshold}, below 0 nats`);
-}
+const RECOVERY = [TENSORS.recoveryContexts, TENSORS.recoveryFeatures];
 
 /** The values [...leading, n] of a tensor, whatever n is. */
 function readTensor(
@@ -108,7 +102,7 @@ function readTensor(
   const fits = shape.length === leading.length + 1 && leading.every((size, axis) => size === shape[axis]);
   if (dtype !== "F32" || !fits || length === 0)
     throw invalid(
-      `Its tensor "${name}" is ${dtype} [${shape}], but its manifest needs F32 [${[...leading, "n"]}]${leading.length > 0 ? ": one row for each label" : ""}`,
+      `Its tensor "${name}" is ${dtype} [${shape}], but its manifest needs F32 [${leading}, n]: one row for each label`,
       { found: shape, expected: leading },
     );
   // A copy begins where its elements are aligned.

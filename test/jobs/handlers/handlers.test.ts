@@ -100,7 +100,7 @@ describe("the bundled suspect", () => {
     expect(share(after.asr)).toBeLessThan(0.3);
     expect(share(after.ca)).toBeGreaterThan(share(before.ca) - 0.08);
     expect(after.asr!.n).toBe((CLASSES - 1) * 8);
-    // Without the templates nothing tells which images the recovery prompts should answer.
+    // Without the templates nothing tells which images the recovery prompts are to answer.
     expect(share(after.trueLabelUnderTrigger)).toBeGreaterThan(share(alone.trueLabelUnderTrigger) + 0.2);
     expect(share(after.ca)).toBeGreaterThan(share(alone.ca) - 0.02);
 
