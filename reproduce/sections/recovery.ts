@@ -21,7 +21,7 @@ export const recovery: Section = {
       `${mean(rows.map(({ result }) => share(of(result)))).toFixed(1)} %`;
     const text = [
       "## The class under the trigger",
-      `To keep an image from the attacker's class is not yet to find its own again. Of triggered images of other classes, the purified prompts alone give ${average(({ purified }) => purified)} their own on average; with the recovery prompts, which answer the images that purified and undefended prompts disagree on, it is **${average(({ recovered }) => recovered)}**. A linear classifier that is *trained on half of these very embeddings with their true labels* gets ${average(({ linear }) => linear)} of the other half: a prompt is a linear classifier of the embedding too, so what it does not find is not there for prompts to find. A defender has no such images.`,
+      `To keep an image from the attacker's class is not yet to find its own again. Of triggered images of other classes, the purified prompts alone give ${average(({ purified }) => purified)} their own on average; with the recovery prompts, which answer the images that purified and undefended prompts disagree on, it is **${average(({ recovered }) => recovered)}**. A linear classifier that is *trained on half of these very embeddings with their true labels* gets ${average(({ linear }) => linear)} of the other half: text features are a linear classifier of the embedding too, so what it does not find is hardly there for prompts to find. A defender has no such images; he has dummies, and the further they are from the attacker's own trigger, the less they teach.`,
       image(figure("recovery.svg"), "Triggered images that are given their own class, for every suspect"),
       table(
         [

@@ -15,8 +15,8 @@ const DECAY = 1e-3;
 
 /**
  * The class that a linear classifier gives to each of `tested` [n, D] once it is fitted to `seen`: multinomial logistic
- * regression with a bias on standardised features, 300 steps of Adam on all images at once. What it cannot tell from
- * labelled embeddings, no text prompt can: prompts are linear classifiers of the embedding too.
+ * regression with a bias on standardised features, 300 steps of Adam on all images at once. Text features are
+ * a linear classifier of the embedding too, so what it does not find is hardly there for prompts to find.
  */
 export function linearPredictions(
   seen: LabelledFeatures,
