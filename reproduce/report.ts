@@ -31,7 +31,7 @@ export async function writeReport(
   const chapters = chosen.map(({ name, chapter }) => marked(name, chapter));
   const text = [await introduction(lab, results, chapters.length), ...chapters, ending(results)].join("\n\n");
   await mkdir(dirname(path), { recursive: true });
-  await writeFigures(dirname(path), Object.assign({}, ...chosen.map(({ figures }) => figures)), text);
+  await writeFigures(dirname(path), figuresOf(chosen), text);
   await writeFile(path, `${text.trimEnd()}\n`);
   return { sections: chosen.length, kept: chosen.filter(({ isKept }) => isKept).length };
 }
@@ -42,6 +42,14 @@ interface ChosenChapter {
   readonly isKept: boolean;
   /** Those to be written; a chapter that is kept has its own already. */
   readonly figures?: Chapter["figures"];
+}
+
+/** Those of all chapters, which are files in one folder: no two may have the same name. */
+function figuresOf(chapters: readonly ChosenChapter[]): Record<string, string> {
+  const named = chapters.flatMap(({ figures = {} }) => Object.entries(figures));
+  const figures = Object.fromEntries(named);
+  if (Object.keys(figures).length === named.length) return figures;
+  throw new Error(`Two chapters have a figure of one name: ${named.map(([name]) => name).join(", ")}.`);
 }
 
 /** A section's chapter: as it stands, or written anew; nothing where it is neither. */

@@ -71,7 +71,7 @@ const ABLATIONS: readonly Ablation[] = [
     settings: (lab) => chosen(lab, "margin", [0, 2, 4, 8]),
   },
   {
-    name: "recovery",
+    name: "recovery-weight",
     title: "Weight of a dummy's own label in recovery prompts",
     words:
       "Of the prompts that answer where purified and undefended ones disagree; 0 learns none, and the purified ones answer everything.",

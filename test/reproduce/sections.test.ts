@@ -95,7 +95,7 @@ describe("the document", () => {
       "shots.svg",
       "length.svg",
       "margin.svg",
-      "recovery.svg",
+      "recovery-weight.svg",
       "true-label.svg",
     ]);
     for (const svg of Object.values(figures)) await expectPicture(svg);
