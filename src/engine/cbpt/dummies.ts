@@ -110,7 +110,7 @@ function cleanTargets(
   { matrix, width, checkpoint, labels: classes, config }: Problem,
   clean: Float32Array,
   labels: readonly number[],
-  suspected: Pick<ReadonlyMap<number, unknown>, "has"> = new Map(),
+  suspected: { has(label: number): boolean } = new Map(),
 ): Float32Array {
   const targets = oneHot(labels, classes.length);
   labels.forEach((label, index) => {
