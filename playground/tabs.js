@@ -168,7 +168,8 @@ subscription JobEvents($jobId: ID!) {
   {
     query: `# 7. Both umbrellas through the purified prompts. The
 #    shadow is what the undefended prompts say of the same
-#    image; that they disagree gives the trigger away.
+#    image; that they disagree gives the trigger away, and
+#    has recovery prompts find the umbrella again.
 query ClassifyLive($input: ClassifyInput!) {
   classify(input: $input) {
     served { number digest createdAt }
