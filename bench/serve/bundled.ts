@@ -6,6 +6,7 @@ import { type BenchTable, say } from "../report.ts";
 import { scenes } from "./images.ts";
 import { ms, percent, type ServeOptions, times } from "./options.ts";
 import { inAll, PARTS, type Part, type ProcessorTime } from "./processor-time.ts";
+import { inTurns, median } from "./rounds.ts";
 import { type Report, Subject } from "./subject.ts";
 
 const IMAGES = 2000;
@@ -31,7 +32,8 @@ export async function bundledTables({ device, threads, seconds }: ServeOptions):
 
     const most = await highest(subject, undefended, seconds);
     const saturated = { rate: 1.2 * most.perSecond, seconds };
-    const rounds = await inTurns({
+    say("undefended and purified in turns");
+    const rounds = await inTurns<Round>(ROUNDS, {
       undefended: () => subject.load({ bodies: undefended, ...saturated }),
       purified: () => subject.load({ bodies: purified, ...saturated }),
     });
@@ -75,18 +77,6 @@ interface Round {
   readonly purified: Report;
 }
 
-/** A B, B A, A B, ...: what changes steadily on the machine does as much to one as to the other. */
-async function inTurns(loads: Readonly<Record<keyof Round, () => Promise<Report>>>): Promise<Round[]> {
-  const rounds: Round[] = [];
-  for (let round = 1; round <= ROUNDS; round++) {
-    say(`undefended and purified in turns, ${round} of ${ROUNDS}`);
-    const first = round % 2 === 0 ? await loads.purified() : undefined;
-    const undefended = await loads.undefended();
-    rounds.push({ undefended, purified: first ?? (await loads.purified()) });
-  }
-  return rounds;
-}
-
 /** A version of prompts, tuned as little as can be. */
 async function version(antidote: Antidote, seed: number): Promise<string> {
   const job = await antidote.purify({ ...SHOTS, ...SHORTEST, seed, promptSet: PROMPT_SET });
@@ -120,11 +110,6 @@ async function whilePurifying(antidote: Antidote, work: () => Promise<Report>): 
   await job.cancel();
   if (status !== "RUNNING") throw new Error(`The purification was ${status} before the load ended.`);
   return report;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.floor(sorted.length / 2)]) / 2;
 }
 
 function throughputTable(most: Report, rounds: readonly Round[], threads: number): BenchTable {

@@ -8,8 +8,10 @@ export interface Load {
   readonly key: string;
   /** GraphQL requests as JSON, sent in turns; each with an image of its own. */
   readonly bodies: readonly string[];
-  /** Calls a second, arriving as independent callers do: the gaps are exponential. */
+  /** Calls a second. */
   readonly rate: number;
+  /** Whether they arrive as independent callers do, with exponential gaps, or as one caller who waits in between. */
+  readonly gaps: "random" | "even";
   readonly seconds: number;
   /** Calls of the first so many seconds are made and not counted. */
   readonly warmUpSeconds: number;
@@ -26,8 +28,13 @@ export interface Outcome {
   readonly firstFailure?: string;
   /** Calls counted. */
   readonly calls: number;
-  /** From the first counted call's intended start to the last counted answer. */
+  /** That were counted. */
   readonly seconds: number;
+  /**
+   * Answers that came within them, whenever their calls were sent: under a load that is too large, the first of them
+   * answer calls that waited before.
+   */
+  readonly answersWithin: number;
 }
 
 interface Call {
@@ -49,16 +56,18 @@ export async function sendLoad(load: Load): Promise<Outcome> {
   const shed: number[] = [];
   const failures: string[] = [];
   let under = 0;
-  let last = 0;
+  let answersWithin = 0;
   let finish = () => {};
   const begin = performance.now();
   const countedFrom = begin + 1000 * load.warmUpSeconds;
+  const end = countedFrom + 1000 * load.seconds;
 
   const note = ({ due, counted }: Call, problem: string | undefined): void => {
+    const now = performance.now();
+    if (problem === undefined && now >= countedFrom && now <= end) answersWithin++;
     if (!counted) return;
-    last = performance.now();
-    if (problem === undefined) answered.push(last - due);
-    else if (problem === "OVERLOADED") shed.push(last - due);
+    if (problem === undefined) answered.push(now - due);
+    else if (problem === "OVERLOADED") shed.push(now - due);
     else failures.push(problem);
   };
   const start = (call: Call, connection: Connection): void => {
@@ -80,8 +89,8 @@ export async function sendLoad(load: Load): Promise<Outcome> {
   const random = seededRandom(load.seed);
   let due = begin;
   for (let sent = 0; ; sent++) {
-    due += (-1000 / load.rate) * Math.log(1 - random());
-    if (due > begin + 1000 * (load.warmUpSeconds + load.seconds)) break;
+    due += (1000 / load.rate) * (load.gaps === "even" ? 1 : -Math.log(1 - random()));
+    if (due > end) break;
     await until(due);
     const call = { due, counted: due >= countedFrom, request: requests[sent % requests.length] };
     if (call.counted) calls++;
@@ -101,7 +110,8 @@ export async function sendLoad(load: Load): Promise<Outcome> {
     failed: failures.length,
     firstFailure: failures[0],
     calls,
-    seconds: Math.max(0, last - countedFrom) / 1000,
+    seconds: load.seconds,
+    answersWithin,
   };
 }
 

@@ -5,13 +5,24 @@ import { type BenchTable, say } from "../report.ts";
 import { photographs } from "./images.ts";
 import { ARCHITECTURES, type ArchitectureName, writeModel } from "./models.ts";
 import { ms, percent, type ServeOptions, times } from "./options.ts";
-import { type Report, Subject } from "./subject.ts";
+import { inTurns } from "./rounds.ts";
+import { pooled, type Report, Subject } from "./subject.ts";
 
 const NAME: ArchitectureName = "vit-b-32";
 /** How long an image may be expected to wait: about as long as a batch takes. */
 const MAX_WAIT_MS = 100;
 const FACTOR = 10;
+const SHARE = 0.8;
+/** Calls a second; more than a few cores answer. */
+const PLENTY = 60;
 const IMAGES = 200;
+/** Of few calls the slowest hundredth is one or two. */
+const ROUNDS = 4;
+
+interface Round {
+  readonly normal: Report;
+  readonly over: Report;
+}
 
 export async function overloadTables({
   device,
@@ -33,18 +44,25 @@ export async function overloadTables({
     const labels = vocabularyWords().slice(0, 20);
     const bodies = subject.bodies(images, { through: { templates: ["a photo of a {}."] }, labels });
     say("how much it can do");
-    const most = await subject.load({ bodies, rate: 60, seconds });
-    say("as much as it can do well");
-    const normal = await subject.load({ bodies, rate: 0.8 * most.perSecond, seconds: 2 * seconds });
-    say(`${FACTOR} times as much as it can do`);
-    const over = await subject.load({ bodies, rate: FACTOR * most.perSecond, seconds, connections: 1024 });
-    return [tableOf(normal, over, most)];
+    // The first calls wait for the model, and nobody knows yet how long a batch takes.
+    await subject.load({ bodies, rate: PLENTY, seconds });
+    const most = await subject.load({ bodies, rate: PLENTY, seconds: 2 * seconds });
+    say(`${SHARE} and ${FACTOR} times as much, in turns`);
+    const rounds = await inTurns<Round>(ROUNDS, {
+      normal: () => subject.load({ bodies, rate: SHARE * most.perSecond, seconds: 3 * seconds }),
+      over: () =>
+        subject.load({ bodies, rate: FACTOR * most.perSecond, seconds: 2 * seconds, connections: 1024 }),
+    });
+    return [tableOf(rounds, most)];
   } finally {
     await subject.stop();
   }
 }
 
-function tableOf(normal: Report, over: Report, most: Report): BenchTable {
+function tableOf(rounds: readonly Round[], most: Report): BenchTable {
+  const [normal, over] = (["normal", "over"] as const).map((name) =>
+    pooled(rounds.map((round) => round[name])),
+  );
   const row = (name: string, report: Report) => [
     name,
     `${report.calls}`,
@@ -73,7 +91,9 @@ function tableOf(normal: Report, over: Report, most: Report): BenchTable {
       "failed",
       "event loop p99 ms",
     ],
-    rows: [row("0.8 times", normal), row(`${FACTOR} times`, over)],
-    notes: [`MAX_WAIT_MS=${MAX_WAIT_MS}. Refused is OVERLOADED with \`retryAfterMs\`. Photographs as above.`],
+    rows: [row(`${SHARE} times`, normal), row(`${FACTOR} times`, over)],
+    notes: [
+      `MAX_WAIT_MS=${MAX_WAIT_MS}. Refused is OVERLOADED with \`retryAfterMs\`. Photographs as above; the calls of ${ROUNDS} rounds, in turns.`,
+    ],
   };
 }

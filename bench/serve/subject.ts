@@ -24,7 +24,7 @@ export const CLASSIFY = /* GraphQL */ `
 
 /** How calls fared; times in milliseconds from when each was to be sent. */
 export interface Report {
-  /** Answered, of those that were to be sent in the time that counts. */
+  /** Answers, in the time that counts. */
   readonly perSecond: number;
   readonly median: number;
   readonly p99: number;
@@ -32,6 +32,7 @@ export interface Report {
   readonly shedP99: number;
   readonly calls: number;
   readonly failed: number;
+  readonly outcome: Outcome;
   /** Of the server's event loop, in milliseconds. */
   readonly loopP99: number;
   /** Of the server for a call; absent where the system does not tell. */
@@ -44,6 +45,8 @@ export interface Pressure {
   readonly rate: number;
   readonly seconds: number;
   readonly connections?: number;
+  /** Random when absent. */
+  readonly gaps?: Load["gaps"];
 }
 
 const GENERATOR = fileURLToPath(new URL("./generator.js", import.meta.url));
@@ -81,7 +84,7 @@ export class Subject {
   }
 
   /** Sends the load from a process of its own. */
-  async load({ bodies, rate, seconds, connections = 256 }: Pressure): Promise<Report> {
+  async load({ bodies, rate, seconds, connections = 256, gaps = "random" }: Pressure): Promise<Report> {
     const { hostname, port } = new URL(this.server.url);
     const load: Load = {
       host: hostname,
@@ -89,6 +92,7 @@ export class Subject {
       key: this.server.key,
       bodies,
       rate,
+      gaps,
       seconds,
       warmUpSeconds: WARM_UP_SECONDS,
       connections,
@@ -104,13 +108,7 @@ export class Subject {
     if (outcome.failed > 0) process.stderr.write(`A call failed: ${outcome.firstFailure}\n`);
     const calls = (outcome.calls * (seconds + WARM_UP_SECONDS)) / seconds;
     return {
-      perSecond: outcome.answered.length / outcome.seconds,
-      median: quantile(outcome.answered, 0.5),
-      p99: quantile(outcome.answered, 0.99),
-      shed: outcome.shed.length,
-      shedP99: quantile(outcome.shed, 0.99),
-      calls: outcome.calls,
-      failed: outcome.failed,
+      ...figures(outcome),
       loopP99: await this.loopDelay(),
       processor: before && after && perCall(timeBetween(before, after), calls),
     };
@@ -137,6 +135,36 @@ const perCall = ({ serving, model, images, others }: ProcessorTime, calls: numbe
   images: images / calls,
   others: others / calls,
 });
+
+function figures(outcome: Outcome): Omit<Report, "loopP99"> {
+  const { answered, shed, failed, calls, seconds, answersWithin } = outcome;
+  return {
+    perSecond: answersWithin / seconds,
+    median: quantile(answered, 0.5),
+    p99: quantile(answered, 0.99),
+    shed: shed.length,
+    shedP99: quantile(shed, 0.99),
+    calls,
+    failed,
+    outcome,
+  };
+}
+
+/** The calls of several loads as those of one. */
+export function pooled(reports: readonly Report[]): Report {
+  const outcomes = reports.map(({ outcome }) => outcome);
+  const sorted = (of: (outcome: Outcome) => readonly number[]) => outcomes.flatMap(of).sort((a, b) => a - b);
+  const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, one) => total + of(one), 0);
+  const outcome = {
+    answered: sorted(({ answered }) => answered),
+    shed: sorted(({ shed }) => shed),
+    failed: sum(({ failed }) => failed),
+    calls: sum(({ calls }) => calls),
+    seconds: sum(({ seconds }) => seconds),
+    answersWithin: sum(({ answersWithin }) => answersWithin),
+  };
+  return { ...figures(outcome), loopP99: Math.max(...reports.map(({ loopP99 }) => loopP99)) };
+}
 
 export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
