@@ -3,7 +3,7 @@ import { builtArchitecture, type ClipArchitecture } from "./architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type ConfigSection, configSection } from "./config-section.ts";
 import type { Preprocessing, ResizeMode } from "./preprocessing.ts";
-import type { Filter } from "./resampling.ts";
+import type { Filter } from "./resampling/taps.ts";
 
 /** The file in a checkpoint's folder that says what its own configuration has wrong. */
 export const OVERRIDES_FILE = "antidote.json";

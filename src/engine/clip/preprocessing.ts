@@ -1,6 +1,7 @@
 import type { ImageSize } from "./architecture.ts";
 import type { RgbImage } from "./decoding.ts";
-import { type Filter, resampleWindow, type Window } from "./resampling.ts";
+import { resampleWindow, type Window } from "./resampling/resampling.ts";
+import type { Filter } from "./resampling/taps.ts";
 
 /** How an image becomes the input of an image tower; `mean` and `std` are applied inside its graph. */
 export interface Preprocessing {

@@ -6,7 +6,7 @@ import { decodeImage } from "../../../src/engine/clip/decoding.ts";
 import { parseHuggingFacePreprocessing } from "../../../src/engine/clip/formats/hugging-face-preprocessing.ts";
 import { parseOpenClipPreprocessing } from "../../../src/engine/clip/formats/open-clip-config.ts";
 import { type Preprocessing, preprocess } from "../../../src/engine/clip/preprocessing.ts";
-import type { Filter } from "../../../src/engine/clip/resampling.ts";
+import type { Filter } from "../../../src/engine/clip/resampling/taps.ts";
 import { FIXTURES } from "./fixtures.ts";
 
 /** What Pillow makes of the images, by test/fixtures/clip/make-images.py. */

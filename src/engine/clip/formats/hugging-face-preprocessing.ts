@@ -1,7 +1,7 @@
 import type { ImageSize } from "../architecture.ts";
 import { type ConfigSection, configSection } from "../config-section.ts";
 import { OPENAI_MEAN, OPENAI_STD, type Preprocessing } from "../preprocessing.ts";
-import type { Filter } from "../resampling.ts";
+import type { Filter } from "../resampling/taps.ts";
 
 /** Pillow's numbers of its filters. */
 const FILTERS: Readonly<Record<number, Filter>> = { 2: "bilinear", 3: "bicubic" };

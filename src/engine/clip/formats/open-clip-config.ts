@@ -12,7 +12,7 @@ import type {
 } from "../architecture.ts";
 import { type ConfigSection, configSection } from "../config-section.ts";
 import { OPENAI_MEAN, OPENAI_STD, type Preprocessing } from "../preprocessing.ts";
-import type { Filter } from "../resampling.ts";
+import type { Filter } from "../resampling/taps.ts";
 
 const FILE = "open_clip_config.json";
 
