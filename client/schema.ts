@@ -1,6 +1,6 @@
 // Generated from src/models and src/resolvers by `npm run schema`. Do not edit.
 
-/** Which class to add to which prompts, with which shots. Hyper-parameters are those of the version unless given; the number of context vectors and their position stay as they are. Recovery prompts are kept and none are learned, so `recovery` does nothing here. */
+/** Which class to add to which prompts, with which shots. Hyper-parameters are those of the version unless given; the number of context vectors and their position stay as they are. Recovery prompts are kept and none are learned, so `recovery` is left out. */
 export interface AddClassInput {
   /** Weight of unlearning: pushes a dummy away from the suspected class. 0 to 100. Default 0.8, 1 in the published mode. */
   readonly alpha?: number;

@@ -5,7 +5,7 @@ import { VersionRef } from "./version-ref.ts";
 
 @InputType({
   description:
-    "Which class to add to which prompts, with which shots. Hyper-parameters are those of the version unless given; the number of context vectors and their position stay as they are. Recovery prompts are kept and none are learned, so `recovery` does nothing here.",
+    "Which class to add to which prompts, with which shots. Hyper-parameters are those of the version unless given; the number of context vectors and their position stay as they are. Recovery prompts are kept and none are learned, so `recovery` is left out.",
 })
 export class AddClassInput extends CbptInput {
   @Field(() => VersionRef, { description: "The version to start from. It stays as it is." })

@@ -248,6 +248,13 @@ function extensionParameters(
         `The version's other classes have ${name} ${value}, so the new one has too; leave it out.`,
         { path: ["input", name] },
       );
+  // Those of the other classes stay, and one class alone has nothing to be told from.
+  if ((given.recovery ?? 0) !== 0)
+    throw new AppError(
+      "VALIDATION_FAILED",
+      "Recovery prompts are kept as they are, and none are learned for a class that is added; leave recovery out.",
+      { path: ["input", "recovery"] },
+    );
   return { mode, parameters };
 }
 

@@ -108,6 +108,7 @@ describe("a class that is added", () => {
     ["without shots", { label: "castle" }, "VALIDATION_FAILED", "no examples of castle"],
     ["with more context vectors", { contextTokens: 8 }, "VALIDATION_FAILED", "have contextTokens 4"],
     ["at another position", { position: "FRONT" }, "VALIDATION_FAILED", "have position END"],
+    ["with recovery prompts of its own", { recovery: 2 }, "VALIDATION_FAILED", "leave recovery out"],
     ["to an unknown version", { to: { versionId: "version_nothing" } }, "NOT_FOUND", "no prompt version"],
     ["to an alias that is nowhere", { to: { alias: { promptSet: "x" } } }, "NOT_FOUND", "no alias"],
     ["with an unknown target", { targets: ["cat", "dog"] }, "VALIDATION_FAILED", "no targets: dog"],
