@@ -3,14 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { shotOf } from "../src/engine/cbpt/byte-shot.ts";
+import { type GuardedText, undefendedText } from "../src/engine/cbpt/guard.ts";
 import { openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { decodeImage } from "../src/engine/clip/decoding.ts";
 import { preprocess } from "../src/engine/clip/preprocessing.ts";
-import { DEFAULT_TEMPLATES } from "../src/engine/clip/zero-shot.ts";
-import { openDefended } from "../src/engine/defences/defended-model.ts";
+import { DEFAULT_TEMPLATES, zeroShotMatrix } from "../src/engine/clip/zero-shot.ts";
+import type { DefenceResult } from "../src/engine/defences/defence.ts";
+import { type DefendedModel, openDefended } from "../src/engine/defences/defended-model.ts";
 import { type DefenceTask, openDefence } from "../src/engine/defences/index.ts";
 import type { Measurement } from "../src/engine/evaluation/protocol.ts";
 import { type Count, rate } from "../src/engine/evaluation/rate.ts";
+import type { Program } from "../src/engine/runtime/program.ts";
+import { openSession } from "../src/engine/runtime/session.ts";
 import { encodeTest, listImages, measureText, readSecret, readTest, renderTest } from "./suspect.ts";
 
 const HELP = `Runs a defence blind and measures what it leaves of the backdoor, once for each value of a parameter.
@@ -62,15 +66,29 @@ async function main(): Promise<void> {
     const folder = await mkdtemp(join(tmpdir(), "antidote-bench-"));
     try {
       const begin = performance.now();
-      const model = await openDefended(task, await defend(task, parameters), folder);
+      const result = await defend(task, parameters);
+      const model = await openDefended(task, result, folder);
       const seconds = (performance.now() - begin) / 1000;
       const set = await encodeTest(model.checkpoint, images, secret, task.threads);
-      const measured = measureText(set, model.textFeatures, labels.length, target);
+      const text = await textOf(task, result, model);
+      const measured = measureText(set, text, labels.length, target);
       console.log(`${lineOf(measured)}  ${seconds.toFixed(1)} s  ${JSON.stringify(parameters)}`);
     } finally {
       await rm(folder, { recursive: true });
     }
   }
+}
+
+/** What answers: where recovery prompts were learned, they do where the others disagree with the undefended ones. */
+async function textOf(
+  { checkpoint, labels, templates, device, threads }: DefenceTask,
+  result: DefenceResult,
+  { textFeatures }: DefendedModel,
+): Promise<GuardedText> {
+  if (result.kind !== "prompts" || !result.recovery) return undefendedText(textFeatures);
+  const open = (program: Program) => openSession(program, { device, threads });
+  const undefended = await zeroShotMatrix(open, checkpoint, labels, templates);
+  return { undefended, purified: textFeatures, recovery: result.recovery.features };
 }
 
 async function readTask(): Promise<DefenceTask> {

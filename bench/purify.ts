@@ -2,8 +2,10 @@ import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
+import { undefendedText } from "../src/engine/cbpt/guard.ts";
+import { readText } from "../src/engine/cbpt/prompt-tensors.ts";
 import { openCheckpoint } from "../src/engine/clip/checkpoint.ts";
-import { readFloats, readSafetensors } from "../src/engine/clip/safetensors.ts";
+import { readSafetensors } from "../src/engine/clip/safetensors.ts";
 import { DEFAULT_TEMPLATES, zeroShotMatrix } from "../src/engine/clip/zero-shot.ts";
 import type { Measurement } from "../src/engine/evaluation/protocol.ts";
 import { type Count, rate } from "../src/engine/evaluation/rate.ts";
@@ -76,7 +78,6 @@ async function main(): Promise<void> {
     const spec = { modelFolder: values.model, labels, templates, shots: images, config, mode: values.mode };
     const result = await learn(spec, { folder, device, threads });
     const artifact = await readSafetensors(join(folder, result.artifact));
-    const purified = await readFloats(artifact, "text_features");
     const open = (program: Parameters<typeof openSession>[0]) =>
       openSession(program, { device: "cpu", threads });
     const undefended = await zeroShotMatrix(open, checkpoint, labels, templates);
@@ -84,8 +85,8 @@ async function main(): Promise<void> {
       ? relabelled(await readTest(checkpoint, values.test, Number(values.count)), listed.labels, labels)
       : await renderTest(checkpoint, labels, Number(values.count), Number(values.seed));
     const set = await encodeTest(checkpoint, tests, secret, threads);
-    const before = measureText(set, undefended, labels.length, target);
-    const after = measureText(set, purified, labels.length, target);
+    const before = measureText(set, undefendedText(undefended), labels.length, target);
+    const after = measureText(set, { undefended, ...(await readText(artifact)) }, labels.length, target);
     show(before, after, result);
     const { audit, seconds, probe, undefendedProbe } = result;
     if (values.json)

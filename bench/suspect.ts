@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readSecret, type Secret } from "../src/engine/attacks/trigger.ts";
-import { predictions } from "../src/engine/cbpt/features.ts";
+import { type GuardedText, guardedPredictions } from "../src/engine/cbpt/guard.ts";
 import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { decodeImage } from "../src/engine/clip/decoding.ts";
 import { preprocess } from "../src/engine/clip/preprocessing.ts";
@@ -86,17 +86,17 @@ export async function encodeTest(
   }
 }
 
-/** Scores a test set by text features [C, D]. */
+/** Scores a test set as the server answers with these text features. */
 export function measureText(
   { labels, clean, triggered }: TestSet,
-  text: Float32Array,
+  text: GuardedText,
   classes: number,
   target?: number,
 ): Measurement {
   const width = clean.length / labels.length;
   const [plain, stamped] = [
-    predictions(clean, text, width),
-    triggered && predictions(triggered, text, width),
+    guardedPredictions(clean, text, width),
+    triggered && guardedPredictions(triggered, text, width),
   ];
   const outcomes = labels.map((label, index) => ({
     label,
