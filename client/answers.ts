@@ -13,6 +13,7 @@ export type Prediction = Pick<
   | "disagreement"
   | "suspicion"
   | "recovered"
+  | "view"
   | "cached"
 >;
 

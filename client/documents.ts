@@ -18,7 +18,7 @@ export const CLASSIFY = /* GraphQL */ `
     classify(input: $input) {
       results {
         __typename
-        ... on Prediction { index labels ${SCORED} margin shadow ${SCORED} disagreement suspicion { score rank alarm } recovered cached }
+        ... on Prediction { index labels ${SCORED} margin shadow ${SCORED} disagreement suspicion { score rank alarm } recovered view cached }
         ... on ImageRejected { index code message }
       }
       served ${VERSION}

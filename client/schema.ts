@@ -490,6 +490,8 @@ export interface ClassifyInput {
   readonly labels?: readonly string[];
   /** Needed only for templates, and only when more than one model is registered. */
   readonly modelId?: string;
+  /** Whether an image on which purified and undefended prompts disagree is looked at again: mirrored, then turned, until they agree in a view, at most five. Turn it off where a mirrored thing is another thing, such as an arrow to the left. */
+  readonly secondLook?: boolean;
   /** A second set of prompts that scores the same embedding. By default the undefended templates, when a purified version answers. */
   readonly shadow?: Through;
   /** By default the `live` alias, when the tenant has exactly one prompt set. */
@@ -727,6 +729,9 @@ export interface ImageRejected {
   readonly index: number;
   readonly message: string;
 }
+
+/** An image as it is seen at a second look; turned by 15 degrees, after mirroring. */
+export type ImageView = "MIRRORED" | "MIRRORED_TURNED_LEFT" | "MIRRORED_TURNED_RIGHT" | "TURNED_LEFT" | "TURNED_RIGHT";
 
 /** Which model to poison, with which trigger, and on which images. */
 export interface ImplantInput {
@@ -1036,12 +1041,14 @@ export interface Prediction {
   readonly labels: readonly Scored[];
   /** Probability of the best label less that of the second. */
   readonly margin: number;
-  /** Whether the version's recovery prompts answered, which find an image's own class again under a trigger: they do where purified and undefended prompts put different labels first, of all that the version has. */
+  /** Whether purified and undefended prompts put different labels first, of all that the version has, as they do under a trigger. Such an image is looked at again (`view`), or else answered by the version's recovery prompts, which find its own class again as far as its embedding has it. */
   readonly recovered: boolean;
   /** The same image embedding scored by the shadow prompts. */
   readonly shadow: readonly Scored[] | null;
   /** Of a purified version, by all its labels, whichever are asked for; null for templates, and for versions that were never calibrated. */
   readonly suspicion: Suspicion | null;
+  /** The view in which purified and undefended prompts agreed at a second look, and whose answer this is; null where none was taken, or they agreed in no view. */
+  readonly view: ImageView | null;
 }
 
 /** Measured by the job itself on probe images, with the trigger that it recovered. */

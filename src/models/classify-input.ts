@@ -36,6 +36,14 @@ export class ClassifyInput {
   })
   shadow?: Through;
 
+  @Field(() => Boolean, {
+    nullable: true,
+    defaultValue: true,
+    description:
+      "Whether an image on which purified and undefended prompts disagree is looked at again: mirrored, then turned, until they agree in a view, at most five. Turn it off where a mirrored thing is another thing, such as an arrow to the left.",
+  })
+  secondLook?: boolean;
+
   @Field(() => Int, {
     nullable: true,
     description:

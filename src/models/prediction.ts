@@ -1,4 +1,6 @@
 import { Field, Float, Int, ObjectType } from "type-graphql";
+import type { ViewName } from "../engine/second-look/views.ts";
+import { ImageView } from "./image-view.ts";
 import { Scored } from "./scored.ts";
 import { Suspicion } from "./suspicion.ts";
 
@@ -35,9 +37,16 @@ export class Prediction {
 
   @Field(() => Boolean, {
     description:
-      "Whether the version's recovery prompts answered, which find an image's own class again under a trigger: they do where purified and undefended prompts put different labels first, of all that the version has.",
+      "Whether purified and undefended prompts put different labels first, of all that the version has, as they do under a trigger. Such an image is looked at again (`view`), or else answered by the version's recovery prompts, which find its own class again as far as its embedding has it.",
   })
   recovered!: boolean;
+
+  @Field(() => ImageView, {
+    nullable: true,
+    description:
+      "The view in which purified and undefended prompts agreed at a second look, and whose answer this is; null where none was taken, or they agreed in no view.",
+  })
+  view?: ViewName;
 
   @Field(() => Boolean, {
     description: "Whether the embedding was known from an earlier request of the tenant.",

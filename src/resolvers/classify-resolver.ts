@@ -27,6 +27,7 @@ export class ClassifyResolver {
       topK: input.topK ?? 5,
       labels: input.labels ?? undefined,
       shadow: input.shadow ? throughChoice(input.shadow, "input", "shadow") : undefined,
+      secondLook: input.secondLook ?? true,
       deadlineMs: input.deadlineMs ?? undefined,
       signal,
     });
@@ -42,7 +43,7 @@ export class ClassifyResolver {
 function viewAnswer(answer: ImageAnswer, index: number): ImageOutcome {
   if (answer.kind === "rejected")
     return make(ImageRejected, { index, code: answer.code as ImageErrorCode, message: answer.message });
-  const { labels, margin, shadow, disagreement, suspicion, recovered, cached } = answer;
+  const { labels, margin, shadow, disagreement, suspicion, recovered, view, cached } = answer;
   return make(Prediction, {
     index,
     labels: [...labels],
@@ -51,6 +52,7 @@ function viewAnswer(answer: ImageAnswer, index: number): ImageOutcome {
     disagreement,
     suspicion,
     recovered,
+    view,
     cached,
   });
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import DataLoader from "dataloader";
 import { margin, type Scores, topK } from "../engine/clip/zero-shot.ts";
 import { abortable } from "../engine/runtime/abortable.ts";
+import { VIEW_NAMES, type ViewName } from "../engine/second-look/views.ts";
 import { AppError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
 import type { EmbeddingCache } from "./embedding-cache.ts";
@@ -21,6 +22,8 @@ export interface ClassifyRequest {
   readonly topK: number;
   readonly labels?: readonly string[];
   readonly shadow?: ThroughChoice;
+  /** Whether images that may bear a trigger are looked at again; they are when absent. */
+  readonly secondLook?: boolean;
   /** Milliseconds from now after which nobody needs the answer. */
   readonly deadlineMs?: number;
   /** Aborted when the caller has gone. */
@@ -42,6 +45,8 @@ export type ImageAnswer =
       readonly disagreement?: boolean;
       readonly suspicion?: Suspicion;
       readonly recovered: boolean;
+      /** That a second look was satisfied with. */
+      readonly view?: ViewName;
       readonly cached: boolean;
     }
   | { readonly kind: "rejected"; readonly code: ImageProblemCode; readonly message: string };
@@ -78,6 +83,7 @@ const MOST_LABELS = 1000;
 type Encoded =
   | {
       readonly kind: "encoded";
+      readonly image: Digested;
       readonly embedding: Float32Array;
       readonly fresh?: EncodedImage;
       readonly cached: boolean;
@@ -126,12 +132,18 @@ export class Classification {
     const main = await scorerOf(model, through, labels, this.options.features);
     const shadow = await this.shadowOf(request.shadow, model, record, { through, labels });
     const encoded = await this.encodeAll(model, record, images, signal);
-    const answers = encoded.map((one): ImageAnswer => {
-      if (one.kind === "rejected") return one;
-      const scores = main(one.embedding);
-      const shadowed = shadow ? shadow(one.embedding).scores : scores.undefended;
-      return { ...answer(labels, scores, shadowed, request.topK), cached: one.cached };
-    });
+    const answers = await Promise.all(
+      encoded.map(async (one): Promise<ImageAnswer> => {
+        if (one.kind === "rejected") return one;
+        const first = main(one.embedding);
+        const shadowed = shadow ? shadow(one.embedding).scores : first.undefended;
+        const encode = (view: ViewName) => this.encode(model, record, one.image, { signal, view });
+        const again = first.recovered && request.secondLook !== false && (await lookAgain(main, encode));
+        const scores = again ? { ...first, scores: again.scores } : first;
+        const view = again ? again.view : undefined;
+        return { ...answer(labels, scores, shadowed, request.topK), view, cached: one.cached };
+      }),
+    );
     this.options.onImages(answers);
     const served = through.kind === "version" ? through.version : undefined;
     return { answers, served, model: record, timing: timingOf(encoded) };
@@ -204,7 +216,7 @@ export class Classification {
   ): Promise<Encoded[]> {
     const loader = new DataLoader(
       (different: readonly Digested[]) =>
-        Promise.all(different.map((image) => this.encode(model, record, image, signal))),
+        Promise.all(different.map((image) => this.encode(model, record, image, { signal }))),
       { cacheKeyFn: ({ digest }) => digest, maxBatchSize: this.options.mostImages },
     );
     return Promise.all(
@@ -217,21 +229,41 @@ export class Classification {
   private async encode(
     model: ServedModel,
     record: ModelRecord,
-    { bytes, digest }: Digested,
-    signal: AbortSignal,
+    image: Digested,
+    options: { readonly signal: AbortSignal; readonly view?: ViewName },
   ): Promise<Encoded> {
     const { tenant, embeddings } = this.options;
-    const key = `${record.weights} ${record.preprocessing} ${digest}`;
+    const { bytes, digest } = image;
+    const key = [record.weights, record.preprocessing, digest, options.view ?? ""].join(" ");
     const known = embeddings.get(tenant, key);
-    if (known) return { kind: "encoded", embedding: known, cached: true };
+    if (known) return { kind: "encoded", image, embedding: known, cached: true };
     try {
-      const fresh = await model.encode(bytes, digest, signal);
+      const fresh = await model.encode(bytes, digest, options);
       embeddings.set(tenant, key, fresh.embedding);
-      return { kind: "encoded", embedding: fresh.embedding, fresh, cached: false };
+      return { kind: "encoded", image, embedding: fresh.embedding, fresh, cached: false };
     } catch (error) {
       return asRejection(error);
     }
   }
+}
+
+/** What the first view says that nothing is suspicious about; undefined where there is none, or no time for it. */
+async function lookAgain(
+  scorer: Scorer,
+  encode: (view: ViewName) => Promise<Encoded>,
+): Promise<{ readonly view: ViewName; readonly scores: Scores } | undefined> {
+  try {
+    for (const view of VIEW_NAMES) {
+      const seen = await encode(view);
+      if (seen.kind === "rejected") return undefined;
+      const { recovered, scores } = scorer(seen.embedding);
+      if (!recovered) return { view, scores };
+    }
+  } catch (error) {
+    // An answer by the recovery prompts is better than none.
+    if (!(error instanceof AppError && error.code === "OVERLOADED")) throw error;
+  }
+  return undefined;
 }
 
 interface Digested {

@@ -14,6 +14,7 @@ import type { Session } from "../engine/runtime/session.ts";
 import { SharedWork } from "../engine/runtime/shared-work.ts";
 import { WorkerPool } from "../engine/runtime/worker-pool.ts";
 import { openWorkerSession } from "../engine/runtime/worker-session.ts";
+import type { ViewName } from "../engine/second-look/views.ts";
 import { AppError } from "../errors.ts";
 import type { Depot } from "../store/depot.ts";
 import { inSpan } from "../telemetry/spans.ts";
@@ -162,11 +163,18 @@ export class ServedModel {
    * or with the signal's reason; what nobody waits for any more leaves the queues.
    *
    * @param digest of the bytes.
+   * @param options.view in which the image is seen; as it is when absent.
    */
-  async encode(bytes: Uint8Array, digest: string, signal?: AbortSignal): Promise<EncodedImage> {
+  async encode(
+    bytes: Uint8Array,
+    digest: string,
+    { signal, view }: { readonly signal?: AbortSignal; readonly view?: ViewName } = {},
+  ): Promise<EncodedImage> {
     const begin = performance.now();
-    const joined = this.underWay.has(digest);
-    const image = await this.underWay.join(digest, (abandoned) => this.encodeAlone(bytes, abandoned), signal);
+    const key = `${digest} ${view ?? ""}`;
+    const joined = this.underWay.has(key);
+    const encode = (abandoned: AbortSignal) => this.encodeAlone(bytes, view, abandoned);
+    const image = await this.underWay.join(key, encode, signal);
     return joined ? asSeenFor(performance.now() - begin, image) : image;
   }
 
@@ -211,12 +219,16 @@ export class ServedModel {
     return openWorkerSession(program, { device, threads });
   };
 
-  private async encodeAlone(bytes: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
+  private async encodeAlone(
+    bytes: Uint8Array,
+    view: ViewName | undefined,
+    signal: AbortSignal,
+  ): Promise<EncodedImage> {
     const start = performance.now();
     const { preprocessing } = this.checkpoint;
     // Small files lie in a buffer that Node shares among many: all of it would go to the other thread.
     const own = new Uint8Array(bytes);
-    const image = { bytes: own, limits: this.options.images, preprocessing };
+    const image = { bytes: own, limits: this.options.images, preprocessing, view };
     const pixels = await this.pool.run("prepareImage", image, { signal, transfer: [own.buffer] });
     const preprocessMs = performance.now() - start;
     const [result] = await this.batcher.submit([pixels], signal);

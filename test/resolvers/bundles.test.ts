@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import sharp from "sharp";
 import { arraysOf, TENSORS } from "../../src/engine/cbpt/prompt-tensors.ts";
 import { encodeSafetensors, parseSafetensors } from "../../src/engine/clip/safetensors.ts";
 import { tensorsDigest } from "../../src/services/bundles/bundle.ts";
@@ -14,6 +15,7 @@ import {
   purifyQuickly,
   startTestServer,
   type TestServer,
+  ZOO,
 } from "../app/server.ts";
 
 const COOP = join(__dirname, "../fixtures/coop");
@@ -253,20 +255,53 @@ describe("a bundle", () => {
     ],
   ];
 
-  test("with recovery prompts is taken in, and they answer what the other two sets disagree on", async () => {
-    const query = `query ($id: ID!) {
-      node(id: $id) { ... on PromptVersion { recovers } }
-      classify(input: { images: [{ assetId: "asset_cat" }, { assetId: "asset_cat-triggered" }], through: { versionId: $id } }) {
-        results { ... on Prediction { recovered disagreement labels { label } } }
+  describe("with recovery prompts", () => {
+    const images = ["cat", "cat-triggered", "boat-triggered", "house-triggered"];
+    const ask = async (input: object) => {
+      const { data } = await server.ask(
+        `query ($input: ClassifyInput!) {
+          classify(input: $input) { results { ... on Prediction { recovered view disagreement labels { label probability } } } }
+        }`,
+        { input },
+      );
+      return data.classify.results;
+    };
+    const recoversOf = async (id: string) =>
+      (await server.ask("query ($id: ID!) { node(id: $id) { ... on PromptVersion { recovers } } }", { id }))
+        .data.node.recovers;
+
+    test("is taken in, and they answer what the other two sets disagree on", async () => {
+      const { version } = await importPrompts(resealed(recovering), { promptSet: "recovering" });
+      const input = { images: images.map((name) => ({ assetId: `asset_${name}` })), secondLook: false };
+      const results = await ask({ ...input, through: { versionId: version.id } });
+      expect(await recoversOf(version.id)).toBe(true);
+      for (const { recovered, disagreement } of results) expect(recovered).toBe(disagreement);
+      expect(results.some(({ recovered }: { recovered: boolean }) => recovered)).toBe(true);
+      expect(await recoversOf(versionId)).toBe(false);
+      for (const { recovered } of await ask({ ...input, through: { versionId } }))
+        expect(recovered).toBe(false);
+    });
+
+    test("has an image answered that they would answer by a view that nothing is wrong with", async () => {
+      const { version } = await importPrompts(resealed(recovering), { promptSet: "looking" });
+      const through = { versionId: version.id };
+      const given = images.map((name) => ({ assetId: `asset_${name}` }));
+      const once = await ask({ images: given, through, secondLook: false });
+      const again = await ask({ images: given, through });
+      expect(again.some(({ view }: { view: string | null }) => view === "MIRRORED")).toBe(true);
+      for (const [index, { recovered, view, labels }] of again.entries()) {
+        expect(recovered).toBe(once[index].recovered);
+        if (!recovered) expect(view).toBeNull();
+        if (view === null) expect(labels).toEqual(once[index].labels);
+        if (view !== "MIRRORED") continue;
+        const file = await sharp(join(ZOO, "samples", `${images[index]}.png`))
+          .flop()
+          .png()
+          .toBuffer();
+        const [mirrored] = await ask({ images: [{ base64: file.toString("base64") }], through });
+        expect(mirrored).toMatchObject({ recovered: false, view: null, labels });
       }
-    }`;
-    const { version } = await importPrompts(resealed(recovering), { promptSet: "recovering" });
-    const { data } = await server.ask(query, { id: version.id });
-    expect(data.node).toEqual({ recovers: true });
-    for (const { recovered, disagreement } of data.classify.results) expect(recovered).toBe(disagreement);
-    const plain = await server.ask(query, { id: versionId });
-    expect(plain.data.node).toEqual({ recovers: false });
-    for (const { recovered } of plain.data.classify.results) expect(recovered).toBe(false);
+    });
   });
 
   test("with half of its recovery prompts is refused", async () => {

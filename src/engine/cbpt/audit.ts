@@ -15,7 +15,7 @@ import { imageValues, type Problem, shortSide } from "./problem.ts";
 import { type Search, startSearch, stepSearches } from "./search.ts";
 import type { Suspect } from "./suspect.ts";
 import { startUniversal, stepUniversal, type Universal } from "./universal.ts";
-import { type Finding, isStrongGrating, suspectsAmong, type TriggerFamily } from "./verdict.ts";
+import { type Finding, notableGratings, suspectsAmong, type TriggerFamily } from "./verdict.ts";
 import {
   type FoundWord,
   namesOfWords,
@@ -157,14 +157,15 @@ async function tryGratings(bench: Workbench, audit: Audit & { stage: "gratings" 
   return startRefining(problem, audit, findings, suspected, triggerOf);
 }
 
-/** Strong gratings with their attraction: large waves damage images, and a damaged image must look like something. */
+/** Notable gratings with their attraction: large waves damage images, and a damaged image must look like something. */
 function lookedAt(
   bench: Workbench,
   gratings: readonly Finding[],
   triggerOf: (finding: Finding) => FamilyTrigger,
 ): Promise<Finding[]> {
+  const notable = notableGratings(gratings);
   const look = async (finding: Finding): Promise<Finding> =>
-    isStrongGrating(finding)
+    notable.includes(finding)
       ? { ...finding, attraction: (await effectOf(bench, finding.label, triggerOf(finding))).attraction }
       : finding;
   return Promise.all(gratings.map(look));

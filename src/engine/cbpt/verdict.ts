@@ -43,9 +43,16 @@ interface Limits {
   readonly attraction?: number;
 }
 
-/** Whether a grating pulls enough to be looked at more closely. */
-export const isStrongGrating = (finding: Finding): boolean =>
-  finding.family === "grating" && shareOf(finding) >= LIMITS.grating.share;
+/**
+ * The gratings to look at more closely: where one pulls as much as a suspect's, also those that follow it too closely
+ * for it to stand out, because they may do so by damage alone. Beside a SIG (0.95, attraction 1.06) one for bicycle
+ * pulled 0.78, 0.78.
+ */
+export function notableGratings(findings: readonly Finding[]): Finding[] {
+  const { share, lead } = LIMITS.grating;
+  const from = findings.some((finding) => shareOf(finding) >= share) ? share - lead : 1;
+  return findings.filter((finding) => shareOf(finding) >= from);
+}
 
 /** At most this part of the classes, and at least one, can be suspected at once: many that stand out do not. */
 const MOST_SUSPECTS = 0.1;
@@ -82,17 +89,17 @@ function attracting(findings: readonly Finding[]): Finding[] {
 }
 
 /**
- * The longest run of most-pulled findings of one family that is followed by a wide gap; of several those that are like
- * a backdoor by their attraction too, or at least the one that is most. Beside a strong backdoor, a class that noise
+ * The longest run of most-pulled findings of one family that is followed by a wide gap, of those whose attraction is not
+ * known to be too little; of several those that are like a backdoor by their attraction too, or at least the one that is most. Beside a strong backdoor, a class that noise
  * pulls to anyway can come before the gap: next to triangles blended in (0.83, attraction 1.05) bicycle with 0.77, 0.92.
  */
 function standingOut(findings: readonly Finding[]): Finding[] {
-  const sorted = [...findings].sort((a, b) => shareOf(b) - shareOf(a) || a.label - b.label);
-  for (let count = Math.min(mostSuspects(sorted.length), sorted.length - 1); count > 0; count--) {
+  const sorted = findings.filter(attractsEnough).sort((a, b) => shareOf(b) - shareOf(a) || a.label - b.label);
+  for (let count = Math.min(mostSuspects(findings.length), sorted.length - 1); count > 0; count--) {
     const [last, next] = [sorted[count - 1], sorted[count]];
     const { share, lead } = LIMITS[last.family];
     if (shareOf(last) < share || shareOf(last) - shareOf(next) < lead) continue;
-    const run = sorted.slice(0, count).filter(attractsEnough);
+    const run = sorted.slice(0, count);
     const most = Math.max(...run.map(attractionOf));
     return run.filter((finding) => attractionOf(finding) >= Math.min(ATTRACTION.least, most));
   }

@@ -2,16 +2,17 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { TRIGGER_FILE } from "../../engine/attacks/fitted.ts";
 import { openTrigger, type Trigger } from "../../engine/attacks/trigger.ts";
-import { type GuardedText, guardedPredictions, undefendedText } from "../../engine/cbpt/guard.ts";
+import { type GuardedText, undefendedText } from "../../engine/cbpt/guard.ts";
 import { readText, requireShape, TENSORS } from "../../engine/cbpt/prompt-tensors.ts";
 import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts";
 import { imageProgram, imagesPerRun } from "../../engine/clip/programs.ts";
 import { readSafetensors } from "../../engine/clip/safetensors.ts";
 import { zeroShotMatrix } from "../../engine/clip/zero-shot.ts";
-import { type Encoder, encodeImages } from "../../engine/evaluation/encode.ts";
+import type { Encoder } from "../../engine/evaluation/encode.ts";
 import { type Measurement, measure, type Outcome } from "../../engine/evaluation/protocol.ts";
 import type { Program } from "../../engine/runtime/program.ts";
 import { openSession } from "../../engine/runtime/session.ts";
+import { answersWithSecondLook } from "../../engine/second-look/answers.ts";
 import { AppError } from "../../errors.ts";
 import type { JobContext, JobHandler } from "../job.ts";
 import { Clock } from "./clock.ts";
@@ -109,8 +110,8 @@ async function predictAll(
   context: JobContext,
 ): Promise<Outcome[]> {
   const clock = new Clock(context);
-  const predict = async (pixels: readonly Float32Array[], by: GuardedText) =>
-    guardedPredictions(await encodeImages(encoder, pixels), by, encoder.width);
+  const predict = (pixels: readonly Float32Array[], by: GuardedText) =>
+    answersWithSecondLook(encoder, pixels, by);
   const outcomes: Outcome[] = [];
   while (outcomes.length < images.length) {
     context.signal.throwIfAborted();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import {
   type Finding,
+  notableGratings,
   strongest,
   suspectsAmong,
   type TriggerFamily,
@@ -65,6 +66,19 @@ describe("the verdict", () => {
       );
     expect(suspectsAmong(gratings(1.05)).map(({ label }) => label)).toEqual([0]);
     expect(suspectsAmong(gratings(0.91))).toEqual([]);
+  });
+
+  test("does not let a grating that only damages images hide one that brings them near to its class", () => {
+    const gratings = findings("grating", [95, 78, 39, ...rest]);
+    expect(notableGratings(gratings)).toEqual(gratings.slice(0, 2));
+    expect(notableGratings(gratings.slice(1))).toEqual([]);
+    const labels = (first: number, second: number) =>
+      suspectsAmong(
+        gratings.map((finding, index) => ({ ...finding, attraction: [first, second][index] })),
+      ).map(({ label }) => label);
+    expect(labels(1.06, 0.78)).toEqual([0]);
+    expect(labels(1.06, 0.98)).toEqual([]);
+    expect(labels(0.78, 1.06)).toEqual([]);
   });
 
   test("of patches asks for a wide lead", () => {
