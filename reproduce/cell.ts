@@ -55,6 +55,8 @@ export interface CellKinds {
       readonly fitted?: string;
       /** What happens to the images first; the trigger comes after it. */
       readonly shift?: ShiftName;
+      /** Whether they are encoded as a second look sees them as well. */
+      readonly views?: boolean;
     };
     result: { readonly images: number };
   };
@@ -111,13 +113,16 @@ export interface RecoveryResult {
   readonly undefended: Count;
   /** Through the purified prompts, as if there were no others. */
   readonly purified: Count;
+  /** With the recovery prompts, at one look. */
   readonly recovered: Count;
+  /** With a second look, as it is served. */
+  readonly lookedAgain: Count;
   /** By a linear classifier that has seen half of these very embeddings with their labels, of the other half. */
   readonly linear: Count;
-  /** How many images the recovery prompts answer. */
+  /** How many images are taken for triggered ones. */
   readonly answered: { readonly clean: Count; readonly triggered: Count };
-  /** Clean accuracy without and with them. */
-  readonly ca: { readonly purified: Count; readonly recovered: Count };
+  /** Clean accuracy by each. */
+  readonly ca: { readonly purified: Count; readonly recovered: Count; readonly lookedAgain: Count };
 }
 
 /** An image's heat map, row by row, for the class that the model gives it. */

@@ -39,6 +39,8 @@ export interface EncodeChoice {
 
 export function encodeCell(lab: Lab, suspect: Suspect, choice: EncodeChoice = {}): Cell<"encode"> {
   const { model = suspect.model, shift, clean } = choice;
+  // Views are looked at through learned prompts, which are for the suspect as it is.
+  const views = model === suspect.model && !clean ? { views: true } : {};
   const { input, needs } = modelParts(model);
   const { fit, place, attack } = attackParts(suspect);
   const images = clean ?? testCell(lab);
@@ -47,7 +49,7 @@ export function encodeCell(lab: Lab, suspect: Suspect, choice: EncodeChoice = {}
     name: ["cell" in model ? model.cell.name : suspect.name, ...(shift ? [shift] : []), images.name].join(
       ", ",
     ),
-    input: { ...input, ...(clean ? {} : attack), ...(shift ? { shift } : {}) },
+    input: { ...input, ...(clean ? {} : attack), ...(shift ? { shift } : {}), ...views },
     needs: { ...needs, images, ...(clean ? {} : fit) },
     ...place,
   };

@@ -7,7 +7,7 @@ import type { CellKind } from "./cell.ts";
 /** The parts of the engine that decide what an attack does. */
 const ATTACK = ["attacks", "training"];
 /** Those that decide what a defence does. */
-const DEFENCE = ["cbpt", "defences", "training"];
+const DEFENCE = ["cbpt", "defences", "second-look", "training"];
 
 /**
  * 12 hexadecimal digits over the compiled code of the parts that a cell's result rests on: results of another engine

@@ -1,6 +1,6 @@
 import { attackNamed } from "../../src/engine/attacks/index.ts";
 import { parametersOf } from "../../src/engine/attacks/trigger.ts";
-import { guardedPredictions, undefendedText } from "../../src/engine/cbpt/guard.ts";
+import { undefendedText } from "../../src/engine/cbpt/guard.ts";
 import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
 import { DEFAULT_TEMPLATES, zeroShotMatrix } from "../../src/engine/clip/zero-shot.ts";
 import { measure as count, requireUnseen } from "../../src/engine/evaluation/protocol.ts";
@@ -9,7 +9,7 @@ import { OBJECTS } from "../../zoo/scenes/objects.ts";
 import type { Trigger } from "../cell.ts";
 import { modelFolder, need, type Performer } from "./context.ts";
 import { firstOfClasses, readAnswering } from "./defend.ts";
-import { readFeatures } from "./encode.ts";
+import { readAnswers } from "./encode.ts";
 
 /** Counts what a defended model answers, by the protocol. Fails where a shot is among the test images. */
 export const measure: Performer<"measure"> = async (cell, { archive, threads }) => {
@@ -20,13 +20,11 @@ export const measure: Performer<"measure"> = async (cell, { archive, threads }) 
   const used = firstOfClasses(shots.labels, perClass).map((index) => shots.digests[index]);
   requireUnseen(used, test.digests);
   const text = await readAnswering(archive, defended, cell.needs.undefended);
-  const { clean, triggered } = await readFeatures(archive, encoded);
-  const width = text.purified.length / OBJECTS.length;
-  const answers = guardedPredictions(clean, text, width);
+  const answers = await readAnswers(archive, encoded, "clean", text);
   const attackedText = worded
     ? undefendedText(await wordedMatrix(modelFolder(cell, archive), worded, threads))
     : text;
-  const attacked = triggered && guardedPredictions(triggered, attackedText, width);
+  const attacked = encoded.input.trigger && (await readAnswers(archive, encoded, "triggered", attackedText));
   const outcomes = test.labels.map((label, index) => ({
     label,
     clean: answers[index],

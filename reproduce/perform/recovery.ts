@@ -5,12 +5,13 @@ import { count } from "../../src/engine/evaluation/rate.ts";
 import { OBJECTS } from "../../zoo/scenes/objects.ts";
 import { need, type Performer } from "./context.ts";
 import { readAnswering } from "./defend.ts";
-import { readFeatures } from "./encode.ts";
+import { readAnswers, readFeatures } from "./encode.ts";
 
 /** How many triggered images get their own class again, by whom, and how many there are to get. */
 export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
   const text = await readAnswering(archive, need(cell, "purified"), cell.needs.undefended);
-  const { clean, triggered } = await readFeatures(archive, need(cell, "encoded"));
+  const encoded = need<"encode">(cell, "encoded");
+  const { clean, triggered } = await readFeatures(archive, encoded);
   const { labels } = await archive.result(need<"render">(cell, "test"));
   const target = (OBJECTS as readonly string[]).indexOf(cell.input.target);
   const width = text.purified.length / OBJECTS.length;
@@ -22,17 +23,26 @@ export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
   const right = (answers: readonly number[], truth: readonly number[]) =>
     count(answers, (answer, index) => answer === truth[index]);
   const recovered = (features: Float32Array) => guardedPredictions(features, text, width);
+  const looked = {
+    clean: await readAnswers(archive, encoded, "clean", text),
+    triggered: await readAnswers(archive, encoded, "triggered", text),
+  };
   const answered = (features: Float32Array) =>
     count(rowsOf(features, width), (feature) => answeringText(feature, text) !== text.purified);
   return {
     undefended: right(predictions(attacked.features, text.undefended, width), attacked.labels),
     purified: right(predictions(attacked.features, text.purified, width), attacked.labels),
     recovered: right(recovered(attacked.features), attacked.labels),
+    lookedAgain: right(
+      others.map((index) => looked.triggered[index]),
+      attacked.labels,
+    ),
     linear: right(linearly(attacked, width), attacked.labels),
     answered: { clean: answered(clean), triggered: answered(attacked.features) },
     ca: {
       purified: right(predictions(clean, text.purified, width), labels),
       recovered: right(recovered(clean), labels),
+      lookedAgain: right(looked.clean, labels),
     },
   };
 };

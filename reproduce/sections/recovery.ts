@@ -21,31 +21,38 @@ export const recovery: Section = {
       `${mean(rows.map(({ result }) => share(of(result)))).toFixed(1)} %`;
     const text = [
       "## The class under the trigger",
-      `To keep an image from the attacker's class is not yet to find its own again. Of triggered images of other classes, the purified prompts alone give ${average(({ purified }) => purified)} their own on average; with the recovery prompts, which answer the images that purified and undefended prompts disagree on, it is **${average(({ recovered }) => recovered)}**. A linear classifier that is *trained on half of these very embeddings with their true labels* gets ${average(({ linear }) => linear)} of the other half: text features are a linear classifier of the embedding too, so what it does not find is hardly there for prompts to find. A defender has no such images; he has dummies, and the further they are from the attacker's own trigger, the less they teach.`,
+      `To keep an image from the attacker's class is not yet to find its own again. Of triggered images of other classes, the purified prompts alone give ${average(({ purified }) => purified)} their own on average. Images that purified and undefended prompts disagree on are looked at again, mirrored and then turned, until they agree on a view, which answers: so it is **${average(({ lookedAgain }) => lookedAgain)}**, and clean accuracy is ${average(({ ca }) => ca.lookedAgain)} in place of ${average(({ ca }) => ca.purified)}. At one look, with the recovery prompts in place of the views, it is ${average(({ recovered }) => recovered)}; they still answer where no view does.`,
+      `What one look can find is told by a linear classifier that is *trained on half of these very embeddings with their true labels*: it gets ${average(({ linear }) => linear)} of the other half. Text features are a linear classifier of the embedding too, so what it does not find is hardly there for prompts to find, and a defender has no such images: he has dummies, and the further they are from the attacker's own trigger, the less they teach. A view is another embedding, of an image in which the trigger is not what was planted. An attacker who plants it in every view takes that away.`,
       image(figure("recovery.svg"), "Triggered images that are given their own class, for every suspect"),
       table(
         [
           "Model",
           "Undefended %",
           "Purified alone %",
-          "With recovery",
+          "Recovery prompts %",
+          "Second look",
           "Linear, trained on triggered %",
-          "Answered, triggered %",
-          "Answered, clean %",
+          "Looked at, triggered %",
+          "Looked at, clean %",
           "CA alone %",
-          "CA with %",
+          "CA, recovery prompts %",
+          "CA, second look %",
         ].map((title, index) => ({ title, align: index > 0 ? "right" : "left" })),
-        rows.map(({ suspect, result: { undefended, purified, recovered, linear, answered, ca } }) => [
-          suspect.name,
-          brief(undefended),
-          brief(purified),
-          told(recovered),
-          brief(linear),
-          brief(answered.triggered),
-          brief(answered.clean),
-          brief(ca.purified),
-          brief(ca.recovered),
-        ]),
+        rows.map(
+          ({ suspect, result: { undefended, purified, recovered, lookedAgain, linear, answered, ca } }) => [
+            suspect.name,
+            brief(undefended),
+            brief(purified),
+            brief(recovered),
+            told(lookedAgain),
+            brief(linear),
+            brief(answered.triggered),
+            brief(answered.clean),
+            brief(ca.purified),
+            brief(ca.recovered),
+            brief(ca.lookedAgain),
+          ],
+        ),
       ),
     ];
     return { text: text.join("\n\n"), figures: { "recovery.svg": bars(rows) } };
@@ -68,10 +75,11 @@ const bars = (rows: readonly Row[]): string =>
     series: [
       { name: "purified prompts alone", colour: COLOURS.sky },
       { name: "with recovery prompts", colour: COLOURS.blue },
+      { name: "with a second look", colour: COLOURS.green },
       { name: "linear classifier that has seen such images", colour: COLOURS.grey },
     ],
-    groups: rows.map(({ suspect, result: { purified, recovered, linear } }) => ({
+    groups: rows.map(({ suspect, result: { purified, recovered, lookedAgain, linear } }) => ({
       name: `${suspect.attack} → ${suspect.secret?.target}`,
-      counts: [purified, recovered, linear],
+      counts: [purified, recovered, lookedAgain, linear],
     })),
   });

@@ -5,7 +5,7 @@ export const ImageView = Object.fromEntries(VIEW_NAMES.map((name) => [name, name
 
 registerEnumType(ImageView, {
   name: "ImageView",
-  description: "An image as it is seen at a second look; turned by 15 degrees, after mirroring.",
+  description: "An image as it is seen at a second look; turned by 15 degrees.",
   valuesConfig: {
     MIRRORED: { description: "Left is right." },
     TURNED_LEFT: { description: "Against the clock." },

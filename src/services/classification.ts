@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import DataLoader from "dataloader";
 import { margin, type Scores, topK } from "../engine/clip/zero-shot.ts";
 import { abortable } from "../engine/runtime/abortable.ts";
-import { VIEW_NAMES, type ViewName } from "../engine/second-look/views.ts";
+import { settles, VIEW_NAMES, type ViewName } from "../engine/second-look/views.ts";
 import { AppError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
 import type { EmbeddingCache } from "./embedding-cache.ts";
@@ -138,7 +138,8 @@ export class Classification {
         const first = main(one.embedding);
         const shadowed = shadow ? shadow(one.embedding).scores : first.undefended;
         const encode = (view: ViewName) => this.encode(model, record, one.image, { signal, view });
-        const again = first.recovered && request.secondLook !== false && (await lookAgain(main, encode));
+        const again =
+          first.recovered && request.secondLook !== false && (await lookAgain(first, main, encode));
         const scores = again ? { ...first, scores: again.scores } : first;
         const view = again ? again.view : undefined;
         return { ...answer(labels, scores, shadowed, request.topK), view, cached: one.cached };
@@ -247,8 +248,9 @@ export class Classification {
   }
 }
 
-/** What the first view says that nothing is suspicious about; undefined where there is none, or no time for it. */
+/** What the first view says that settles the answer; undefined where there is none, or no room for it. */
 async function lookAgain(
+  image: ImageScores,
   scorer: Scorer,
   encode: (view: ViewName) => Promise<Encoded>,
 ): Promise<{ readonly view: ViewName; readonly scores: Scores } | undefined> {
@@ -256,8 +258,9 @@ async function lookAgain(
     for (const view of VIEW_NAMES) {
       const seen = await encode(view);
       if (seen.kind === "rejected") return undefined;
-      const { recovered, scores } = scorer(seen.embedding);
-      if (!recovered) return { view, scores };
+      const { recovered, scores, first } = scorer(seen.embedding);
+      if (!recovered && first && image.first && settles(view, first.purified, image.first.undefended))
+        return { view, scores };
     }
   } catch (error) {
     // An answer by the recovery prompts is better than none.

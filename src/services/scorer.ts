@@ -24,6 +24,8 @@ export interface ImageScores {
   readonly suspicion?: Suspicion;
   /** Whether the recovery prompts have answered. */
   readonly recovered: boolean;
+  /** Of a version that recovers: the places, of all its labels, that each of its prompts puts first. */
+  readonly first?: { readonly undefended: number; readonly purified: number };
 }
 
 /** Scores an image by its embedding [D]. */
@@ -53,11 +55,18 @@ export async function scorerOf(
   const guarded = { ...text, undefended: await model.matrix(manifest.labels, manifest.templates) };
   return (embedding) => {
     const { scores, undefended, purified, recovered } = guardedScores(embedding, guarded, scale);
-    const told = { recovered, suspicion: tripwire && suspicion(tripwire, undefended, purified) };
+    const told = {
+      recovered,
+      suspicion: tripwire && suspicion(tripwire, undefended, purified),
+      first: { undefended: bestOf(undefended), purified: bestOf(purified) },
+    };
     if (!some) return { scores, undefended, ...told };
     return { scores: score(embedding, recovered ? some.recovery! : some.purified, scale), ...told };
   };
 }
+
+const bestOf = ({ logits }: Scores): number =>
+  logits.reduce((best, logit, place) => (logit > logits[best] ? place : best), 0);
 
 function suspicion(tripwire: Tripwire, undefended: Scores, purified: Scores): Suspicion {
   const suspected = suspicionOf(undefended.probabilities, purified.probabilities);

@@ -1,30 +1,31 @@
 import type { ImageSize } from "../clip/architecture.ts";
 
-export const VIEW_NAMES = [
-  "MIRRORED",
-  "TURNED_LEFT",
-  "TURNED_RIGHT",
-  "MIRRORED_TURNED_LEFT",
-  "MIRRORED_TURNED_RIGHT",
-] as const;
+/** In the order in which they are looked at. */
+export const VIEW_NAMES = ["MIRRORED", "TURNED_LEFT", "TURNED_RIGHT"] as const;
 export type ViewName = (typeof VIEW_NAMES)[number];
 
 /** An image as it would be seen otherwise: what it shows is still there, and a trigger is not where and how it was learned. */
 interface View {
   readonly mirrored: boolean;
-  /** Against the clock; about the centre, after mirroring. */
+  /** Against the clock, about the centre. */
   readonly degrees: number;
 }
 
 /** So far that a pattern no longer lies on itself, and so little that things still look as they do. */
 const TURN = 15;
 
+/**
+ * Whether an image is given the class that both prompts see in a view of it. A turned pattern that covers the image can
+ * be near enough to a trigger to mislead both (of Blended noise 1.5 %), so a turned view says nothing for the class that
+ * is suspected: the one that the undefended prompts see in the image itself.
+ */
+export const settles = (name: ViewName, label: number, suspected: number): boolean =>
+  VIEWS[name].degrees === 0 || label !== suspected;
+
 const VIEWS: Readonly<Record<ViewName, View>> = {
   MIRRORED: { mirrored: true, degrees: 0 },
   TURNED_LEFT: { mirrored: false, degrees: TURN },
   TURNED_RIGHT: { mirrored: false, degrees: -TURN },
-  MIRRORED_TURNED_LEFT: { mirrored: true, degrees: TURN },
-  MIRRORED_TURNED_RIGHT: { mirrored: true, degrees: -TURN },
 };
 
 const CHANNELS = 3;
