@@ -85,8 +85,13 @@ async function main(): Promise<void> {
       ? relabelled(await readTest(checkpoint, values.test, Number(values.count)), listed.labels, labels)
       : await renderTest(checkpoint, labels, Number(values.count), Number(values.seed));
     const set = await encodeTest(checkpoint, tests, secret, threads);
-    const before = measureText(set, undefendedText(undefended), labels.length, target);
-    const after = measureText(set, { undefended, ...(await readText(artifact)) }, labels.length, target);
+    const before = await measureText(set, undefendedText(undefended), labels.length, target);
+    const after = await measureText(
+      set,
+      { undefended, ...(await readText(artifact)) },
+      labels.length,
+      target,
+    );
     show(before, after, result);
     const { audit, seconds, probe, undefendedProbe } = result;
     if (values.json)

@@ -1,14 +1,16 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readSecret, type Secret } from "../src/engine/attacks/trigger.ts";
-import { type GuardedText, guardedPredictions } from "../src/engine/cbpt/guard.ts";
+import type { GuardedText } from "../src/engine/cbpt/guard.ts";
 import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { decodeImage } from "../src/engine/clip/decoding.ts";
 import { preprocess } from "../src/engine/clip/preprocessing.ts";
 import { imageProgram, imagesPerRun } from "../src/engine/clip/programs.ts";
-import { encodeImages } from "../src/engine/evaluation/encode.ts";
+import { encodeImages, listOf } from "../src/engine/evaluation/encode.ts";
 import { type Measurement, measure } from "../src/engine/evaluation/protocol.ts";
 import { openSession } from "../src/engine/runtime/session.ts";
+import { answersAmongViews } from "../src/engine/second-look/answers.ts";
+import { seenAs, VIEW_NAMES, type ViewName } from "../src/engine/second-look/views.ts";
 import { seededRandom } from "../zoo/scenes/random.ts";
 import { renderScene } from "../zoo/scenes/render.ts";
 import { SCENE_SIDE, sampleScene } from "../zoo/scenes/scene.ts";
@@ -16,8 +18,16 @@ import { SCENE_SIDE, sampleScene } from "../zoo/scenes/scene.ts";
 /** Test images of a model, encoded once without the trigger and once with it. */
 export interface TestSet {
   readonly labels: readonly number[];
-  readonly clean: Float32Array;
-  readonly triggered?: Float32Array;
+  /** D */
+  readonly width: number;
+  readonly clean: Seen;
+  readonly triggered?: Seen;
+}
+
+/** Features [n, D] of images as they are, and as a second look sees them. */
+interface Seen {
+  readonly features: Float32Array;
+  readonly views: Readonly<Record<ViewName, Float32Array>>;
 }
 
 /** Paths and labels of class folders, at most `most` images of each class. */
@@ -72,11 +82,20 @@ export async function encodeTest(
     device: "cpu",
     threads,
   });
-  const encode = (pixels: Float32Array[]) =>
-    encodeImages({ session, imageSize, width, batch: imagesPerRun(checkpoint) }, pixels);
+  const encoder = { session, imageSize, width, batch: imagesPerRun(checkpoint) };
+  const encode = async (pixels: Float32Array[]): Promise<Seen> => {
+    const views = {} as Record<ViewName, Float32Array>;
+    for (const name of VIEW_NAMES)
+      views[name] = await encodeImages(
+        encoder,
+        listOf(pixels.length, (index) => seenAs(name, pixels[index], imageSize)),
+      );
+    return { features: await encodeImages(encoder, pixels), views };
+  };
   const stamp = (data: Float32Array) => secret!.trigger.stamp({ ...imageSize, data }).data;
   try {
     return {
+      width,
       labels: images.map(({ label }) => label),
       clean: await encode(images.map(({ pixels }) => pixels)),
       triggered: secret && (await encode(images.map(({ pixels }) => stamp(pixels)))),
@@ -86,18 +105,15 @@ export async function encodeTest(
   }
 }
 
-/** Scores a test set as the server answers with these text features. */
-export function measureText(
-  { labels, clean, triggered }: TestSet,
+/** Scores a test set as the server answers with these text features, second look and all. */
+export async function measureText(
+  { labels, width, clean, triggered }: TestSet,
   text: GuardedText,
   classes: number,
   target?: number,
-): Measurement {
-  const width = clean.length / labels.length;
-  const [plain, stamped] = [
-    guardedPredictions(clean, text, width),
-    triggered && guardedPredictions(triggered, text, width),
-  ];
+): Promise<Measurement> {
+  const answers = ({ features, views }: Seen) => answersAmongViews(features, views, width, text);
+  const [plain, stamped] = [await answers(clean), triggered && (await answers(triggered))];
   const outcomes = labels.map((label, index) => ({
     label,
     clean: plain[index],

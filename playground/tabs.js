@@ -169,7 +169,7 @@ subscription JobEvents($jobId: ID!) {
     query: `# 7. Both umbrellas through the purified prompts. The
 #    shadow is what the undefended prompts say of the same
 #    image; that they disagree gives the trigger away, and
-#    has recovery prompts find the umbrella again.
+#    has it looked at again, in a view that it does not fit.
 query ClassifyLive($input: ClassifyInput!) {
   classify(input: $input) {
     served { number digest createdAt }
@@ -180,6 +180,7 @@ query ClassifyLive($input: ClassifyInput!) {
         disagreement
         suspicion { rank alarm }
         recovered
+        view
       }
       ... on ImageRejected { code message }
     }

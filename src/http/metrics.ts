@@ -8,6 +8,9 @@ import { registerEventLoopDelay } from "./event-loop-delay.ts";
 const SWEEP_STEPS = ["aside", "returned", "removed"] as const;
 type SweepStep = (typeof SWEEP_STEPS)[number];
 
+/** What answers an image that may bear a trigger. */
+const RECOVERED_BY = ["view", "prompts"] as const;
+
 const OUTCOMES: readonly AttemptOutcome[] = ["delivered", "retried", "failed"];
 
 /** What brings an operation: one request with one answer, a connection that many share, or a stream of events. */
@@ -41,6 +44,13 @@ export class Metrics {
     name: "antidote_images_total",
     help: "Images classified, by outcome.",
     labelNames: ["outcome"] as const,
+    registers: [this.registry],
+  });
+
+  readonly recovered = new Counter({
+    name: "antidote_recovered_images_total",
+    help: "Images on which purified and undefended prompts disagreed, as under a trigger, by what answered them: a view at a second look, or the recovery prompts.",
+    labelNames: ["by"] as const,
     registers: [this.registry],
   });
 
@@ -98,6 +108,7 @@ export class Metrics {
     for (const quota of RESOURCES) this.refusals.inc({ quota }, 0);
     for (const outcome of OUTCOMES) this.deliveries.inc({ outcome }, 0);
     for (const step of SWEEP_STEPS) this.blobBytes.inc({ step }, 0);
+    for (const by of RECOVERED_BY) this.recovered.inc({ by }, 0);
     new Gauge({
       name: "antidote_webhook_deliveries_pending",
       help: "Deliveries of webhooks that are to be made, of all servers; counted up to 500.",
@@ -130,7 +141,9 @@ export class Metrics {
   countImages(answers: readonly ImageAnswer[]): void {
     for (const answer of answers) {
       this.images.inc({ outcome: answer.kind });
-      if (answer.kind === "predicted") this.embeddings.inc({ source: answer.cached ? "cache" : "model" });
+      if (answer.kind === "rejected") continue;
+      this.embeddings.inc({ source: answer.cached ? "cache" : "model" });
+      if (answer.recovered) this.recovered.inc({ by: answer.view ? "view" : "prompts" });
     }
   }
 
