@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
-import { undefendedText } from "../src/engine/cbpt/guard.ts";
+import { type GuardedText, undefendedText } from "../src/engine/cbpt/guard.ts";
 import { readText } from "../src/engine/cbpt/prompt-tensors.ts";
 import { openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { readSafetensors } from "../src/engine/clip/safetensors.ts";
@@ -14,7 +14,15 @@ import { extend } from "../src/jobs/handlers/extend.ts";
 import { type PurifyResult, purify } from "../src/jobs/handlers/purify.ts";
 import type { JobContext, JobReport } from "../src/jobs/job.ts";
 import { deviceOption } from "./device-option.ts";
-import { encodeTest, listImages, measureText, readSecret, readTest, renderTest } from "./suspect.ts";
+import {
+  encodeTest,
+  listImages,
+  measureText,
+  readSecret,
+  readTest,
+  renderTest,
+  type TestSet,
+} from "./suspect.ts";
 
 const HELP = `Purifies a checkpoint blind, as the server does, and measures it on images that it has not seen.
 
@@ -85,14 +93,9 @@ async function main(): Promise<void> {
       ? relabelled(await readTest(checkpoint, values.test, Number(values.count)), listed.labels, labels)
       : await renderTest(checkpoint, labels, Number(values.count), Number(values.seed));
     const set = await encodeTest(checkpoint, tests, secret, threads);
-    const before = await measureText(set, undefendedText(undefended), labels.length, target);
-    const after = await measureText(
-      set,
-      { undefended, ...(await readText(artifact)) },
-      labels.length,
-      target,
-    );
-    show(before, after, result);
+    const text = { undefended, ...(await readText(artifact)) };
+    const measured = await measureWays(set, text, labels.length, target);
+    show(measured, result);
     const { audit, seconds, probe, undefendedProbe } = result;
     if (values.json)
       console.log(
@@ -101,8 +104,8 @@ async function main(): Promise<void> {
           attack: secret?.trigger.attack.name,
           target: secret?.target,
           mode: values.mode,
-          before: rates(before),
-          after: rates(after),
+          before: rates(measured.undefended),
+          after: rates(measured["second look"]),
           audit: audit && {
             verdict: audit.verdict,
             suspects: audit.suspects,
@@ -166,19 +169,45 @@ function contextIn(place: Place): JobContext {
   return { ...place, checkpoint: undefined, signal, save: async () => {}, report };
 }
 
+/** By what answers; the server does as the last. */
+type Way = "undefended" | "purified alone" | "recovery prompts" | "second look";
+
+async function measureWays(
+  set: TestSet,
+  text: GuardedText,
+  classes: number,
+  target: number | undefined,
+): Promise<Record<Way, Measurement>> {
+  return {
+    undefended: await measureText(set, undefendedText(text.undefended), classes, { target }),
+    "purified alone": await measureText(set, undefendedText(text.purified), classes, { target }),
+    "recovery prompts": await measureText(set, text, classes, { target, looksAgain: false }),
+    "second look": await measureText(set, text, classes, { target }),
+  };
+}
+
 function rates(measurement: Measurement): Record<string, Count | undefined> {
   return Object.fromEntries(MEASURES.map((name) => [name, measurement[name]]));
 }
 
-function show(before: Measurement, after: Measurement, result: Awaited<ReturnType<typeof purify>>): void {
+function show(measured: Record<Way, Measurement>, result: Awaited<ReturnType<typeof purify>>): void {
   const cell = (count: Count | undefined) => {
     if (count === undefined) return "–".padStart(28);
     const { value, low95, high95, n } = rate(count);
     const percent = (share: number) => (100 * share).toFixed(2);
     return `${percent(value)} (${percent(low95)}–${percent(high95)}, n ${n})`.padStart(28);
   };
-  console.log(`${"%".padEnd(24)}${"undefended".padStart(28)}${"purified".padStart(28)}`);
-  for (const name of MEASURES) console.log(`${name.padEnd(24)}${cell(before[name])}${cell(after[name])}`);
+  const line = (head: string, cells: readonly string[]) => console.log(head.padEnd(24) + cells.join(""));
+  const ways = Object.keys(measured);
+  line(
+    "%",
+    ways.map((way) => way.padStart(28)),
+  );
+  for (const name of MEASURES)
+    line(
+      name,
+      Object.values(measured).map((measurement) => cell(measurement[name])),
+    );
   const share = ({ k, n }: Count) => (100 * k) / Math.max(1, n);
   const { audit } = result;
   if (audit) {

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readSecret, type Secret } from "../src/engine/attacks/trigger.ts";
-import type { GuardedText } from "../src/engine/cbpt/guard.ts";
+import { type GuardedText, guardedPredictions } from "../src/engine/cbpt/guard.ts";
 import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.ts";
 import { decodeImage } from "../src/engine/clip/decoding.ts";
 import { preprocess } from "../src/engine/clip/preprocessing.ts";
@@ -105,14 +105,15 @@ export async function encodeTest(
   }
 }
 
-/** Scores a test set as the server answers with these text features, second look and all. */
+/** Scores a test set as the server answers with these text features: with a second look, unless it is not to. */
 export async function measureText(
   { labels, width, clean, triggered }: TestSet,
   text: GuardedText,
   classes: number,
-  target?: number,
+  { target, looksAgain = true }: { readonly target?: number; readonly looksAgain?: boolean } = {},
 ): Promise<Measurement> {
-  const answers = ({ features, views }: Seen) => answersAmongViews(features, views, width, text);
+  const answers = ({ features, views }: Seen) =>
+    looksAgain ? answersAmongViews(features, views, width, text) : guardedPredictions(features, text, width);
   const [plain, stamped] = [await answers(clean), triggered && (await answers(triggered))];
   const outcomes = labels.map((label, index) => ({
     label,
