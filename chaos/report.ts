@@ -74,5 +74,5 @@ function sectionIn(text: string, mode: string): string {
   const from = text.indexOf(`## ${mode}\n`);
   if (from < 0) return "";
   const next = text.indexOf("\n## ", from);
-  return next < 0 ? text.slice(from) : text.slice(from, next + 1);
+  return `${text.slice(from, next < 0 ? undefined : next).trimEnd()}\n`;
 }

@@ -1550,7 +1550,7 @@ export type Through =
   | { readonly templates: readonly string[] }
   | { readonly versionId: string };
 
-/** Where the time went. */
+/** Where the time went, but for second looks. */
 export interface Timing {
   /** The largest batch that this request's images were in, with those of others. */
   readonly batchSize: number;

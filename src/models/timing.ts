@@ -1,6 +1,6 @@
 import { Field, Float, Int, ObjectType } from "type-graphql";
 
-@ObjectType({ description: "Where the time went." })
+@ObjectType({ description: "Where the time went, but for second looks." })
 export class Timing {
   @Field(() => Float, { description: "Waiting for the device." })
   queueMs!: number;

@@ -138,11 +138,10 @@ export class Classification {
         const first = main(one.embedding);
         const shadowed = shadow ? shadow(one.embedding).scores : first.undefended;
         const encode = (view: ViewName) => this.encode(model, record, one.image, { signal, view });
-        const again =
-          first.recovered && request.secondLook !== false && (await lookAgain(first, main, encode));
-        const scores = again ? { ...first, scores: again.scores } : first;
-        const view = again ? again.view : undefined;
-        return { ...answer(labels, scores, shadowed, request.topK), view, cached: one.cached };
+        const looksAgain = first.recovered && request.secondLook !== false;
+        const again = looksAgain ? await lookAgain(first, main, encode) : undefined;
+        const answered = answer(labels, { ...first, ...again }, shadowed, request.topK);
+        return { ...answered, view: again?.view, cached: one.cached };
       }),
     );
     this.options.onImages(answers);
