@@ -43,6 +43,8 @@ export class BareSession {
   }
 
   async stop(): Promise<void> {
+    // One that has ended by itself has said so to whoever measured.
+    if (!this.process.connected) return;
     const gone = once(this.process, "exit");
     this.process.disconnect();
     await gone;
