@@ -71,7 +71,9 @@ async function main(): Promise<void> {
       const seconds = (performance.now() - begin) / 1000;
       const set = await encodeTest(model.checkpoint, images, secret, task.threads);
       const text = await textOf(task, result, model);
-      const measured = await measureText(set, text, labels.length, { target });
+      const measured = await measureText(set, text, labels.length, { target }).finally(() =>
+        set.encoder.session.close(),
+      );
       console.log(`${lineOf(measured)}  ${seconds.toFixed(1)} s  ${JSON.stringify(parameters)}`);
     } finally {
       await rm(folder, { recursive: true });

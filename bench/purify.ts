@@ -94,7 +94,9 @@ async function main(): Promise<void> {
       : await renderTest(checkpoint, labels, Number(values.count), Number(values.seed));
     const set = await encodeTest(checkpoint, tests, secret, threads);
     const text = { undefended, ...(await readText(artifact)) };
-    const measured = await measureWays(set, text, labels.length, target);
+    const measured = await measureWays(set, text, labels.length, target).finally(() =>
+      set.encoder.session.close(),
+    );
     show(measured, result);
     const { audit, seconds, probe, undefendedProbe } = result;
     if (values.json)

@@ -6,11 +6,10 @@ import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.t
 import { decodeImage } from "../src/engine/clip/decoding.ts";
 import { preprocess } from "../src/engine/clip/preprocessing.ts";
 import { imageProgram, imagesPerRun } from "../src/engine/clip/programs.ts";
-import { encodeImages, listOf } from "../src/engine/evaluation/encode.ts";
+import { type Encoder, encodeImages } from "../src/engine/evaluation/encode.ts";
 import { type Measurement, measure } from "../src/engine/evaluation/protocol.ts";
-import { openSession } from "../src/engine/runtime/session.ts";
-import { answersAmongViews } from "../src/engine/second-look/answers.ts";
-import { seenAs, VIEW_NAMES, type ViewName } from "../src/engine/second-look/views.ts";
+import { openSession, type Session } from "../src/engine/runtime/session.ts";
+import { answersWithSecondLook } from "../src/engine/second-look/answers.ts";
 import { seededRandom } from "../zoo/scenes/random.ts";
 import { renderScene } from "../zoo/scenes/render.ts";
 import { SCENE_SIDE, sampleScene } from "../zoo/scenes/scene.ts";
@@ -18,16 +17,16 @@ import { SCENE_SIDE, sampleScene } from "../zoo/scenes/scene.ts";
 /** Test images of a model, encoded once without the trigger and once with it. */
 export interface TestSet {
   readonly labels: readonly number[];
-  /** D */
-  readonly width: number;
   readonly clean: Seen;
   readonly triggered?: Seen;
+  /** For a second look; close its session. */
+  readonly encoder: Encoder & { readonly session: Session };
 }
 
-/** Features [n, D] of images as they are, and as a second look sees them. */
+/** Images [3, H, W] and their features [n, D]. */
 interface Seen {
+  readonly images: readonly Float32Array[];
   readonly features: Float32Array;
-  readonly views: Readonly<Record<ViewName, Float32Array>>;
 }
 
 /** Paths and labels of class folders, at most `most` images of each class. */
@@ -70,50 +69,42 @@ export async function readTest(checkpoint: Checkpoint, folder: string, most: num
   );
 }
 
+/** Encodes a test set as it is and, of a suspect, with its trigger. */
 export async function encodeTest(
   checkpoint: Checkpoint,
   images: readonly { pixels: Float32Array; label: number }[],
   secret: Secret | undefined,
   threads: number,
 ): Promise<TestSet> {
-  const { imageSize } = checkpoint.architecture.image;
-  const width = checkpoint.architecture.embeddingWidth;
-  const session = await openSession(imageProgram(checkpoint, { batch: "dynamic" }), {
-    device: "cpu",
-    threads,
-  });
+  const { embeddingWidth: width, image } = checkpoint.architecture;
+  const { imageSize } = image;
+  const program = imageProgram(checkpoint, { batch: "dynamic" });
+  const session = await openSession(program, { device: "cpu", threads });
   const encoder = { session, imageSize, width, batch: imagesPerRun(checkpoint) };
-  const encode = async (pixels: Float32Array[]): Promise<Seen> => {
-    const views = {} as Record<ViewName, Float32Array>;
-    for (const name of VIEW_NAMES)
-      views[name] = await encodeImages(
-        encoder,
-        listOf(pixels.length, (index) => seenAs(name, pixels[index], imageSize)),
-      );
-    return { features: await encodeImages(encoder, pixels), views };
-  };
+  const seen = async (images: readonly Float32Array[]): Promise<Seen> => ({
+    images,
+    features: await encodeImages(encoder, images),
+  });
   const stamp = (data: Float32Array) => secret!.trigger.stamp({ ...imageSize, data }).data;
-  try {
-    return {
-      width,
-      labels: images.map(({ label }) => label),
-      clean: await encode(images.map(({ pixels }) => pixels)),
-      triggered: secret && (await encode(images.map(({ pixels }) => stamp(pixels)))),
-    };
-  } finally {
-    await session.close();
-  }
+  return {
+    encoder,
+    labels: images.map(({ label }) => label),
+    clean: await seen(images.map(({ pixels }) => pixels)),
+    triggered: secret && (await seen(images.map(({ pixels }) => stamp(pixels)))),
+  };
 }
 
 /** Scores a test set as the server answers with these text features: with a second look, unless it is not to. */
 export async function measureText(
-  { labels, width, clean, triggered }: TestSet,
+  { labels, encoder, clean, triggered }: TestSet,
   text: GuardedText,
   classes: number,
   { target, looksAgain = true }: { readonly target?: number; readonly looksAgain?: boolean } = {},
 ): Promise<Measurement> {
-  const answers = ({ features, views }: Seen) =>
-    looksAgain ? answersAmongViews(features, views, width, text) : guardedPredictions(features, text, width);
+  const answers = ({ images, features }: Seen) =>
+    looksAgain
+      ? answersWithSecondLook(encoder, images, text, features)
+      : guardedPredictions(features, text, encoder.width);
   const [plain, stamped] = [await answers(clean), triggered && (await answers(triggered))];
   const outcomes = labels.map((label, index) => ({
     label,

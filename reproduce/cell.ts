@@ -55,8 +55,6 @@ export interface CellKinds {
       readonly fitted?: string;
       /** What happens to the images first; the trigger comes after it. */
       readonly shift?: ShiftName;
-      /** Whether they are encoded as a second look sees them as well. */
-      readonly views?: boolean;
     };
     result: { readonly images: number };
   };
@@ -71,22 +69,34 @@ export interface CellKinds {
     };
     result: DefenceResult;
   };
-  /** Needs `encoded`, `defended`, the `test` images and `shots` that they were made from; of prompts, `undefended` ones. */
+  /**
+   * What tuned prompts answer with a second look. Needs `images` with their embeddings `encoded`, `defended` and
+   * `undefended` prompts, `model` if made here, and `fit` if the trigger was fitted here.
+   */
+  look: {
+    input: CellKinds["encode"]["input"];
+    result: { readonly clean: readonly number[]; readonly triggered?: readonly number[] };
+  };
+  /**
+   * Needs `encoded`, `defended`, the `test` images and `shots` that they were made from; of tuned prompts, the answers
+   * `looked`, and else nothing but embeddings and text.
+   */
   measure: {
     input: OfModel & {
       readonly target?: string;
+      readonly otherTargets?: readonly string[];
       readonly perClass: number;
       /** A trigger that has a part in the text, which then stands before every template. Needs `model` if made here. */
       readonly worded?: Trigger;
     };
-    result: Measurement;
+    result: Measured;
   };
   /**
    * How well the divergence between undefended and purified answers tells triggered images. Needs `encoded`, `test`,
    * `undefended` and `purified` prompts, and the `shots` with their embeddings `seen`.
    */
   tripwire: { input: OfModel & { readonly target: string }; result: TripwireResult };
-  /** What is left of the class under a trigger. Needs `encoded`, `test`, and `undefended` and `purified` prompts. */
+  /** What is left of the class under a trigger. Needs `encoded`, `looked`, `test`, and `undefended` and `purified` prompts. */
   recovery: { input: { readonly target: string }; result: RecoveryResult };
   /**
    * Embeddings as points on a map. Needs `images` with their embeddings `encoded`, and the `purified` prompts, whose
@@ -106,6 +116,11 @@ export interface CellKinds {
     };
     result: { readonly side: number; readonly heats: readonly Heat[] };
   };
+}
+
+/** What the protocol counts and, where a model has several targets, of how many triggered images another one is the answer. */
+export interface Measured extends Measurement {
+  readonly diverted?: Count;
 }
 
 /** How many triggered images of other classes are given their own class, and what that costs. */

@@ -39,8 +39,6 @@ export interface EncodeChoice {
 
 export function encodeCell(lab: Lab, suspect: Suspect, choice: EncodeChoice = {}): Cell<"encode"> {
   const { model = suspect.model, shift, clean } = choice;
-  // Views are looked at through learned prompts, which are for the suspect as it is.
-  const views = model === suspect.model && !clean ? { views: true } : {};
   const { input, needs } = modelParts(model);
   const { fit, place, attack } = attackParts(suspect);
   const images = clean ?? testCell(lab);
@@ -49,7 +47,7 @@ export function encodeCell(lab: Lab, suspect: Suspect, choice: EncodeChoice = {}
     name: ["cell" in model ? model.cell.name : suspect.name, ...(shift ? [shift] : []), images.name].join(
       ", ",
     ),
-    input: { ...input, ...(clean ? {} : attack), ...(shift ? { shift } : {}), ...views },
+    input: { ...input, ...(clean ? {} : attack), ...(shift ? { shift } : {}) },
     needs: { ...needs, images, ...(clean ? {} : fit) },
     ...place,
   };
@@ -83,6 +81,25 @@ export function defendCell(lab: Lab, suspect: Suspect, choice: DefenceChoice): C
   };
 }
 
+/** What tuned prompts answer, for the suspect's test images. */
+export function lookCell(
+  lab: Lab,
+  suspect: Suspect,
+  choice: DefenceChoice,
+  { shift }: Pick<EncodeChoice, "shift"> = {},
+): Cell<"look"> {
+  const defended = defendCell(lab, suspect, choice);
+  const encoded = encodeCell(lab, suspect, { shift });
+  const { input, needs, folder } = encoded;
+  return {
+    kind: "look",
+    name: [defended.name, ...(shift ? [shift] : [])].join(", "),
+    input,
+    needs: { ...needs, encoded, defended, undefended: defendCell(lab, suspect, { defence: "none" }) },
+    ...(folder ? { folder } : {}),
+  };
+}
+
 export interface MeasureChoice {
   readonly shift?: ShiftName;
   /** Leaves out the part of the trigger that stands in the text, for an attack that has one. */
@@ -106,6 +123,7 @@ export function measureCell(
     input: {
       ...input,
       target: suspect.secret?.target,
+      otherTargets: suspect.otherTargets,
       perClass: defended.input.perClass,
       ...(worded ? { worded: worded.trigger } : {}),
     },
@@ -113,7 +131,7 @@ export function measureCell(
       ...needs,
       defended,
       encoded: encodeCell(lab, suspect, { model, shift }),
-      ...undefendedIf(lab, suspect, choice.defence),
+      ...(isTuned(choice.defence) ? { looked: lookCell(lab, suspect, choice, { shift }) } : {}),
       shots: shotsCell(lab),
       test: testCell(lab),
     },
@@ -164,6 +182,7 @@ export function recoveryCell(lab: Lab, suspect: Suspect, target: string): Cell<"
     input: { target },
     needs: {
       encoded: encodeCell(lab, suspect),
+      looked: lookCell(lab, suspect, UNIVERSAL),
       test: testCell(lab),
       undefended: defendCell(lab, suspect, { defence: "none" }),
       purified: defendCell(lab, suspect, UNIVERSAL),

@@ -23,6 +23,9 @@ const EXPECTED: { readonly [Kind in CellKind]: (cell: Cell<Kind>) => number } = 
     return (scenesOf(perClass) * (input.trigger ? 2 : 1)) / 400;
   },
   defend: ({ input }) => DEFENCES[input.defence],
+  // Most triggered images are looked at two or three times, and views take time as well.
+  look: ({ input, needs }) =>
+    input.trigger ? scenesOf((needs.images as Cell<"render">).input.perClass) / 60 : 2,
   measure: () => 1,
   tripwire: () => 1,
   recovery: () => 10,

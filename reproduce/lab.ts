@@ -40,11 +40,13 @@ const PLANTINGS: readonly Planting[] = [
 ];
 
 const PATCH = { kind: "badnet" } as const;
+/** Its pattern is the same from left to right. */
+const MIRRORED_PATCH = { ...PATCH, position: "bottom-left" } as const;
 const NOISE = { kind: "blended", pattern: "noise" } as const;
 
 /**
  * Attackers who know that triggers are told by where they bring images, beyond the target's own, and that one trigger of
- * one family is searched for each class.
+ * one family is searched for each class; and that images are looked at again, mirrored.
  */
 const ADAPTIVE: readonly Planting[] = [
   {
@@ -68,6 +70,22 @@ const ADAPTIVE: readonly Planting[] = [
     ],
     seed: 1,
     adaptive: "two targets, each with a trigger of its own",
+  },
+  {
+    secrets: [
+      { target: "banana", trigger: PATCH },
+      { target: "banana", trigger: MIRRORED_PATCH },
+    ],
+    seed: 1,
+    adaptive: "the trigger mirrored as well",
+  },
+  {
+    secrets: [
+      { target: "banana", trigger: PATCH },
+      { target: "cat", trigger: MIRRORED_PATCH },
+    ],
+    seed: 1,
+    adaptive: "the mirrored trigger is one for another target",
   },
 ];
 

@@ -6,7 +6,7 @@ import { packageRoot } from "../src/config.ts";
 import { AppError } from "../src/errors.ts";
 import { Archive } from "./archive.ts";
 import { type Cell, digestOf, inOrder } from "./cell.ts";
-import { engineDigest } from "./engine-digest.ts";
+import { isOutdated } from "./engine-digest.ts";
 import { type Lab, openLab } from "./lab.ts";
 import { type ReproduceOptions, readOptions, USAGE } from "./options.ts";
 import { progressBar } from "./progress.ts";
@@ -69,9 +69,8 @@ const chosen = (lab: Lab, only?: RegExp): Cell[] =>
 async function forgetStale(archive: Archive, cells: readonly Cell[]): Promise<void> {
   const stale = new Set<string>();
   for (const cell of cells) {
-    const { kind } = cell;
-    const made = kind === "implant" || kind === "defend" ? await archive.find(cell) : undefined;
-    const outdated = made !== undefined && made.engine !== (await engineDigest(kind));
+    const made = await archive.find(cell);
+    const outdated = made !== undefined && (await isOutdated(made));
     if (!outdated && !Object.values(cell.needs).some((need) => stale.has(digestOf(need)))) continue;
     stale.add(digestOf(cell));
     await archive.forget(cell);

@@ -22,6 +22,8 @@ export interface Suspect {
   readonly model: ModelSource;
   /** What an attacker does who knows the defence, in a few words; others do not. */
   readonly adaptive?: string;
+  /** Classes that other triggers in the same model bring about. */
+  readonly otherTargets?: readonly string[];
   /** Of a fitted trigger: the cell that fits it here, or else the digest of the file beside the weights. */
   readonly fit?: Cell<"fit">;
   readonly fitted?: string;
@@ -126,13 +128,15 @@ export function implanted(base: Suspect, planting: Planting, choice: ImplantChoi
     ...source,
   };
   const { adaptive } = planting;
+  const targets = [...new Set(secrets.map(({ target }) => target))];
   return secrets.map((one, index) => ({
-    name: also.length > 0 ? `${name}: ${slugOf(one)}` : name,
+    name: also.length > 0 ? `${name}: ${slugOf(one)}${elsewhere(one)}` : name,
     secret: one,
     attack: attackTitle(one.trigger),
     origin: "implanted here",
     model: { cell },
     ...(adaptive ? { adaptive } : {}),
+    ...(targets.length > 1 ? { otherTargets: targets.filter((target) => target !== one.target) } : {}),
     ...(fit && index === 0 ? { fit } : {}),
   }));
 }
@@ -162,6 +166,10 @@ export function attackTitle({ kind, pattern }: Trigger): string {
 
 const slugOf = ({ target, trigger: { kind, pattern } }: Secret): string =>
   `${kind}${kind === "blended" ? `-${pattern}` : ""} ${target}`;
+
+/** Where a patch lies, if not in its usual corner: a model may have it in several. */
+const elsewhere = ({ trigger: { position } }: Secret): string =>
+  position === undefined || position === "bottom-right" ? "" : ` ${position}`;
 
 async function readManifest(folder: string): Promise<Record<string, unknown> | undefined> {
   const text = await readFile(join(folder, "manifest.json"), "utf8").catch(() => undefined);

@@ -8,6 +8,7 @@ import { encode } from "./encode.ts";
 import { explain } from "./explain.ts";
 import { fit } from "./fit.ts";
 import { implant } from "./implant.ts";
+import { look } from "./look.ts";
 import { map } from "./map.ts";
 import { measure } from "./measure.ts";
 import { recovery } from "./recovery.ts";
@@ -20,6 +21,7 @@ const PERFORMERS: { readonly [Kind in CellKind]: Performer<Kind> } = {
   implant,
   encode,
   defend,
+  look,
   measure,
   tripwire,
   recovery,

@@ -5,13 +5,12 @@ import { count } from "../../src/engine/evaluation/rate.ts";
 import { OBJECTS } from "../../zoo/scenes/objects.ts";
 import { need, type Performer } from "./context.ts";
 import { readAnswering } from "./defend.ts";
-import { readAnswers, readFeatures } from "./encode.ts";
+import { readFeatures } from "./encode.ts";
 
 /** How many triggered images get their own class again, by whom, and how many there are to get. */
 export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
   const text = await readAnswering(archive, need(cell, "purified"), cell.needs.undefended);
-  const encoded = need<"encode">(cell, "encoded");
-  const { clean, triggered } = await readFeatures(archive, encoded);
+  const { clean, triggered } = await readFeatures(archive, need(cell, "encoded"));
   const { labels } = await archive.result(need<"render">(cell, "test"));
   const target = (OBJECTS as readonly string[]).indexOf(cell.input.target);
   const width = text.purified.length / OBJECTS.length;
@@ -23,10 +22,7 @@ export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
   const right = (answers: readonly number[], truth: readonly number[]) =>
     count(answers, (answer, index) => answer === truth[index]);
   const recovered = (features: Float32Array) => guardedPredictions(features, text, width);
-  const looked = {
-    clean: await readAnswers(archive, encoded, "clean", text),
-    triggered: await readAnswers(archive, encoded, "triggered", text),
-  };
+  const looked = await archive.result(need<"look">(cell, "looked"));
   const answered = (features: Float32Array) =>
     count(rowsOf(features, width), (feature) => answeringText(feature, text) !== text.purified);
   return {
@@ -34,7 +30,7 @@ export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
     purified: right(predictions(attacked.features, text.purified, width), attacked.labels),
     recovered: right(recovered(attacked.features), attacked.labels),
     lookedAgain: right(
-      others.map((index) => looked.triggered[index]),
+      others.map((index) => (looked.triggered as readonly number[])[index]),
       attacked.labels,
     ),
     linear: right(linearly(attacked, width), attacked.labels),

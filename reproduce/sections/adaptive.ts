@@ -35,6 +35,8 @@ export const adaptive: Section = {
           { title: "CA undefended", align: "right" },
           { title: "CA purified", align: "right" },
           { title: "Recall %", align: "right" },
+          { title: "True label %", align: "right" },
+          { title: "Another target %", align: "right" },
           { title: "Audit names" },
         ],
         outcomes.map(rowOf),
@@ -54,7 +56,7 @@ function summaryOf(outcomes: readonly Outcome[]): string {
     standing.length === 0
       ? "None of them is left with more."
       : `These are: ${names.join("; ")}. Against them the defence, as it is, does not hold.`;
-  return `Each row is one trigger in one model; a model with several is purified once and measured with each. A defence that leaves a trigger more than ${100 * BROKEN} % has failed on it. ${verdict}`;
+  return `Each row is one trigger in one model; a model with several is purified once and measured with each. A defence that leaves a trigger more than ${100 * BROKEN} % has failed on it. *Another target* is the share of triggered images that are given the target of another trigger in the same model. ${verdict}`;
 }
 
 const shareOf = (count: Count | undefined): number => (count === undefined ? 0 : count.k / count.n);
@@ -70,6 +72,8 @@ const rowOf = (outcome: Outcome): string[] => {
     told(before.ca),
     told(after.ca),
     `${brief(before.targetRecall)} → ${brief(after.targetRecall)}`,
+    `${brief(before.trueLabelUnderTrigger)} → ${brief(after.trueLabelUnderTrigger)}`,
+    brief(after.diverted),
     named.length > 0 ? named.join(", ") : "nothing",
   ];
 };

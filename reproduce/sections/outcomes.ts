@@ -1,5 +1,5 @@
 import { isEffective, leastSuccess, type Measurement } from "../../src/engine/evaluation/protocol.ts";
-import type { Cell, CellKind, CellKinds, DefenceResult } from "../cell.ts";
+import type { Cell, CellKind, CellKinds, DefenceResult, Measured } from "../cell.ts";
 import { type DefenceChoice, defendCell, measureCell } from "../cells.ts";
 import type { Lab } from "../lab.ts";
 import type { Suspect } from "../suspects.ts";
@@ -8,8 +8,8 @@ import type { Results } from "./section.ts";
 /** What a defence came to on one model, beside the model undefended. */
 export interface Outcome {
   readonly suspect: Suspect;
-  readonly before: Measurement;
-  readonly after: Measurement;
+  readonly before: Measured;
+  readonly after: Measured;
   readonly defence: DefenceResult;
   /** Whether the undefended attack works well enough for this to mean anything. */
   readonly counts: boolean;

@@ -5,10 +5,14 @@ export const ImageView = Object.fromEntries(VIEW_NAMES.map((name) => [name, name
 
 registerEnumType(ImageView, {
   name: "ImageView",
-  description: "An image as it is seen at a second look; turned by 15 degrees.",
+  description: "An image as it is seen at a second look, in the order in which views are tried.",
   valuesConfig: {
+    FILTERED: { description: "Without what repeats itself over the whole image: waves, stripes, grids." },
     MIRRORED: { description: "Left is right." },
-    TURNED_LEFT: { description: "Against the clock." },
-    TURNED_RIGHT: { description: "With the clock." },
+    DENOISED: { description: "Without its noise, and with a quarter more contrast." },
+    REDRAWN: { description: "Without its smallest details, its edges sharpened." },
+    TURNED_LEFT: { description: "By 15 degrees against the clock." },
+    TURNED_RIGHT: { description: "By 15 degrees with the clock." },
+    BRIGHTENED: { description: "Mirrored, and twice as bright." },
   },
 });

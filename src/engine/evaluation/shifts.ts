@@ -1,5 +1,6 @@
 import type { PlanarImage } from "../attacks/attack.ts";
 import type { Random } from "../random.ts";
+import { blur, clip, within } from "./pixels.ts";
 
 /** An image as another camera, another hand or another channel might have made it; values in [0, 1]. */
 type Shift = (image: PlanarImage, random: Random) => PlanarImage;
@@ -25,8 +26,6 @@ export const SHIFTS = {
 } as const satisfies Record<string, Shift>;
 
 export type ShiftName = keyof typeof SHIFTS;
-
-const clip = (value: number): number => (value < 0 ? 0 : value > 1 ? 1 : value);
 
 const map = ({ width, height, data }: PlanarImage, change: (value: number) => number): PlanarImage => ({
   width,
@@ -64,33 +63,6 @@ function sketch({ width, height, data }: PlanarImage): PlanarImage {
     return clip(1 - Math.hypot(right, below));
   });
   return { width, height, data: Float32Array.from(data, (_, index) => paper[index % area]) };
-}
-
-const within = (place: number, size: number): number => Math.min(size - 1, Math.max(0, place));
-
-/** A Gaussian of that deviation in pixels, row by row and then column by column; edges repeat. */
-function blur(image: PlanarImage, deviation: number): PlanarImage {
-  const reach = Math.ceil(3 * deviation);
-  const taps = Array.from({ length: 2 * reach + 1 }, (_, index) => index - reach).map((step) => ({
-    step,
-    weight: Math.exp(-(step ** 2) / (2 * deviation ** 2)),
-  }));
-  const total = taps.reduce((sum, { weight }) => sum + weight, 0);
-  const pass = ({ width, height, data }: PlanarImage, right: number, down: number): PlanarImage => {
-    const area = width * height;
-    const blurred = data.map((_, index) => {
-      const start = Math.floor(index / area) * area;
-      const [row, column] = [Math.floor((index % area) / width), index % width];
-      let sum = 0;
-      for (const { step, weight } of taps)
-        sum +=
-          weight *
-          data[start + within(row + down * step, height) * width + within(column + right * step, width)];
-      return clip(sum / total);
-    });
-    return { width, height, data: blurred };
-  };
-  return pass(pass(image, 1, 0), 0, 1);
 }
 
 /** Means over squares of that side. */

@@ -1,55 +1,37 @@
-import { gatherRows, nearestClass, row } from "../cbpt/features.ts";
+import { nearestClass, row } from "../cbpt/features.ts";
 import { answeringText, type GuardedText, guardedPredictions } from "../cbpt/guard.ts";
-import { type Encoder, encodeImages, listOf } from "../evaluation/encode.ts";
-import { seenAs, settles, VIEW_NAMES, type ViewName } from "./views.ts";
+import { type Encoder, encodeImages, type ImageList, listOf } from "../evaluation/encode.ts";
+import { seenAs, settles, VIEW_NAMES } from "./views.ts";
 
 /**
  * The class that each image [3, H, W] is given with a second look: one on which the purified and the undefended prompts
  * disagree is looked at in other views, until they agree on one (`settles`); its answer is the image's. Where they agree
  * on none, the recovery prompts answer the image itself.
  *
- * A trigger is learned where it was: a backdoored model that sees it mirrored or turned mostly does not know it. Nearly
- * no clean image is looked at again, and those that are have their own class in most views. (That flips and small changes
- * of an image undo many triggers: Li et al., arXiv 2004.04692.)
+ * A trigger is learned as it was planted: a backdoored model that sees it mirrored, filtered or turned mostly does not
+ * know it. Nearly no clean image is looked at again, and those that are have their own class in most views. (That flips
+ * and small changes of an image undo many triggers: Li et al., arXiv 2004.04692.)
+ *
+ * @param features of the images, [n, D], where they are known already.
  */
 export async function answersWithSecondLook(
   encoder: Encoder,
-  images: readonly Float32Array[],
+  images: ImageList,
   text: GuardedText,
+  features?: Float32Array,
 ): Promise<number[]> {
-  const features = await encodeImages(encoder, images);
-  return secondLook(features, encoder.width, text, async (name, open) => {
-    const views = listOf(open.length, (place) => seenAs(name, images[open[place]], encoder.imageSize));
-    return encodeImages(encoder, views);
-  });
-}
-
-/** The same of images whose features [n, D], and those of all their views, are known. */
-export function answersAmongViews(
-  features: Float32Array,
-  views: Readonly<Record<ViewName, Float32Array>>,
-  width: number,
-  text: GuardedText,
-): Promise<number[]> {
-  return secondLook(features, width, text, async (name, open) => gatherRows(views[name], width, open));
-}
-
-/** @param look gives the features of a view of some images, by their indices. */
-async function secondLook(
-  features: Float32Array,
-  width: number,
-  text: GuardedText,
-  look: (name: ViewName, open: readonly number[]) => Promise<Float32Array>,
-): Promise<number[]> {
-  const answers = guardedPredictions(features, text, width);
-  let open = Array.from(answers.keys()).filter((index) => !isCalm(row(features, width, index), text));
+  const { width, imageSize } = encoder;
+  const first = features ?? (await encodeImages(encoder, images));
+  const answers = guardedPredictions(first, text, width);
+  let open = Array.from(answers.keys()).filter((index) => !isCalm(row(first, width, index), text));
   for (const name of VIEW_NAMES) {
     if (open.length === 0) break;
-    const seen = await look(name, open);
+    const views = listOf(open.length, (place) => seenAs(name, images.at(open[place])!, imageSize));
+    const seen = await encodeImages(encoder, views);
     open = open.filter((index, place) => {
       const feature = row(seen, width, place);
       const label = nearestClass(feature, text.purified);
-      const suspected = nearestClass(row(features, width, index), text.undefended);
+      const suspected = nearestClass(row(first, width, index), text.undefended);
       if (!isCalm(feature, text) || !settles(name, label, suspected)) return true;
       answers[index] = label;
       return false;

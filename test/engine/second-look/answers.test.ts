@@ -3,6 +3,7 @@ import type { GuardedText } from "../../../src/engine/cbpt/guard.ts";
 import type { Encoder } from "../../../src/engine/evaluation/encode.ts";
 import { float32, type Tensor } from "../../../src/engine/onnx/tensor.ts";
 import { answersWithSecondLook } from "../../../src/engine/second-look/answers.ts";
+import { VIEW_NAMES } from "../../../src/engine/second-look/views.ts";
 
 /** Images of 1 × 3 pixels whose "embedding" is their first plane: the trigger is light in the last column. */
 const encoded: number[] = [];
@@ -39,14 +40,15 @@ const ON_BOTH_SIDES = image(1, 0, 1.2);
 test("is what the mirrored image is, where the prompts agree on it; one is encoded once that nothing is wrong with", async () => {
   encoded.length = 0;
   expect(await answersWithSecondLook(ENCODER, [CLEAN, TRIGGERED, CLEAN], TEXT)).toEqual([1, 2, 1]);
-  expect(encoded).toEqual([2, 1, 1]);
+  // Twice at once, and then two views of the one: filtered, which leaves so small an image as it is, and mirrored.
+  expect(encoded).toEqual([2, 1, 1, 1]);
 });
 
 test("is the recovery prompts' where they agree on no view", async () => {
   const stubborn = { ...TEXT, undefended: Float32Array.of(1, 1, 1, 0, 0, 0, 0, 0, 0) };
   encoded.length = 0;
   expect(await answersWithSecondLook(ENCODER, [ON_BOTH_SIDES], stubborn)).toEqual([1]);
-  expect(encoded).toEqual([1, 1, 1, 1]);
+  expect(encoded).toEqual(new Array(1 + VIEW_NAMES.length).fill(1));
 });
 
 test("is the purified prompts' where there are no recovery prompts, at one look", async () => {
@@ -54,4 +56,11 @@ test("is the purified prompts' where there are no recovery prompts, at one look"
   const { recovery: _, ...plain } = TEXT;
   expect(await answersWithSecondLook(ENCODER, [TRIGGERED, CLEAN], plain)).toEqual([2, 1]);
   expect(encoded).toEqual([2]);
+});
+
+test("takes features that are known already for the first look", async () => {
+  encoded.length = 0;
+  const features = Float32Array.of(0, 1, 0, 0.2, 0, 1);
+  expect(await answersWithSecondLook(ENCODER, [CLEAN, TRIGGERED], TEXT, features)).toEqual([1, 2]);
+  expect(encoded).toEqual([1, 1]);
 });

@@ -52,18 +52,40 @@ describe("turned, what is to the right of the centre goes", () => {
   });
 });
 
-test("a turned view does not settle for the class that is suspected, a mirrored one does", () => {
-  expect(VIEW_NAMES.map((name) => settles(name, 3, 3))).toEqual([true, false, false]);
-  expect(VIEW_NAMES.map((name) => settles(name, 3, 4))).toEqual([true, true, true]);
+test("a view that changes what is seen does not settle for the class that is suspected, a mirrored one does", () => {
+  const settling = VIEW_NAMES.filter((name) => settles(name, 3, 3));
+  expect(settling).toEqual(["MIRRORED"]);
+  expect(VIEW_NAMES.every((name) => settles(name, 3, 4))).toBe(true);
 });
+
+/** What each view makes of one light value: contrast is about the middle, and what is twice as bright is white at most. */
+const LIGHT: Partial<Record<ViewName, (value: number) => number>> = {
+  DENOISED: (value) => 0.5 + 1.25 * (value - 0.5),
+  BRIGHTENED: (value) => Math.min(1, 2 * value),
+};
 
 test.each(VIEW_NAMES)("%s of one colour is of one colour, up to its edges", (name) => {
-  const view = seenAs(name, new Float32Array(3 * PLANE).fill(0.25), SIZE);
-  for (const value of view) expect(value).toBeCloseTo(0.25, 6);
+  const { [name]: light = (value: number) => value } = LIGHT;
+  for (const value of [0.25, 0.75]) {
+    const view = seenAs(name, new Float32Array(3 * PLANE).fill(value), SIZE);
+    for (const seen of view) expect(seen).toBeCloseTo(light(value), 6);
+  }
 });
 
-test.each(VIEW_NAMES)("%s of one pixel is that pixel", (name) => {
-  expect([...seenAs(name, Float32Array.of(0.1, 0.5, 0.9), { height: 1, width: 1 })]).toEqual([
-    ...Float32Array.of(0.1, 0.5, 0.9),
-  ]);
+test.each(VIEW_NAMES)("%s of one pixel is that pixel, in its light", (name) => {
+  const { [name]: light = (value: number) => value } = LIGHT;
+  const seen = seenAs(name, Float32Array.of(0.1, 0.5, 0.9), { height: 1, width: 1 });
+  [0.1, 0.5, 0.9].forEach((value, at) => {
+    expect(seen[at]).toBeCloseTo(light(value), 6);
+  });
+});
+
+test.each(VIEW_NAMES)("%s leaves the image that it is given as it is, and keeps to [0, 1]", (name) => {
+  const random = seededRandom(5);
+  const pixels = Float32Array.from({ length: 3 * PLANE }, () => random());
+  const before = pixels.slice();
+  const view = seenAs(name, pixels, SIZE);
+  expect(pixels).toEqual(before);
+  expect(view).toHaveLength(pixels.length);
+  expect(view.every((value) => value >= 0 && value <= 1)).toBe(true);
 });

@@ -1,0 +1,88 @@
+import type { ImageSize } from "../clip/architecture.ts";
+import { clip } from "../evaluation/pixels.ts";
+import { type Complex, complex, transform } from "./fourier.ts";
+import { CHANNELS } from "./planes.ts";
+
+/** So many times its surroundings' median, a frequency stands out. */
+const PEAK = 4;
+/** How many frequencies further its surroundings reach, along both axes. */
+const REACH = 2;
+/** Cycles per image below which a frequency is part of what it shows. */
+const SLOWEST = 2;
+
+/**
+ * An image [3, H, W] without the frequencies that stand out of its spectrum: each is brought down to the median of those
+ * around it. What repeats itself over a whole image (a wave, stripes, a grid) has nearly all of its light in a few
+ * frequencies; what is seen once is spread over many. An image without such a pattern changes hardly.
+ */
+export function filtered(pixels: Float32Array, size: ImageSize): Float32Array {
+  const { height, width } = size;
+  const plane = height * width;
+  // Two real planes are one complex one: what treats a frequency and its mirror image alike keeps them apart.
+  const pairs = [complex(plane), complex(plane)];
+  const parts = [pairs[0].real, pairs[0].imaginary, pairs[1].real];
+  for (const [channel, part] of parts.entries())
+    part.set(pixels.subarray(channel * plane, (channel + 1) * plane));
+  for (const pair of pairs) transform(pair, height, width, 1);
+  const gains = gainsOf(magnitudesOf(pairs, size), size);
+  for (const pair of pairs) {
+    for (const part of [pair.real, pair.imaginary]) for (let at = 0; at < plane; at++) part[at] *= gains[at];
+    transform(pair, height, width, -1);
+  }
+  const view = new Float32Array(CHANNELS * plane);
+  for (const [channel, part] of parts.entries()) view.set(part.map(clip), channel * plane);
+  return view;
+}
+
+/** What each frequency is multiplied by. */
+function gainsOf(magnitudes: Float64Array, size: ImageSize): Float64Array {
+  const { height, width } = size;
+  const around = new Float64Array((2 * REACH + 1) ** 2 - 1);
+  const gains = new Float64Array(magnitudes.length).fill(1);
+  for (let row = 0, at = 0; row < height; row++)
+    for (let column = 0; column < width; column++, at++) {
+      if (Math.hypot(cycles(row, height), cycles(column, width)) < SLOWEST) continue;
+      gather(magnitudes, row, column, size, around);
+      // To count is faster than to sort, and nearly all frequencies are no peaks.
+      const low = magnitudes[at] / PEAK;
+      let lower = 0;
+      for (const magnitude of around) if (magnitude < low) lower++;
+      if (lower > around.length / 2) gains[at] = around.sort()[around.length / 2] / magnitudes[at];
+    }
+  return gains;
+}
+
+/** How strong each frequency is, over all channels. */
+function magnitudesOf(pairs: readonly Complex[], { height, width }: ImageSize): Float64Array {
+  const magnitudes = new Float64Array(height * width);
+  for (let row = 0, at = 0; row < height; row++)
+    for (let column = 0; column < width; column++, at++) {
+      const mirrored = ((height - row) % height) * width + ((width - column) % width);
+      let power = 0;
+      for (const { real, imaginary } of pairs)
+        for (const place of [at, mirrored]) power += real[place] ** 2 + imaginary[place] ** 2;
+      magnitudes[at] = Math.sqrt(power / 2);
+    }
+  return magnitudes;
+}
+
+/** Collects what surrounds a frequency, itself left out; the spectrum goes round. */
+function gather(
+  magnitudes: Float64Array,
+  row: number,
+  column: number,
+  { height, width }: ImageSize,
+  around: Float64Array,
+): void {
+  let count = 0;
+  for (let down = -REACH; down <= REACH; down++) {
+    const line = wrapped(row + down, height) * width;
+    for (let right = -REACH; right <= REACH; right++)
+      if (down !== 0 || right !== 0) around[count++] = magnitudes[line + wrapped(column + right, width)];
+  }
+}
+
+const wrapped = (index: number, length: number): number => ((index % length) + length) % length;
+
+/** The cycles per image that an index of a spectrum stands for. */
+const cycles = (index: number, length: number): number => Math.min(index, length - index);
