@@ -490,7 +490,7 @@ export interface ClassifyInput {
   readonly labels?: readonly string[];
   /** Needed only for templates, and only when more than one model is registered. */
   readonly modelId?: string;
-  /** Whether an image on which purified and undefended prompts disagree is looked at again, filtered, mirrored, denoised and so on, until they agree in a view, at most seven. Turn it off where a mirrored thing is another thing, such as an arrow to the left. */
+  /** Whether an image on which purified and undefended prompts disagree is looked at again, mirrored, filtered, denoised and so on, until they agree in a view, at most seven. Turn it off where a mirrored thing is another thing, such as an arrow to the left. */
   readonly secondLook?: boolean;
   /** A second set of prompts that scores the same embedding. By default the undefended templates, when a purified version answers. */
   readonly shadow?: Through;

@@ -7,8 +7,8 @@ registerEnumType(ImageView, {
   name: "ImageView",
   description: "An image as it is seen at a second look, in the order in which views are tried.",
   valuesConfig: {
-    FILTERED: { description: "Without what repeats itself over the whole image: waves, stripes, grids." },
     MIRRORED: { description: "Left is right." },
+    FILTERED: { description: "Without what repeats itself over the whole image: waves, stripes, grids." },
     DENOISED: { description: "Without its noise, and with a quarter more contrast." },
     REDRAWN: { description: "Without its smallest details, its edges sharpened." },
     TURNED_LEFT: { description: "By 15 degrees against the clock." },

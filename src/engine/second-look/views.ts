@@ -5,10 +5,10 @@ import { filtered } from "./filtering.ts";
 import { redrawn } from "./redrawing.ts";
 import { turned } from "./turning.ts";
 
-/** In the order in which they are looked at. */
+/** In the order in which they are looked at: the mirrored image costs least, and settles most clean ones and most patches. */
 export const VIEW_NAMES = [
-  "FILTERED",
   "MIRRORED",
+  "FILTERED",
   "DENOISED",
   "REDRAWN",
   "TURNED_LEFT",
@@ -30,8 +30,8 @@ type View = (pixels: Float32Array, size: ImageSize) => Float32Array;
 const mirrored: View = (pixels, size) => turned(pixels, size, { mirrored: true, degrees: 0 });
 
 const VIEWS: Readonly<Record<ViewName, View>> = {
-  FILTERED: filtered,
   MIRRORED: mirrored,
+  FILTERED: filtered,
   DENOISED: (pixels, size) => denoised(pixels, size).map((value) => clip(0.5 + CONTRAST * (value - 0.5))),
   REDRAWN: redrawn,
   TURNED_LEFT: (pixels, size) => turned(pixels, size, { mirrored: false, degrees: TURN }),

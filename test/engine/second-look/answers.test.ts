@@ -40,8 +40,7 @@ const ON_BOTH_SIDES = image(1, 0, 1.2);
 test("is what the mirrored image is, where the prompts agree on it; one is encoded once that nothing is wrong with", async () => {
   encoded.length = 0;
   expect(await answersWithSecondLook(ENCODER, [CLEAN, TRIGGERED, CLEAN], TEXT)).toEqual([1, 2, 1]);
-  // Twice at once, and then two views of the one: filtered, which leaves so small an image as it is, and mirrored.
-  expect(encoded).toEqual([2, 1, 1, 1]);
+  expect(encoded).toEqual([2, 1, 1]);
 });
 
 test("is the recovery prompts' where they agree on no view", async () => {
@@ -62,5 +61,5 @@ test("takes features that are known already for the first look", async () => {
   encoded.length = 0;
   const features = Float32Array.of(0, 1, 0, 0.2, 0, 1);
   expect(await answersWithSecondLook(ENCODER, [CLEAN, TRIGGERED], TEXT, features)).toEqual([1, 2]);
-  expect(encoded).toEqual([1, 1]);
+  expect(encoded).toEqual([1]);
 });
