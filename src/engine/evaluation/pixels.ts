@@ -7,26 +7,35 @@ export const clip = (value: number): number => (value < 0 ? 0 : value > 1 ? 1 : 
 export const within = (place: number, length: number): number => Math.min(length - 1, Math.max(0, place));
 
 /** A Gaussian of that deviation in pixels, row by row and then column by column; edges repeat. */
-export function blur(image: PlanarImage, deviation: number): PlanarImage {
+export function blur({ width, height, data }: PlanarImage, deviation: number): PlanarImage {
   const reach = Math.ceil(3 * deviation);
-  const taps = Array.from({ length: 2 * reach + 1 }, (_, index) => index - reach).map((step) => ({
-    step,
-    weight: Math.exp(-(step ** 2) / (2 * deviation ** 2)),
-  }));
-  const total = taps.reduce((sum, { weight }) => sum + weight, 0);
-  const pass = ({ width, height, data }: PlanarImage, right: number, down: number): PlanarImage => {
-    const area = width * height;
-    const blurred = data.map((_, index) => {
-      const start = Math.floor(index / area) * area;
-      const [row, column] = [Math.floor((index % area) / width), index % width];
-      let sum = 0;
-      for (const { step, weight } of taps)
-        sum +=
-          weight *
-          data[start + within(row + down * step, height) * width + within(column + right * step, width)];
-      return clip(sum / total);
-    });
-    return { width, height, data: blurred };
-  };
-  return pass(pass(image, 1, 0), 0, 1);
+  const taps = Float64Array.from({ length: 2 * reach + 1 }, (_, index) =>
+    Math.exp(-((index - reach) ** 2) / (2 * deviation ** 2)),
+  );
+  const [rows, blurred] = [new Float32Array(data.length), new Float32Array(data.length)];
+  for (let start = 0; start < data.length; start += width)
+    blurLine(data, rows, { start, step: 1, length: width }, taps);
+  for (let plane = 0; plane < data.length; plane += width * height)
+    for (let column = 0; column < width; column++)
+      blurLine(rows, blurred, { start: plane + column, step: width, length: height }, taps);
+  return { width, height, data: blurred };
+}
+
+/** Where the pixels of a line lie. */
+interface Line {
+  readonly start: number;
+  readonly step: number;
+  readonly length: number;
+}
+
+function blurLine(from: Float32Array, to: Float32Array, line: Line, taps: Float64Array): void {
+  const { start, step, length } = line;
+  const reach = (taps.length - 1) / 2;
+  const total = taps.reduce((sum, weight) => sum + weight, 0);
+  for (let place = 0; place < length; place++) {
+    let sum = 0;
+    for (let tap = 0; tap < taps.length; tap++)
+      sum += taps[tap] * from[start + step * within(place + tap - reach, length)];
+    to[start + step * place] = clip(sum / total);
+  }
 }

@@ -4,7 +4,7 @@ import { CHANNELS } from "./planes.ts";
 
 /** Side of the blocks that are looked at by themselves, and pixels from one to the next. */
 const SIDE = 8;
-const STEP = 2;
+const STEP = 4;
 /** So many standard deviations of the noise a coefficient has to be to stay. */
 const THRESHOLD = 2;
 

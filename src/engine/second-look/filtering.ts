@@ -19,35 +19,44 @@ export function filtered(pixels: Float32Array, size: ImageSize): Float32Array {
   const { height, width } = size;
   const plane = height * width;
   // Two real planes are one complex one: what treats a frequency and its mirror image alike keeps them apart.
-  const pairs = [complex(plane), complex(plane)];
-  const parts = [pairs[0].real, pairs[0].imaginary, pairs[1].real];
-  for (const [channel, part] of parts.entries())
+  const [first, second] = [complex(plane), complex(plane)];
+  for (const [channel, part] of partsOf(first, second).entries())
     part.set(pixels.subarray(channel * plane, (channel + 1) * plane));
-  for (const pair of pairs) transform(pair, height, width, 1);
-  const gains = gainsOf(magnitudesOf(pairs, size), size);
-  for (const pair of pairs) {
-    for (const part of [pair.real, pair.imaginary]) for (let at = 0; at < plane; at++) part[at] *= gains[at];
-    transform(pair, height, width, -1);
-  }
+  const spectra = [first, second].map((pair) => transform(pair, height, width, 1));
+  const gains = gainsOf(magnitudesOf(spectra, size), size);
+  for (const { real, imaginary } of spectra)
+    for (const part of [real, imaginary]) for (let at = 0; at < plane; at++) part[at] *= gains[at];
+  const [one, other] = spectra.map((spectrum) => transform(spectrum, height, width, -1));
   const view = new Float32Array(CHANNELS * plane);
-  for (const [channel, part] of parts.entries()) view.set(part.map(clip), channel * plane);
+  for (const [channel, part] of partsOf(one, other).entries()) view.set(part.map(clip), channel * plane);
   return view;
 }
+
+/** Where the channels lie. */
+const partsOf = (first: Complex, second: Complex): Float64Array[] => [
+  first.real,
+  first.imaginary,
+  second.real,
+];
 
 /** What each frequency is multiplied by. */
 function gainsOf(magnitudes: Float64Array, size: ImageSize): Float64Array {
   const { height, width } = size;
   const around = new Float64Array((2 * REACH + 1) ** 2 - 1);
   const gains = new Float64Array(magnitudes.length).fill(1);
-  for (let row = 0, at = 0; row < height; row++)
-    for (let column = 0; column < width; column++, at++) {
-      if (Math.hypot(cycles(row, height), cycles(column, width)) < SLOWEST) continue;
+  for (let row = 0; row <= height / 2; row++)
+    for (let column = 0; column < width; column++) {
+      if (Math.hypot(row, cycles(column, width)) < SLOWEST) continue;
+      const at = row * width + column;
       gather(magnitudes, row, column, size, around);
       // To count is faster than to sort, and nearly all frequencies are no peaks.
       const low = magnitudes[at] / PEAK;
       let lower = 0;
       for (const magnitude of around) if (magnitude < low) lower++;
-      if (lower > around.length / 2) gains[at] = around.sort()[around.length / 2] / magnitudes[at];
+      if (lower <= around.length / 2) continue;
+      // A frequency and its mirror image are one wave.
+      gains[at] = around.sort()[around.length / 2] / magnitudes[at];
+      gains[mirrorOf(row, column, size)] = gains[at];
     }
   return gains;
 }
@@ -57,10 +66,10 @@ function magnitudesOf(pairs: readonly Complex[], { height, width }: ImageSize): 
   const magnitudes = new Float64Array(height * width);
   for (let row = 0, at = 0; row < height; row++)
     for (let column = 0; column < width; column++, at++) {
-      const mirrored = ((height - row) % height) * width + ((width - column) % width);
+      const mirrored = mirrorOf(row, column, { height, width });
       let power = 0;
       for (const { real, imaginary } of pairs)
-        for (const place of [at, mirrored]) power += real[place] ** 2 + imaginary[place] ** 2;
+        power += real[at] ** 2 + imaginary[at] ** 2 + real[mirrored] ** 2 + imaginary[mirrored] ** 2;
       magnitudes[at] = Math.sqrt(power / 2);
     }
   return magnitudes;
@@ -82,7 +91,12 @@ function gather(
   }
 }
 
-const wrapped = (index: number, length: number): number => ((index % length) + length) % length;
+/** Of a place up to `REACH` beyond a side, where it is when the side goes round. */
+const wrapped = (index: number, length: number): number =>
+  index >= 0 && index < length ? index : (index + REACH * length) % length;
+
+const mirrorOf = (row: number, column: number, { height, width }: ImageSize): number =>
+  (row === 0 ? 0 : height - row) * width + (column === 0 ? 0 : width - column);
 
 /** The cycles per image that an index of a spectrum stands for. */
 const cycles = (index: number, length: number): number => Math.min(index, length - index);

@@ -4,84 +4,87 @@ export interface Complex {
   readonly imaginary: Float64Array;
 }
 
+export const complex = (length: number): Complex => ({
+  real: new Float64Array(length),
+  imaginary: new Float64Array(length),
+});
+
 /**
- * The discrete Fourier transform of a plane [height, width], in place; backwards it undoes itself. Of any size, fastest
- * where the sides have small prime factors (Cooley and Tukey 1965; our own since packages transform powers of two only).
+ * The discrete Fourier transform of a plane [height, width]; backwards (-1) it undoes itself. Of any size, fastest where
+ * the sides have small prime factors (Cooley and Tukey 1965; our own since packages transform powers of two only).
  */
-export function transform(plane: Complex, height: number, width: number, direction: 1 | -1): void {
-  const [along, down] = [lineTransform(width, direction), lineTransform(height, direction)];
-  for (let row = 0; row < height; row++) along(plane, row * width, 1);
-  for (let column = 0; column < width; column++) down(plane, column, width);
-  if (direction === 1) return;
-  for (const part of [plane.real, plane.imaginary])
-    for (let at = 0; at < part.length; at++) part[at] /= height * width;
+export function transform(plane: Complex, height: number, width: number, direction: 1 | -1): Complex {
+  const down = transformRows(plane, height, width, direction);
+  const across = transformRows(transposed(down, height, width), width, height, direction);
+  const spectrum = transposed(across, width, height);
+  if (direction === -1)
+    for (const part of [spectrum.real, spectrum.imaginary])
+      for (let at = 0; at < part.length; at++) part[at] /= part.length;
+  return spectrum;
 }
 
-/** Transforms a line of so many numbers that lie `step` apart. */
-function lineTransform(length: number, direction: 1 | -1) {
-  const turns = complex(length);
-  for (let at = 0; at < length; at++) {
-    turns.real[at] = Math.cos((2 * Math.PI * at) / length);
-    turns.imaginary[at] = -direction * Math.sin((2 * Math.PI * at) / length);
-  }
-  const factors = primeFactors(length);
-  const [line, summands] = [complex(length), complex(Math.max(1, ...factors))];
+/** Transforms so many rows of `width` numbers into as many sums of them: every column by itself, all at once. */
+function transformRows(plane: Complex, rows: number, width: number, direction: 1 | -1): Complex {
+  const result = complex(rows * width);
+  const factors = primeFactors(rows);
+  const summands = complex(width * Math.max(1, ...factors));
 
-  /** Every `step`th number of `from` at `start`, `count` of them, transformed into `line` at `to`. */
-  const transformed = (
-    from: Complex,
-    start: number,
-    step: number,
-    to: number,
-    count: number,
-    stage: number,
-  ): void => {
+  /** Of every `step`th row from `start`, `count` of them; the result lies at row `to`. */
+  const sums = (start: number, step: number, to: number, count: number, stage: number): void => {
     if (count === 1) {
-      line.real[to] = from.real[start];
-      line.imaginary[to] = from.imaginary[start];
+      copyRow(plane, start, result, to, width);
       return;
     }
     const factor = factors[stage];
     const part = count / factor;
     for (let index = 0; index < factor; index++)
-      transformed(from, start + index * step, step * factor, to + index * part, part, stage + 1);
-    for (let place = to; place < to + part; place++) combine(place, place - to, part, factor, count);
-  };
-
-  /** What parts of a transform make together, at one place in each of them. */
-  const combine = (place: number, at: number, part: number, factor: number, count: number): void => {
-    for (let index = 0; index < factor; index++) {
-      summands.real[index] = line.real[place + index * part];
-      summands.imaginary[index] = line.imaginary[place + index * part];
-    }
-    const stride = length / count;
-    for (let output = 0; output < factor; output++) {
-      const step = stride * (at + output * part);
-      let [real, imaginary] = [summands.real[0], summands.imaginary[0]];
-      for (let index = 1, turn = step; index < factor; index++, turn += step) {
-        turn %= length;
-        real += summands.real[index] * turns.real[turn] - summands.imaginary[index] * turns.imaginary[turn];
-        imaginary +=
-          summands.real[index] * turns.imaginary[turn] + summands.imaginary[index] * turns.real[turn];
+      sums(start + index * step, step * factor, to + index * part, part, stage + 1);
+    for (let place = 0; place < part; place++) {
+      for (let index = 0; index < factor; index++)
+        copyRow(result, to + place + index * part, summands, index, width);
+      for (let output = 0; output < factor; output++) {
+        const row = place + output * part;
+        copyRow(summands, 0, result, to + row, width);
+        for (let index = 1; index < factor; index++)
+          addTurned(summands, index, result, to + row, (-direction * row * index) / count, width);
       }
-      line.real[place + output * part] = real;
-      line.imaginary[place + output * part] = imaginary;
     }
   };
-
-  return (plane: Complex, start: number, step: number): void => {
-    transformed(plane, start, step, 0, length, 0);
-    for (let at = 0; at < length; at++) {
-      plane.real[start + at * step] = line.real[at];
-      plane.imaginary[start + at * step] = line.imaginary[at];
-    }
-  };
+  sums(0, 1, 0, rows, 0);
+  return result;
 }
 
-export const complex = (length: number): Complex => ({
-  real: new Float64Array(length),
-  imaginary: new Float64Array(length),
-});
+function copyRow(from: Complex, source: number, to: Complex, target: number, width: number): void {
+  to.real.set(from.real.subarray(source * width, (source + 1) * width), target * width);
+  to.imaginary.set(from.imaginary.subarray(source * width, (source + 1) * width), target * width);
+}
+
+/** Adds a row, turned by so many rounds. */
+function addTurned(
+  from: Complex,
+  source: number,
+  to: Complex,
+  target: number,
+  rounds: number,
+  width: number,
+): void {
+  const [cosine, sine] = [Math.cos(2 * Math.PI * rounds), Math.sin(2 * Math.PI * rounds)];
+  let [at, into] = [source * width, target * width];
+  for (const end = at + width; at < end; at++, into++) {
+    to.real[into] += from.real[at] * cosine - from.imaginary[at] * sine;
+    to.imaginary[into] += from.real[at] * sine + from.imaginary[at] * cosine;
+  }
+}
+
+function transposed({ real, imaginary }: Complex, height: number, width: number): Complex {
+  const result = complex(real.length);
+  for (let row = 0, at = 0; row < height; row++)
+    for (let column = 0; column < width; column++, at++) {
+      result.real[column * height + row] = real[at];
+      result.imaginary[column * height + row] = imaginary[at];
+    }
+  return result;
+}
 
 function primeFactors(number: number): number[] {
   const factors: number[] = [];

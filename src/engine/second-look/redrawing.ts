@@ -17,15 +17,18 @@ export function redrawn(pixels: Float32Array, size: ImageSize): Float32Array {
 function medians(pixels: Float32Array, { height, width }: ImageSize): Float32Array {
   const around = new Float32Array(9);
   const medians = new Float32Array(pixels.length);
-  for (let start = 0; start < pixels.length; start += height * width)
-    for (let row = 0; row < height; row++)
-      for (let column = 0; column < width; column++) {
-        for (let index = 0; index < around.length; index++) {
-          const line = within(row + Math.floor(index / 3) - 1, height);
-          insert(around, index, pixels[start + line * width + within(column + (index % 3) - 1, width)]);
-        }
-        medians[start + row * width + column] = around[4];
-      }
+  const plane = height * width;
+  for (let at = 0; at < pixels.length; at++) {
+    const start = at - (at % plane);
+    const [row, column] = [Math.floor((at % plane) / width), at % width];
+    let count = 0;
+    for (let down = -1; down <= 1; down++) {
+      const line = start + within(row + down, height) * width;
+      for (let right = -1; right <= 1; right++)
+        insert(around, count++, pixels[line + within(column + right, width)]);
+    }
+    medians[at] = around[4];
+  }
   return medians;
 }
 
