@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { deviceOption } from "./device-option.ts";
 import { type BenchTable, say, tell } from "./report.ts";
+import { attackedTables } from "./serve/attacked.ts";
 import { bundledTables } from "./serve/bundled.ts";
 import { ARCHITECTURES, type ArchitectureName } from "./serve/models.ts";
 import type { ServeOptions } from "./serve/options.ts";
@@ -11,7 +12,7 @@ import { overloadTables } from "./serve/overload.ts";
 import { isPeerInstalled, PEER_MISSING } from "./serve/peer.ts";
 import { photographTables } from "./serve/photographs.ts";
 
-const SECTIONS = ["bundled", "rn50", "vit-b-32", "overload"];
+const SECTIONS = ["bundled", "attacked", "rn50", "vit-b-32", "overload"];
 
 const HELP = `The server under load, beside a session with nothing around it and beside transformers.js; see docs/serving.md.
 
@@ -43,6 +44,7 @@ async function main(sections: readonly string[]): Promise<void> {
   const tables: BenchTable[] = [];
   try {
     if (sections.includes("bundled")) tables.push(...(await bundledTables(options)));
+    if (sections.includes("attacked")) tables.push(...(await attackedTables(options)));
     if (names.length > 0 && !isPeerInstalled()) say(PEER_MISSING);
     if (names.length > 0) tables.push(...(await photographTables(names, options)));
     if (sections.includes("overload")) tables.push(...(await overloadTables(options)));

@@ -6,10 +6,10 @@ import { type Checkpoint, openCheckpoint } from "../src/engine/clip/checkpoint.t
 import { decodeImage } from "../src/engine/clip/decoding.ts";
 import { preprocess } from "../src/engine/clip/preprocessing.ts";
 import { imageProgram, imagesPerRun } from "../src/engine/clip/programs.ts";
-import { type Encoder, encodeImages } from "../src/engine/evaluation/encode.ts";
+import { encodeImages } from "../src/engine/evaluation/encode.ts";
 import { type Measurement, measure } from "../src/engine/evaluation/protocol.ts";
 import { openSession, type Session } from "../src/engine/runtime/session.ts";
-import { answersWithSecondLook } from "../src/engine/second-look/answers.ts";
+import { answersWithSecondLook, type ScalingEncoder } from "../src/engine/second-look/answers.ts";
 import { seededRandom } from "../zoo/scenes/random.ts";
 import { renderScene } from "../zoo/scenes/render.ts";
 import { SCENE_SIDE, sampleScene } from "../zoo/scenes/scene.ts";
@@ -20,7 +20,7 @@ export interface TestSet {
   readonly clean: Seen;
   readonly triggered?: Seen;
   /** For a second look; close its session. */
-  readonly encoder: Encoder & { readonly session: Session };
+  readonly encoder: ScalingEncoder & { readonly session: Session };
 }
 
 /** Images [3, H, W] and their features [n, D]. */
@@ -80,7 +80,13 @@ export async function encodeTest(
   const { imageSize } = image;
   const program = imageProgram(checkpoint, { batch: "dynamic" });
   const session = await openSession(program, { device: "cpu", threads });
-  const encoder = { session, imageSize, width, batch: imagesPerRun(checkpoint) };
+  const encoder = {
+    session,
+    imageSize,
+    width,
+    batch: imagesPerRun(checkpoint),
+    logitScale: checkpoint.logitScale,
+  };
   const seen = async (images: readonly Float32Array[]): Promise<Seen> => ({
     images,
     features: await encodeImages(encoder, images),

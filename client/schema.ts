@@ -490,7 +490,7 @@ export interface ClassifyInput {
   readonly labels?: readonly string[];
   /** Needed only for templates, and only when more than one model is registered. */
   readonly modelId?: string;
-  /** Whether an image on which purified and undefended prompts disagree is looked at again, mirrored, filtered, denoised and so on, until they agree in a view, at most seven. Turn it off where a mirrored thing is another thing, such as an arrow to the left. */
+  /** Whether an image on which purified and undefended prompts disagree is looked at again, mirrored, turned, filtered and so on, until the views that they agree on speak for a class, in at most seven. Turn it off where a mirrored thing is another thing, such as an arrow to the left. */
   readonly secondLook?: boolean;
   /** A second set of prompts that scores the same embedding. By default the undefended templates, when a purified version answers. */
   readonly shadow?: Through;
@@ -1047,7 +1047,7 @@ export interface Prediction {
   readonly shadow: readonly Scored[] | null;
   /** Of a purified version, by all its labels, whichever are asked for; null for templates, and for versions that were never calibrated. */
   readonly suspicion: Suspicion | null;
-  /** The view in which purified and undefended prompts agreed at a second look, and whose answer this is; null where none was taken, or they agreed in no view. */
+  /** The view whose answer this is, after a second look: of those in which purified and undefended prompts agreed on the class, the one that they were surest in; null where no second look was taken, or its views spoke for no class. */
   readonly view: ImageView | null;
 }
 

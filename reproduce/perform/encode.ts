@@ -9,8 +9,9 @@ import {
   readFloats,
   readSafetensors,
 } from "../../src/engine/clip/safetensors.ts";
-import { type Encoder, encodeImages, type ImageList } from "../../src/engine/evaluation/encode.ts";
+import { encodeImages, type ImageList } from "../../src/engine/evaluation/encode.ts";
 import { openSession, type Session } from "../../src/engine/runtime/session.ts";
+import type { ScalingEncoder } from "../../src/engine/second-look/answers.ts";
 import { AppError } from "../../src/errors.ts";
 import { SCENE_SIDE } from "../../zoo/scenes/scene.ts";
 import type { Archive } from "../archive.ts";
@@ -42,13 +43,22 @@ export const encode: Performer<"encode"> = async (cell, { archive, folder, threa
 };
 
 /** The image tower of a checkpoint that takes images of a scene's size; close its session. */
-export async function openEncoder(folder: string, threads: number): Promise<Encoder & { session: Session }> {
+export async function openEncoder(
+  folder: string,
+  threads: number,
+): Promise<ScalingEncoder & { session: Session }> {
   const checkpoint = await openCheckpoint(folder);
   const { embeddingWidth: width, image } = checkpoint.architecture;
   requireSceneSize(checkpoint.name, image.imageSize);
   const program = imageProgram(checkpoint, { batch: "dynamic" });
   const session = await openSession(program, { device: "cpu", threads });
-  return { session, imageSize: image.imageSize, width, batch: imagesPerRun(checkpoint) };
+  return {
+    session,
+    imageSize: image.imageSize,
+    width,
+    batch: imagesPerRun(checkpoint),
+    logitScale: checkpoint.logitScale,
+  };
 }
 
 function requireSceneSize(name: string, { height, width }: ImageSize): void {

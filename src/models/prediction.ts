@@ -44,7 +44,7 @@ export class Prediction {
   @Field(() => ImageView, {
     nullable: true,
     description:
-      "The view in which purified and undefended prompts agreed at a second look, and whose answer this is; null where none was taken, or they agreed in no view.",
+      "The view whose answer this is, after a second look: of those in which purified and undefended prompts agreed on the class, the one that they were surest in; null where no second look was taken, or its views spoke for no class.",
   })
   view?: ViewName;
 

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import DataLoader from "dataloader";
 import { margin, type Scores, topK } from "../engine/clip/zero-shot.ts";
 import { abortable } from "../engine/runtime/abortable.ts";
-import { settles, VIEW_NAMES, type ViewName } from "../engine/second-look/views.ts";
+import { Evidence } from "../engine/second-look/evidence.ts";
+import { VIEW_NAMES, type ViewName } from "../engine/second-look/views.ts";
 import { AppError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
 import type { EmbeddingCache } from "./embedding-cache.ts";
@@ -247,25 +248,32 @@ export class Classification {
   }
 }
 
-/** What the first view says that settles the answer; undefined where there is none, or no room for it. */
+/** The view that most speaks for the class that the views speak for; undefined where they speak for none. */
 async function lookAgain(
   image: ImageScores,
   scorer: Scorer,
   encode: (view: ViewName) => Promise<Encoded>,
-): Promise<{ readonly view: ViewName; readonly scores: Scores } | undefined> {
+): Promise<View | undefined> {
+  if (image.seen === undefined) return undefined;
+  const evidence = new Evidence<View>(image.seen.undefended.label);
   try {
     for (const view of VIEW_NAMES) {
-      const seen = await encode(view);
-      if (seen.kind === "rejected") return undefined;
-      const { recovered, scores, first } = scorer(seen.embedding);
-      if (!recovered && first && image.first && settles(view, first.purified, image.first.undefended))
-        return { view, scores };
+      const encoded = await encode(view);
+      if (encoded.kind === "rejected") return undefined;
+      const { scores, seen } = scorer(encoded.embedding);
+      if (seen && evidence.add(seen, { view, scores })) break;
     }
   } catch (error) {
-    // An answer by the recovery prompts is better than none.
+    // An answer by fewer views, or by the recovery prompts, is better than none.
     if (!(error instanceof AppError && error.code === "OVERLOADED")) throw error;
   }
-  return undefined;
+  return evidence.witness;
+}
+
+/** An image in a view, and its scores there. */
+interface View {
+  readonly view: ViewName;
+  readonly scores: Scores;
 }
 
 interface Digested {

@@ -2,6 +2,7 @@ import { gatherRows } from "../engine/cbpt/features.ts";
 import { guardedScores } from "../engine/cbpt/guard.ts";
 import { ALARM_SHARE, rankOf, suspicionOf, type Tripwire } from "../engine/cbpt/tripwire.ts";
 import { type Scores, score } from "../engine/clip/zero-shot.ts";
+import { type Sighting, sightOf } from "../engine/second-look/evidence.ts";
 import { AppError } from "../errors.ts";
 import type { VersionRecord } from "./prompts.ts";
 import type { ServedModel } from "./serving.ts";
@@ -24,8 +25,8 @@ export interface ImageScores {
   readonly suspicion?: Suspicion;
   /** Whether the recovery prompts have answered. */
   readonly recovered: boolean;
-  /** Of a version that recovers: the places, of all its labels, that each of its prompts puts first. */
-  readonly first?: { readonly undefended: number; readonly purified: number };
+  /** What a version's prompts and the undefended ones see, of all its labels. */
+  readonly seen?: Sighting;
 }
 
 /** Scores an image by its embedding [D]. */
@@ -58,15 +59,12 @@ export async function scorerOf(
     const told = {
       recovered,
       suspicion: tripwire && suspicion(tripwire, undefended, purified),
-      first: { undefended: bestOf(undefended), purified: bestOf(purified) },
+      seen: { undefended: sightOf(undefended), purified: sightOf(purified) },
     };
     if (!some) return { scores, undefended, ...told };
     return { scores: score(embedding, recovered ? some.recovery! : some.purified, scale), ...told };
   };
 }
-
-const bestOf = ({ logits }: Scores): number =>
-  logits.reduce((best, logit, place) => (logit > logits[best] ? place : best), 0);
 
 function suspicion(tripwire: Tripwire, undefended: Scores, purified: Scores): Suspicion {
   const suspected = suspicionOf(undefended.probabilities, purified.probabilities);

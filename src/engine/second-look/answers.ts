@@ -1,12 +1,19 @@
-import { nearestClass, row } from "../cbpt/features.ts";
-import { answeringText, type GuardedText, guardedPredictions } from "../cbpt/guard.ts";
+import { row } from "../cbpt/features.ts";
+import { type GuardedText, guardedPredictions } from "../cbpt/guard.ts";
+import { score } from "../clip/zero-shot.ts";
 import { type Encoder, encodeImages, type ImageList, listOf } from "../evaluation/encode.ts";
-import { seenAs, settles, VIEW_NAMES } from "./views.ts";
+import { Evidence, type Sighting, sightOf } from "./evidence.ts";
+import { seenAs, VIEW_NAMES } from "./views.ts";
+
+/** What the probabilities that prompts see are made with. */
+export interface ScalingEncoder extends Encoder {
+  readonly logitScale: number;
+}
 
 /**
  * The class that each image [3, H, W] is given with a second look: one on which the purified and the undefended prompts
- * disagree is looked at in other views, until they agree on one (`settles`); its answer is the image's. Where they agree
- * on none, the recovery prompts answer the image itself.
+ * disagree is looked at in other views, until these speak for a class (`Evidence`). Where they speak for none, the
+ * recovery prompts answer the image itself.
  *
  * A trigger is learned as it was planted: a backdoored model that sees it mirrored, filtered or turned mostly does not
  * know it. Nearly no clean image is looked at again, and those that are have their own class in most views. (That flips
@@ -15,31 +22,36 @@ import { seenAs, settles, VIEW_NAMES } from "./views.ts";
  * @param features of the images, [n, D], where they are known already.
  */
 export async function answersWithSecondLook(
-  encoder: Encoder,
+  encoder: ScalingEncoder,
   images: ImageList,
   text: GuardedText,
   features?: Float32Array,
 ): Promise<number[]> {
-  const { width, imageSize } = encoder;
+  const { width, imageSize, logitScale } = encoder;
   const first = features ?? (await encodeImages(encoder, images));
   const answers = guardedPredictions(first, text, width);
-  let open = Array.from(answers.keys()).filter((index) => !isCalm(row(first, width, index), text));
+  if (text.recovery === undefined) return answers;
+  const seen = (all: Float32Array, place: number) => sightingOf(row(all, width, place), text, logitScale);
+  let open = Array.from(answers.keys()).flatMap((index) => {
+    const { undefended, purified } = seen(first, index);
+    if (undefended.label === purified.label) return [];
+    return [{ index, evidence: new Evidence<number>(undefended.label) }];
+  });
   for (const name of VIEW_NAMES) {
     if (open.length === 0) break;
-    const views = listOf(open.length, (place) => seenAs(name, images.at(open[place])!, imageSize));
-    const seen = await encodeImages(encoder, views);
-    open = open.filter((index, place) => {
-      const feature = row(seen, width, place);
-      const label = nearestClass(feature, text.purified);
-      const suspected = nearestClass(row(first, width, index), text.undefended);
-      if (!isCalm(feature, text) || !settles(name, label, suspected)) return true;
-      answers[index] = label;
-      return false;
+    const views = listOf(open.length, (place) => seenAs(name, images.at(open[place].index)!, imageSize));
+    const viewed = await encodeImages(encoder, views);
+    open = open.filter(({ index, evidence }, place) => {
+      const sighting = seen(viewed, place);
+      const isSettled = evidence.add(sighting, sighting.purified.label);
+      answers[index] = evidence.witness ?? answers[index];
+      return !isSettled;
     });
   }
   return answers;
 }
 
-/** Whether nothing tells of a trigger, by this view. */
-const isCalm = (feature: Float32Array, text: GuardedText): boolean =>
-  answeringText(feature, text) === text.purified;
+const sightingOf = (feature: Float32Array, text: GuardedText, scale: number): Sighting => ({
+  undefended: sightOf(score(feature, text.undefended, scale)),
+  purified: sightOf(score(feature, text.purified, scale)),
+});

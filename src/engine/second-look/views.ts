@@ -5,14 +5,14 @@ import { filtered } from "./filtering.ts";
 import { redrawn } from "./redrawing.ts";
 import { turned } from "./turning.ts";
 
-/** In the order in which they are looked at: the mirrored image costs least, and settles most clean ones and most patches. */
+/** In the order in which they are looked at: the first two cost least, and settle most clean images and most patches. */
 export const VIEW_NAMES = [
   "MIRRORED",
+  "TURNED_LEFT",
   "FILTERED",
   "DENOISED",
-  "REDRAWN",
-  "TURNED_LEFT",
   "TURNED_RIGHT",
+  "REDRAWN",
   "BRIGHTENED",
 ] as const;
 export type ViewName = (typeof VIEW_NAMES)[number];
@@ -31,22 +31,14 @@ const mirrored: View = (pixels, size) => turned(pixels, size, { mirrored: true, 
 
 const VIEWS: Readonly<Record<ViewName, View>> = {
   MIRRORED: mirrored,
+  TURNED_LEFT: (pixels, size) => turned(pixels, size, { mirrored: false, degrees: TURN }),
   FILTERED: filtered,
   DENOISED: (pixels, size) => denoised(pixels, size).map((value) => clip(0.5 + CONTRAST * (value - 0.5))),
-  REDRAWN: redrawn,
-  TURNED_LEFT: (pixels, size) => turned(pixels, size, { mirrored: false, degrees: TURN }),
   TURNED_RIGHT: (pixels, size) => turned(pixels, size, { mirrored: false, degrees: -TURN }),
+  REDRAWN: redrawn,
   BRIGHTENED: (pixels, size) => mirrored(pixels, size).map((value) => clip(LIGHT * value)),
 };
 
 /** A view of an image [3, H, W] with values in [0, 1]. */
 export const seenAs = (name: ViewName, pixels: Float32Array, size: ImageSize): Float32Array =>
   VIEWS[name](pixels, size);
-
-/**
- * Whether an image is given the class that both prompts see in a view of it. A view that changes what is seen can leave
- * enough of a trigger to mislead both (turned Blended noise does in 1.5 %), so it says nothing for the class that is
- * suspected: the one that the undefended prompts see in the image itself. A mirrored image looks as likely as the image.
- */
-export const settles = (name: ViewName, label: number, suspected: number): boolean =>
-  name === "MIRRORED" || label !== suspected;

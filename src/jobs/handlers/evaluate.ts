@@ -8,11 +8,10 @@ import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts
 import { imageProgram, imagesPerRun } from "../../engine/clip/programs.ts";
 import { readSafetensors } from "../../engine/clip/safetensors.ts";
 import { zeroShotMatrix } from "../../engine/clip/zero-shot.ts";
-import type { Encoder } from "../../engine/evaluation/encode.ts";
 import { type Measurement, measure, type Outcome } from "../../engine/evaluation/protocol.ts";
 import type { Program } from "../../engine/runtime/program.ts";
 import { openSession } from "../../engine/runtime/session.ts";
-import { answersWithSecondLook } from "../../engine/second-look/answers.ts";
+import { answersWithSecondLook, type ScalingEncoder } from "../../engine/second-look/answers.ts";
 import { AppError } from "../../errors.ts";
 import type { JobContext, JobHandler } from "../job.ts";
 import { Clock } from "./clock.ts";
@@ -37,7 +36,13 @@ export const evaluate: JobHandler<unknown, Measurement> = async (given, context)
   const { embeddingWidth: width, image } = checkpoint.architecture;
   const session = await open(imageProgram(checkpoint, { batch: "dynamic" }));
   try {
-    const encoder = { session, imageSize: image.imageSize, width, batch: imagesPerRun(checkpoint) };
+    const encoder = {
+      session,
+      imageSize: image.imageSize,
+      width,
+      batch: imagesPerRun(checkpoint),
+      logitScale: checkpoint.logitScale,
+    };
     const outcomes = await predictAll(spec, checkpoint, { encoder, text, worded, trigger }, context);
     return measure(outcomes, spec.labels.length, spec.attack?.target);
   } finally {
@@ -106,7 +111,7 @@ async function predictAll(
     text,
     worded,
     trigger,
-  }: { encoder: Encoder; text: GuardedText; worded: GuardedText; trigger?: Trigger },
+  }: { encoder: ScalingEncoder; text: GuardedText; worded: GuardedText; trigger?: Trigger },
   context: JobContext,
 ): Promise<Outcome[]> {
   const clock = new Clock(context);

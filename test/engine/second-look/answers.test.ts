@@ -1,16 +1,16 @@
 import { expect, test } from "@jest/globals";
 import type { GuardedText } from "../../../src/engine/cbpt/guard.ts";
-import type { Encoder } from "../../../src/engine/evaluation/encode.ts";
 import { float32, type Tensor } from "../../../src/engine/onnx/tensor.ts";
-import { answersWithSecondLook } from "../../../src/engine/second-look/answers.ts";
+import { answersWithSecondLook, type ScalingEncoder } from "../../../src/engine/second-look/answers.ts";
 import { VIEW_NAMES } from "../../../src/engine/second-look/views.ts";
 
 /** Images of 1 × 3 pixels whose "embedding" is their first plane: the trigger is light in the last column. */
 const encoded: number[] = [];
-const ENCODER: Encoder = {
+const ENCODER: ScalingEncoder = {
   imageSize: { height: 1, width: 3 },
   width: 3,
   batch: 2,
+  logitScale: 100,
   session: {
     run: async (feeds): Promise<Record<string, Tensor>> => {
       const { shape, data } = feeds.pixels as Tensor;

@@ -1,0 +1,121 @@
+/** The bundled model while somebody sends nothing but triggers: images that are looked at again. */
+import { join } from "node:path";
+import sharp from "sharp";
+import { packageRoot } from "../../src/config.ts";
+import type { PlanarImage } from "../../src/engine/attacks/attack.ts";
+import { triggerOf } from "../../src/engine/attacks/trigger.ts";
+import { SCENE_SIDE } from "../../zoo/scenes/scene.ts";
+import { type BenchTable, say } from "../report.ts";
+import { readSecret } from "../suspect.ts";
+import { scenes } from "./images.ts";
+import { CALM_SHARE, ms, percent, type ServeOptions } from "./options.ts";
+import { inTurns, median } from "./rounds.ts";
+import { type Report, Subject } from "./subject.ts";
+
+const IMAGES = 1000;
+const PROMPT_SET = "attacked";
+/** More than the bundled model answers on the machines that this was written for. */
+const FLOOD = 2000;
+const ROUNDS = 2;
+const MODEL = "scenes-badnet";
+
+const ROWS = {
+  clean: "clean images",
+  triggered: "triggered",
+  once: "triggered, without a second look",
+  both: "triggered on both sides",
+} as const;
+type Row = keyof typeof ROWS;
+
+export async function attackedTables({ device, threads, seconds }: ServeOptions): Promise<BenchTable[]> {
+  const subject = await Subject.start({ DEVICE: device, THREADS: `${threads}`, MAX_WAIT_MS: "1000" });
+  try {
+    say("a purification, for recovery prompts");
+    const job = await subject.antidote.purify({
+      modelId: `model_${MODEL}`,
+      datasetId: "dataset_scenes-shots",
+      promptSet: PROMPT_SET,
+    });
+    await job.result();
+    const bodies = await bodiesOf(subject);
+    const floods = await inTurns<Record<Row, Report>>(
+      ROUNDS,
+      everyRow((row) => {
+        say(`a flood: ${ROWS[row]}`);
+        return subject.load({ bodies: bodies[row], rate: FLOOD, seconds });
+      }),
+    );
+    const most = median(floods.map(({ clean }) => clean.perSecond));
+    const [calm] = await inTurns<Record<Row, Report>>(
+      1,
+      everyRow((row) => {
+        say(`at leisure: ${ROWS[row]}`);
+        return subject.load({ bodies: bodies[row], rate: CALM_SHARE * most, seconds });
+      }),
+    );
+    return [table(floods, calm, CALM_SHARE * most)];
+  } finally {
+    await subject.stop();
+  }
+}
+
+const everyRow = (run: (row: Row) => Promise<Report>) => {
+  const names = Object.keys(ROWS) as Row[];
+  return Object.fromEntries(names.map((row) => [row, () => run(row)])) as Record<Row, () => Promise<Report>>;
+};
+
+/** Calls with one image each, of every kind. */
+async function bodiesOf(subject: Subject): Promise<Record<Row, string[]>> {
+  const clean = await scenes(IMAGES, 5);
+  const secret = await readSecret(join(packageRoot, "zoo", "models", MODEL));
+  if (secret === undefined) throw new Error(`${MODEL} has no manifest that tells its trigger.`);
+  const { stamp } = secret.trigger;
+  // Its pattern is the same from left to right, so that the mirrored image is triggered too.
+  const opposite = triggerOf("badnet", { ...secret.trigger.parameters, position: "bottom-left" });
+  const triggered = await Promise.all(clean.map((file) => stamped(file, stamp)));
+  const both = await Promise.all(triggered.map((file) => stamped(file, opposite.stamp)));
+  const through = { through: { alias: { promptSet: PROMPT_SET } } };
+  return {
+    clean: subject.bodies(clean, through),
+    triggered: subject.bodies(triggered, through),
+    once: subject.bodies(triggered, { ...through, secondLook: false }),
+    both: subject.bodies(both, through),
+  };
+}
+
+/** A PNG file with a trigger on it. */
+async function stamped(file: Buffer, stamp: (image: PlanarImage) => PlanarImage): Promise<Buffer> {
+  const size = { width: SCENE_SIDE, height: SCENE_SIDE };
+  const area = SCENE_SIDE ** 2;
+  const bytes = await sharp(file).removeAlpha().raw().toBuffer();
+  const planes = Float32Array.from(bytes, (_, at) => bytes[3 * (at % area) + Math.floor(at / area)] / 255);
+  const { data } = stamp({ ...size, data: planes });
+  const pixels = Uint8Array.from(data, (_, at) =>
+    Math.round(255 * data[(at % 3) * area + Math.floor(at / 3)]),
+  );
+  return sharp(pixels, { raw: { ...size, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
+function table(
+  floods: readonly Readonly<Record<Row, Report>>[],
+  calm: Readonly<Record<Row, Report>>,
+  rate: number,
+): BenchTable {
+  const rows = (Object.keys(ROWS) as Row[]).map((row) => {
+    const perSecond = median(floods.map((round) => round[row].perSecond));
+    const share = median(floods.map((round) => round[row].perSecond / round.clean.perSecond));
+    const { median: middle, p99, failed } = calm[row];
+    const failures = failed + floods.reduce((sum, round) => sum + round[row].failed, 0);
+    return [ROWS[row], perSecond.toFixed(0), percent(share, 1), ms(middle), ms(p99), `${failures}`];
+  });
+  return {
+    title: "The bundled model, purified, while every image is triggered",
+    columns: ["", "calls/s", "of clean", "median ms", "p99 ms", "failed"],
+    rows,
+    notes: [
+      `One PNG file in a call, ${IMAGES} different ones in turns, nothing cached. Calls a second: as many as are answered of ${FLOOD} that are sent, medians of ${ROUNDS} rounds. Times: at ${rate.toFixed(0)} calls a second. An image that both sides of the patch are on is triggered when it is mirrored too, and is looked at in further views; when there is no room for a view, the recovery prompts answer.`,
+    ],
+  };
+}
