@@ -10,7 +10,8 @@ const PARTS: Readonly<Partial<Record<CellKind, readonly string[]>>> = {
   fit: ["attacks", "training"],
   implant: ["attacks", "training"],
   defend: ["cbpt", "defences", "training"],
-  encode: ["attacks", "second-look"],
+  encode: ["attacks"],
+  look: ["attacks", "cbpt", "second-look"],
 };
 const ALL_PARTS = ["attacks", "cbpt", "defences", "second-look", "training"];
 

@@ -30,6 +30,7 @@ export async function answersWithSecondLook(
   const { width, imageSize, logitScale } = encoder;
   const first = features ?? (await encodeImages(encoder, images));
   const answers = guardedPredictions(first, text, width);
+  const atOneLook = answers.slice();
   if (text.recovery === undefined) return answers;
   const seen = (all: Float32Array, place: number) => sightingOf(row(all, width, place), text, logitScale);
   let open = Array.from(answers.keys()).flatMap((index) => {
@@ -44,7 +45,7 @@ export async function answersWithSecondLook(
     open = open.filter(({ index, evidence }, place) => {
       const sighting = seen(viewed, place);
       const isSettled = evidence.add(sighting, sighting.purified.label);
-      answers[index] = evidence.witness ?? answers[index];
+      answers[index] = evidence.witness ?? atOneLook[index];
       return !isSettled;
     });
   }

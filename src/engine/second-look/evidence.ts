@@ -19,14 +19,14 @@ export function sightOf({ logits, probabilities }: Scores): Sight {
 
 /** So much evidence settles a class: one view that both prompts are sure of, or two that they are less sure of. */
 const ENOUGH = 0.8;
-/** The suspected class needs so much more: a view can leave enough of a trigger to mislead both prompts. */
-const SUSPICION = 0.4;
 /** Less than this is none. */
 const LEAST = 0.3;
 
 /**
  * What the views of an image speak for: each that both prompts agree on for its class, by the probability that the less
- * sure of them gives it.
+ * sure of them gives it. No view speaks for the class that is suspected, since one can leave enough of a trigger to
+ * mislead both prompts: where most speaks for that class, nothing does for any, so that a second look gives an attacker
+ * no image that the first has not given him.
  */
 export class Evidence<Witness> {
   private readonly sums = new Map<number, { sum: number; surest: number; witness: Witness }>();
@@ -34,26 +34,23 @@ export class Evidence<Witness> {
   /** @param suspected the class that the undefended prompts see in the image itself. */
   constructor(private readonly suspected: number) {}
 
-  /** Takes in what a view shows, and whatever stands for that view. Says whether a class is settled by it. */
+  /** Takes in what a view shows, and whatever stands for that view. Says whether that settles it. */
   add({ undefended, purified }: Sighting, witness: Witness): boolean {
     const { label } = purified;
     if (undefended.label !== label) return false;
     const probability = Math.min(undefended.probability, purified.probability);
     const before = this.sums.get(label);
     const surest = before && before.surest > probability ? before : { surest: probability, witness };
-    this.sums.set(label, { ...surest, sum: (before?.sum ?? 0) + probability });
-    return this.for(label) >= ENOUGH;
+    const sum = (before?.sum ?? 0) + probability;
+    this.sums.set(label, { ...surest, sum });
+    return sum >= ENOUGH;
   }
 
-  /** The surest witness of the class that most speaks for; nothing where hardly anything speaks for any. */
+  /** The surest witness of the class that most speaks for; nothing where that is the suspected one, or hardly anything speaks. */
   get witness(): Witness | undefined {
-    const labels = [...this.sums.keys()].filter((label) => this.for(label) > LEAST);
-    const [best] = labels.sort((one, other) => this.for(other) - this.for(one));
-    return best === undefined ? undefined : this.sums.get(best)?.witness;
-  }
-
-  private for(label: number): number {
-    const sum = this.sums.get(label)?.sum ?? 0;
-    return label === this.suspected ? sum - SUSPICION : sum;
+    const [best] = [...this.sums].sort(([, one], [, other]) => other.sum - one.sum);
+    if (best === undefined) return undefined;
+    const [label, { sum, witness }] = best;
+    return label !== this.suspected && sum > LEAST ? witness : undefined;
   }
 }

@@ -26,18 +26,20 @@ test("a view speaks for its class as the less sure of the prompts does, and two 
   expect(evidence.witness).toBe("filtered");
 });
 
-test("the suspected class needs more than one view", () => {
+test("no view speaks for the suspected class, and none against it where most speaks for it", () => {
   const evidence = new Evidence<string>(SUSPECTED);
-  expect(evidence.add(both(SUSPECTED, 1), "mirrored")).toBe(false);
-  expect(evidence.add(both(SUSPECTED, 0.3), "turned")).toBe(true);
+  expect(evidence.add(both(1, 0.4), "mirrored")).toBe(false);
   expect(evidence.witness).toBe("mirrored");
+  expect(evidence.add(both(SUSPECTED, 0.5), "turned")).toBe(false);
+  expect(evidence.witness).toBeUndefined();
+  expect(evidence.add(both(SUSPECTED, 0.3), "filtered")).toBe(true);
+  expect(evidence.witness).toBeUndefined();
 });
 
 test("views that the prompts disagree on, or are hardly sure of, speak for nothing", () => {
   const evidence = new Evidence<string>(SUSPECTED);
   expect(evidence.add(disagreeing, "mirrored")).toBe(false);
   expect(evidence.add(both(1, 0.2), "turned")).toBe(false);
-  expect(evidence.add(both(SUSPECTED, 0.6), "filtered")).toBe(false);
   expect(evidence.witness).toBeUndefined();
 });
 
