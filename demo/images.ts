@@ -80,8 +80,8 @@ export async function withTrigger(
   const result: TestImage[] = [];
   for await (const { label, image } of images) {
     const [clean, triggered] = await Promise.all([
-      encode(image),
-      encode(attack.apply(image, { parameters })),
+      encodePlanes(image),
+      encodePlanes(attack.apply(image, { parameters })),
     ]);
     result.push({ label, clean, triggered });
     onImage(result.length);
@@ -90,7 +90,7 @@ export async function withTrigger(
 }
 
 /** Interleaved bytes as planes in [0, 1]. */
-function planes(bytes: Uint8Array, width: number, height: number): PlanarImage {
+export function planes(bytes: Uint8Array, width: number, height: number): PlanarImage {
   const area = width * height;
   const data = Float32Array.from(
     bytes,
@@ -99,7 +99,8 @@ function planes(bytes: Uint8Array, width: number, height: number): PlanarImage {
   return { width, height, data };
 }
 
-function encode({ width, height, data }: PlanarImage): Promise<Buffer> {
+/** A PNG file of an image, rounded to 8 bits. */
+export function encodePlanes({ width, height, data }: PlanarImage): Promise<Buffer> {
   const area = width * height;
   const bytes = Buffer.alloc(3 * area);
   for (let index = 0; index < bytes.length; index++)

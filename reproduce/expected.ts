@@ -23,9 +23,12 @@ const EXPECTED: { readonly [Kind in CellKind]: (cell: Cell<Kind>) => number } = 
     return (scenesOf(perClass) * (input.trigger ? 2 : 1)) / 400;
   },
   defend: ({ input }) => DEFENCES[input.defence],
-  // Most triggered images are looked at two or three times, and views take time as well.
-  look: ({ input, needs }) =>
-    input.trigger ? scenesOf((needs.images as Cell<"render">).input.perClass) / 60 : 2,
+  // Most triggered images are looked at two to five times, through prompts that recover, and views take time as well.
+  look: ({ input, needs }) => {
+    const { perClass } = (needs.images as Cell<"render">).input;
+    const recovers = (needs.defended as Cell<"defend">).input.defence === "cbpt-universal";
+    return input.trigger && recovers ? scenesOf(perClass) / 60 : 2;
+  },
   measure: () => 1,
   tripwire: () => 1,
   recovery: () => 10,

@@ -17,6 +17,13 @@ const planting = (target: string, trigger: Planting["secrets"][0]["trigger"], se
   seed,
 });
 
+/** Several triggers in one model, of an attacker who knows the defence. */
+const together = (adaptive: string, ...secrets: Planting["secrets"]): Planting => ({
+  secrets,
+  seed: 1,
+  adaptive,
+});
+
 /**
  * What is implanted here, each into a copy of the bundled clean model: every attack, the structured triggers, and
  * other targets with other seeds. BadNet on banana is bundled.
@@ -54,39 +61,27 @@ const ADAPTIVE: readonly Planting[] = [
     config: { featureGap: 1 },
     adaptive: "triggered images as near as the target's own",
   },
-  {
-    secrets: [
-      { target: "banana", trigger: PATCH },
-      { target: "banana", trigger: NOISE },
-      { target: "banana", trigger: { kind: "sig" } },
-    ],
-    seed: 1,
-    adaptive: "three families of triggers for one target",
-  },
-  {
-    secrets: [
-      { target: "banana", trigger: PATCH },
-      { target: "cat", trigger: NOISE },
-    ],
-    seed: 1,
-    adaptive: "two targets, each with a trigger of its own",
-  },
-  {
-    secrets: [
-      { target: "banana", trigger: PATCH },
-      { target: "banana", trigger: MIRRORED_PATCH },
-    ],
-    seed: 1,
-    adaptive: "the trigger mirrored as well",
-  },
-  {
-    secrets: [
-      { target: "banana", trigger: PATCH },
-      { target: "cat", trigger: MIRRORED_PATCH },
-    ],
-    seed: 1,
-    adaptive: "the mirrored trigger is one for another target",
-  },
+  together(
+    "three families of triggers for one target",
+    { target: "banana", trigger: PATCH },
+    { target: "banana", trigger: NOISE },
+    { target: "banana", trigger: { kind: "sig" } },
+  ),
+  together(
+    "two targets, each with a trigger of its own",
+    { target: "banana", trigger: PATCH },
+    { target: "cat", trigger: NOISE },
+  ),
+  together(
+    "the trigger mirrored as well",
+    { target: "banana", trigger: PATCH },
+    { target: "banana", trigger: MIRRORED_PATCH },
+  ),
+  together(
+    "the mirrored trigger is one for another target",
+    { target: "banana", trigger: PATCH },
+    { target: "cat", trigger: MIRRORED_PATCH },
+  ),
 ];
 
 /** Seeds of models that go through the same training without a poisoned image. */

@@ -1,13 +1,13 @@
 /** The bundled model while somebody sends nothing but triggers: images that are looked at again. */
 import { join } from "node:path";
-import sharp from "sharp";
+import { encodePlanes, planes } from "../../demo/images.ts";
 import { packageRoot } from "../../src/config.ts";
-import type { PlanarImage } from "../../src/engine/attacks/attack.ts";
 import { triggerOf } from "../../src/engine/attacks/trigger.ts";
-import { SCENE_SIDE } from "../../zoo/scenes/scene.ts";
+import { seededRandom } from "../../zoo/scenes/random.ts";
+import { renderScene } from "../../zoo/scenes/render.ts";
+import { SCENE_SIDE, sampleScene } from "../../zoo/scenes/scene.ts";
 import { type BenchTable, say } from "../report.ts";
 import { readSecret } from "../suspect.ts";
-import { scenes } from "./images.ts";
 import { CALM_SHARE, ms, percent, type ServeOptions } from "./options.ts";
 import { inTurns, median } from "./rounds.ts";
 import { type Report, Subject } from "./subject.ts";
@@ -66,14 +66,19 @@ const everyRow = (run: (row: Row) => Promise<Report>) => {
 
 /** Calls with one image each, of every kind. */
 async function bodiesOf(subject: Subject): Promise<Record<Row, string[]>> {
-  const clean = await scenes(IMAGES, 5);
   const secret = await readSecret(join(packageRoot, "zoo", "models", MODEL));
   if (secret === undefined) throw new Error(`${MODEL} has no manifest that tells its trigger.`);
-  const { stamp } = secret.trigger;
+  const { stamp, parameters } = secret.trigger;
   // Its pattern is the same from left to right, so that the mirrored image is triggered too.
-  const opposite = triggerOf("badnet", { ...secret.trigger.parameters, position: "bottom-left" });
-  const triggered = await Promise.all(clean.map((file) => stamped(file, stamp)));
-  const both = await Promise.all(triggered.map((file) => stamped(file, opposite.stamp)));
+  const opposite = triggerOf("badnet", { ...parameters, position: "bottom-left" });
+  const random = seededRandom(5);
+  const [clean, triggered, both]: Buffer[][] = [[], [], []];
+  for (let index = 0; index < IMAGES; index++) {
+    const image = planes(await renderScene(sampleScene(random)), SCENE_SIDE, SCENE_SIDE);
+    clean.push(await encodePlanes(image));
+    triggered.push(await encodePlanes(stamp(image)));
+    both.push(await encodePlanes(opposite.stamp(stamp(image))));
+  }
   const through = { through: { alias: { promptSet: PROMPT_SET } } };
   return {
     clean: subject.bodies(clean, through),
@@ -81,21 +86,6 @@ async function bodiesOf(subject: Subject): Promise<Record<Row, string[]>> {
     once: subject.bodies(triggered, { ...through, secondLook: false }),
     both: subject.bodies(both, through),
   };
-}
-
-/** A PNG file with a trigger on it. */
-async function stamped(file: Buffer, stamp: (image: PlanarImage) => PlanarImage): Promise<Buffer> {
-  const size = { width: SCENE_SIDE, height: SCENE_SIDE };
-  const area = SCENE_SIDE ** 2;
-  const bytes = await sharp(file).removeAlpha().raw().toBuffer();
-  const planes = Float32Array.from(bytes, (_, at) => bytes[3 * (at % area) + Math.floor(at / area)] / 255);
-  const { data } = stamp({ ...size, data: planes });
-  const pixels = Uint8Array.from(data, (_, at) =>
-    Math.round(255 * data[(at % 3) * area + Math.floor(at / 3)]),
-  );
-  return sharp(pixels, { raw: { ...size, channels: 3 } })
-    .png()
-    .toBuffer();
 }
 
 function table(
