@@ -23,7 +23,7 @@ const EXPECTED: { readonly [Kind in CellKind]: (cell: Cell<Kind>) => number } = 
     return (scenesOf(perClass) * (input.trigger ? 2 : 1)) / 400;
   },
   defend: ({ input }) => DEFENCES[input.defence],
-  // Most triggered images are looked at two to five times, through prompts that recover, and views take time as well.
+  // Through prompts that recover, triggered images are looked at several times, and views take time as well.
   look: ({ input, needs }) => {
     const { perClass } = (needs.images as Cell<"render">).input;
     const recovers = (needs.defended as Cell<"defend">).input.defence === "cbpt-universal";

@@ -8,14 +8,13 @@ import { renderScene } from "../../zoo/scenes/render.ts";
 import { SCENE_SIDE, sampleScene } from "../../zoo/scenes/scene.ts";
 import { type BenchTable, say } from "../report.ts";
 import { readSecret } from "../suspect.ts";
+import { highest } from "./bundled.ts";
 import { CALM_SHARE, ms, percent, type ServeOptions } from "./options.ts";
 import { inTurns, median } from "./rounds.ts";
 import { type Report, Subject } from "./subject.ts";
 
 const IMAGES = 1000;
 const PROMPT_SET = "attacked";
-/** More than the bundled model answers on the machines that this was written for. */
-const FLOOD = 2000;
 const ROUNDS = 2;
 const MODEL = "scenes-badnet";
 
@@ -26,6 +25,7 @@ const ROWS = {
   both: "triggered on both sides",
 } as const;
 type Row = keyof typeof ROWS;
+type Reports = Readonly<Record<Row, Report>>;
 
 export async function attackedTables({ device, threads, seconds }: ServeOptions): Promise<BenchTable[]> {
   const subject = await Subject.start({ DEVICE: device, THREADS: `${threads}`, MAX_WAIT_MS: "1000" });
@@ -38,22 +38,23 @@ export async function attackedTables({ device, threads, seconds }: ServeOptions)
     });
     await job.result();
     const bodies = await bodiesOf(subject);
-    const floods = await inTurns<Record<Row, Report>>(
+    const most = await highest(subject, bodies.clean, seconds);
+    const [flood, leisure] = [1.2 * most.perSecond, CALM_SHARE * most.perSecond];
+    const floods = await inTurns<Reports>(
       ROUNDS,
       everyRow((row) => {
         say(`a flood: ${ROWS[row]}`);
-        return subject.load({ bodies: bodies[row], rate: FLOOD, seconds });
+        return subject.load({ bodies: bodies[row], rate: flood, seconds });
       }),
     );
-    const most = median(floods.map(({ clean }) => clean.perSecond));
-    const [calm] = await inTurns<Record<Row, Report>>(
+    const [calm] = await inTurns<Reports>(
       1,
       everyRow((row) => {
         say(`at leisure: ${ROWS[row]}`);
-        return subject.load({ bodies: bodies[row], rate: CALM_SHARE * most, seconds });
+        return subject.load({ bodies: bodies[row], rate: leisure, seconds });
       }),
     );
-    return [table(floods, calm, CALM_SHARE * most)];
+    return [table({ floods, flood }, { calm, leisure })];
   } finally {
     await subject.stop();
   }
@@ -89,9 +90,8 @@ async function bodiesOf(subject: Subject): Promise<Record<Row, string[]>> {
 }
 
 function table(
-  floods: readonly Readonly<Record<Row, Report>>[],
-  calm: Readonly<Record<Row, Report>>,
-  rate: number,
+  { floods, flood }: { readonly floods: readonly Reports[]; readonly flood: number },
+  { calm, leisure }: { readonly calm: Reports; readonly leisure: number },
 ): BenchTable {
   const rows = (Object.keys(ROWS) as Row[]).map((row) => {
     const perSecond = median(floods.map((round) => round[row].perSecond));
@@ -105,7 +105,7 @@ function table(
     columns: ["", "calls/s", "of clean", "median ms", "p99 ms", "failed"],
     rows,
     notes: [
-      `One PNG file in a call, ${IMAGES} different ones in turns, nothing cached. Calls a second: as many as are answered of ${FLOOD} that are sent, medians of ${ROUNDS} rounds. Times: at ${rate.toFixed(0)} calls a second. An image that both sides of the patch are on is triggered when it is mirrored too, and is looked at in further views; when there is no room for a view, the recovery prompts answer.`,
+      `One PNG file in a call, ${IMAGES} different ones in turns, nothing cached. Calls a second: as many as are answered of ${flood.toFixed(0)} that are sent, 1.2 times the most clean ones, medians of ${ROUNDS} rounds. Times: at ${leisure.toFixed(0)} calls a second. An image that both sides of the patch are on is triggered when it is mirrored too, and is looked at in further views; when there is no room for a view, those so far answer, or the recovery prompts.`,
     ],
   };
 }

@@ -58,7 +58,7 @@ export async function bundledTables({ device, threads, seconds }: ServeOptions):
 }
 
 /** The most calls that were answered in a second, whatever was offered. */
-async function highest(subject: Subject, bodies: readonly string[], seconds: number): Promise<Report> {
+export async function highest(subject: Subject, bodies: readonly string[], seconds: number): Promise<Report> {
   let most: Report | undefined;
   for (const rate of RATES) {
     const report = await subject.load({ bodies, rate, seconds });

@@ -39,7 +39,8 @@ export function guardedScores(feature: Float32Array, text: GuardedText, scale: n
   return { scores, undefended, purified, recovered };
 }
 
-const bestOf = ({ logits }: Scores): number =>
+/** The place of the highest logit. */
+export const bestOf = ({ logits }: Scores): number =>
   logits.reduce((best, logit, label) => (logit > logits[best] ? label : best), 0);
 
 /** The text features [C, D] that answer one embedding [D]. */

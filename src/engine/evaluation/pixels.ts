@@ -1,5 +1,8 @@
 import type { PlanarImage } from "../attacks/attack.ts";
 
+/** Red, green and blue, one plane after the other. */
+export const CHANNELS = 3;
+
 /** The nearest that a pixel can be. */
 export const clip = (value: number): number => (value < 0 ? 0 : value > 1 ? 1 : value);
 

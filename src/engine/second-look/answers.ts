@@ -30,22 +30,21 @@ export async function answersWithSecondLook(
   const { width, imageSize, logitScale } = encoder;
   const first = features ?? (await encodeImages(encoder, images));
   const answers = guardedPredictions(first, text, width);
-  const atOneLook = answers.slice();
   if (text.recovery === undefined) return answers;
   const seen = (all: Float32Array, place: number) => sightingOf(row(all, width, place), text, logitScale);
   let open = Array.from(answers.keys()).flatMap((index) => {
     const { undefended, purified } = seen(first, index);
     if (undefended.label === purified.label) return [];
-    return [{ index, evidence: new Evidence<number>(undefended.label) }];
+    return [{ index, atOneLook: answers[index], evidence: new Evidence<number>(undefended.label) }];
   });
   for (const name of VIEW_NAMES) {
     if (open.length === 0) break;
     const views = listOf(open.length, (place) => seenAs(name, images.at(open[place].index)!, imageSize));
     const viewed = await encodeImages(encoder, views);
-    open = open.filter(({ index, evidence }, place) => {
+    open = open.filter(({ index, atOneLook, evidence }, place) => {
       const sighting = seen(viewed, place);
       const isSettled = evidence.add(sighting, sighting.purified.label);
-      answers[index] = evidence.witness ?? atOneLook[index];
+      answers[index] = evidence.witness ?? atOneLook;
       return !isSettled;
     });
   }

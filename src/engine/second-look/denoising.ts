@@ -1,6 +1,5 @@
 import type { ImageSize } from "../clip/architecture.ts";
-import { clip } from "../evaluation/pixels.ts";
-import { CHANNELS } from "./planes.ts";
+import { CHANNELS, clip } from "../evaluation/pixels.ts";
 
 /** Side of the blocks that are looked at by themselves, and pixels from one to the next. */
 const SIDE = 8;

@@ -1,3 +1,4 @@
+import { bestOf } from "../cbpt/guard.ts";
 import type { Scores } from "../clip/zero-shot.ts";
 
 /** The class that prompts put first, and how probable they find it. */
@@ -12,9 +13,9 @@ export interface Sighting {
   readonly purified: Sight;
 }
 
-export function sightOf({ logits, probabilities }: Scores): Sight {
-  const label = logits.reduce((best, logit, place) => (logit > logits[best] ? place : best), 0);
-  return { label, probability: probabilities[label] };
+export function sightOf(scores: Scores): Sight {
+  const label = bestOf(scores);
+  return { label, probability: scores.probabilities[label] };
 }
 
 /** So much evidence settles a class: one view that both prompts are sure of, or two that they are less sure of. */
@@ -25,8 +26,8 @@ const LEAST = 0.3;
 /**
  * What the views of an image speak for: each that both prompts agree on for its class, by the probability that the less
  * sure of them gives it. No view speaks for the class that is suspected, since one can leave enough of a trigger to
- * mislead both prompts: where most speaks for that class, nothing does for any, so that a second look gives an attacker
- * no image that the first has not given him.
+ * mislead both prompts: where most speaks for that class, nothing does for any. So no image that a trigger brings to
+ * a class of the undefended model is given that class by a view.
  */
 export class Evidence<Witness> {
   private readonly sums = new Map<number, { sum: number; surest: number; witness: Witness }>();

@@ -1,7 +1,6 @@
 import type { ImageSize } from "../clip/architecture.ts";
-import { clip } from "../evaluation/pixels.ts";
+import { CHANNELS, clip } from "../evaluation/pixels.ts";
 import { type Complex, complex, transform } from "./fourier.ts";
-import { CHANNELS } from "./planes.ts";
 
 /** So many times its surroundings' median, a frequency stands out. */
 const PEAK = 4;

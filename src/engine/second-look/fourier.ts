@@ -11,7 +11,8 @@ export const complex = (length: number): Complex => ({
 
 /**
  * The discrete Fourier transform of a plane [height, width]; backwards (-1) it undoes itself. Of any size, fastest where
- * the sides have small prime factors (Cooley and Tukey 1965; our own since packages transform powers of two only).
+ * the sides have small prime factors (Cooley and Tukey 1965). Our own: fft.js takes powers of two only, and
+ * ndarray-fft, which takes any size, compiles code from strings and took twice as long for 224 × 224 numbers.
  */
 export function transform(plane: Complex, height: number, width: number, direction: 1 | -1): Complex {
   const down = transformRows(plane, height, width, direction);

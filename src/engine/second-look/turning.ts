@@ -1,6 +1,5 @@
 import type { ImageSize } from "../clip/architecture.ts";
-import { within } from "../evaluation/pixels.ts";
-import { CHANNELS } from "./planes.ts";
+import { CHANNELS, within } from "../evaluation/pixels.ts";
 
 /** How an image is turned about its centre. */
 export interface Turn {

@@ -1,2 +1,0 @@
-/** Red, green and blue, one plane after the other. */
-export const CHANNELS = 3;
