@@ -110,6 +110,8 @@ export class ServedModel {
   private readonly underWay = new SharedWork<EncodedImage>();
   private readonly matrices = new LeastRecent<Promise<Float32Array>>(MATRICES_KEPT);
   private turn: Promise<unknown> = Promise.resolve();
+  /** Images that are being decoded, or wait for it. */
+  private preparing = 0;
 
   private constructor(
     readonly checkpoint: Checkpoint,
@@ -153,7 +155,7 @@ export class ServedModel {
 
   /** Throws OVERLOADED when so many images more would not be taken. */
   assertRoom(images: number): void {
-    this.batcher.assertRoom(images);
+    this.batcher.assertRoom(images, this.preparing);
     this.pool.assertRoom(images);
   }
 
@@ -225,11 +227,7 @@ export class ServedModel {
     signal: AbortSignal,
   ): Promise<EncodedImage> {
     const start = performance.now();
-    const { preprocessing } = this.checkpoint;
-    // Small files lie in a buffer that Node shares among many: all of it would go to the other thread.
-    const own = new Uint8Array(bytes);
-    const image = { bytes: own, limits: this.options.images, preprocessing, view };
-    const pixels = await this.pool.run("prepareImage", image, { signal, transfer: [own.buffer] });
+    const pixels = await this.prepare(bytes, view, signal);
     const preprocessMs = performance.now() - start;
     const [result] = await this.batcher.submit([pixels], signal);
     return {
@@ -239,6 +237,19 @@ export class ServedModel {
       inferMs: result.runMilliseconds,
       batchSize: result.batchSize,
     };
+  }
+
+  private async prepare(bytes: Uint8Array, view: ViewName | undefined, signal: AbortSignal) {
+    const { preprocessing } = this.checkpoint;
+    // Small files lie in a buffer that Node shares among many: all of it would go to the other thread.
+    const own = new Uint8Array(bytes);
+    const image = { bytes: own, limits: this.options.images, preprocessing, view };
+    this.preparing++;
+    try {
+      return await this.pool.run("prepareImage", image, { signal, transfer: [own.buffer] });
+    } finally {
+      this.preparing--;
+    }
   }
 
   private async encodeBatch(parts: readonly Float32Array[]): Promise<Float32Array[]> {

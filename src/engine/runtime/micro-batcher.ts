@@ -81,10 +81,12 @@ export class MicroBatcher<In, Out> {
   /**
    * Throws OVERLOADED when so many more items would not be admitted, or would wait too long: ask once for a request,
    * before costly preparation.
+   *
+   * @param preparing items that were admitted and are not here yet: they come first.
    */
-  assertRoom(count: number): void {
+  assertRoom(count: number, preparing = 0): void {
     this.assertOpen();
-    this.room.assertTimely(this.waitingItems, count, this.millisecondsLeft());
+    this.room.assertTimely(this.waitingItems + preparing, count, this.millisecondsLeft());
   }
 
   /** Refuses new items and resolves once those it has are computed. */

@@ -102,6 +102,7 @@ describe("MicroBatcher", () => {
     await later(100);
     // Now it is nearly done and nothing waits, so a request of any size may; what comes after it would wait.
     batcher.assertRoom(99);
+    expect(() => batcher.assertRoom(99, 1)).toThrow(tooLong);
     const waiting = batcher.submit([3, 4]);
     expect(() => batcher.assertRoom(1)).toThrow(tooLong);
     for (const batch of [1, 2, 3]) {
