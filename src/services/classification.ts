@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import DataLoader from "dataloader";
 import { margin, type Scores, topK } from "../engine/clip/zero-shot.ts";
 import { abortable } from "../engine/runtime/abortable.ts";
-import { Evidence } from "../engine/second-look/evidence.ts";
-import { VIEW_NAMES, type ViewName } from "../engine/second-look/views.ts";
+import type { ViewName } from "../engine/second-look/views.ts";
 import { AppError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
 import type { EmbeddingCache } from "./embedding-cache.ts";
@@ -12,6 +11,7 @@ import type { VersionRecord } from "./prompts.ts";
 import type { ModelRecord, ModelRegistry } from "./registry.ts";
 import type { SampleImages } from "./samples.ts";
 import { type ImageScores, type Scorer, type Suspicion, scorerOf } from "./scorer.ts";
+import { lookAgain, type View } from "./second-look.ts";
 import type { EncodedImage, ServedModel, Serving } from "./serving.ts";
 import type { TextFeatures } from "./text-features.ts";
 import type { Through, ThroughChoice, ThroughResolver } from "./through.ts";
@@ -80,16 +80,22 @@ interface ClassificationOptions {
 
 const MOST_LABELS = 1000;
 
+/** An image's embedding. */
+interface EncodedOne {
+  readonly kind: "encoded";
+  readonly image: Digested;
+  readonly embedding: Float32Array;
+  readonly fresh?: EncodedImage;
+  readonly cached: boolean;
+}
+
+/** The same, and what is said of it. */
+type SeenOne = EncodedOne & ImageScores;
+
+type Rejected = ImageAnswer & { readonly kind: "rejected" };
+
 /** An image's embedding, or what is wrong with the image. */
-type Encoded =
-  | {
-      readonly kind: "encoded";
-      readonly image: Digested;
-      readonly embedding: Float32Array;
-      readonly fresh?: EncodedImage;
-      readonly cached: boolean;
-    }
-  | (ImageAnswer & { readonly kind: "rejected" });
+type Encoded = EncodedOne | Rejected;
 
 /** Answers a tenant's images. Every set of prompts scores the same embedding, so a shadow costs almost nothing. */
 export class Classification {
@@ -103,25 +109,25 @@ export class Classification {
     this.check(request);
     const deadline = new Deadline(request.deadlineMs, request.signal);
     try {
-      return await abortable(this.answer(request, deadline.signal), deadline.signal);
+      return await abortable(this.answer(request, deadline), deadline.signal);
     } finally {
       deadline.end();
     }
   }
 
-  private async answer(request: ClassifyRequest, signal: AbortSignal): Promise<ClassifyAnswer> {
+  private async answer(request: ClassifyRequest, deadline: Deadline): Promise<ClassifyAnswer> {
     // Uploads are received one after the other, so all are read at once, before anything else is waited for.
     const received = request.images.map((source) => this.receive(source));
     await Promise.all(received);
     return this.options.metered(request.images.length, async () =>
-      this.score(request, await Promise.all(received), signal),
+      this.score(request, await Promise.all(received), deadline),
     );
   }
 
   private async score(
     request: ClassifyRequest,
-    images: readonly (Uint8Array | (ImageAnswer & { kind: "rejected" }))[],
-    signal: AbortSignal,
+    images: readonly (Uint8Array | Rejected)[],
+    { signal, leisure }: Deadline,
   ): Promise<ClassifyAnswer> {
     const through = request.through
       ? await this.options.through.resolve(request.through)
@@ -133,18 +139,16 @@ export class Classification {
     const main = await scorerOf(model, through, labels, this.options.features);
     const shadow = await this.shadowOf(request.shadow, model, record, { through, labels });
     const encoded = await this.encodeAll(model, record, images, signal);
-    const answers = await Promise.all(
-      encoded.map(async (one): Promise<ImageAnswer> => {
-        if (one.kind === "rejected") return one;
-        const first = main(one.embedding);
-        const shadowed = shadow ? shadow(one.embedding).scores : first.undefended;
-        const encode = (view: ViewName) => this.encode(model, record, one.image, { signal, view });
-        const looksAgain = first.recovered && request.secondLook !== false;
-        const again = looksAgain ? await lookAgain(first, main, encode) : undefined;
-        const answered = answer(labels, { ...first, ...again }, shadowed, request.topK);
-        return { ...answered, view: again?.view, cached: one.cached };
-      }),
-    );
+    const seen = encoded.map((one) => (one.kind === "rejected" ? one : { ...one, ...main(one.embedding) }));
+    const triggered = request.secondLook === false ? [] : seen.filter(looksTriggered);
+    const again = await this.lookAgain(model, record, triggered, { scorer: main, leisure });
+    const answers = seen.map((one): ImageAnswer => {
+      if (one.kind === "rejected") return one;
+      const shadowed = shadow ? shadow(one.embedding).scores : one.undefended;
+      const view = again.get(one);
+      const answered = answer(labels, { ...one, ...view }, shadowed, request.topK);
+      return { ...answered, view: view?.view, cached: one.cached };
+    });
     this.options.onImages(answers);
     const served = through.kind === "version" ? through.version : undefined;
     return { answers, served, model: record, timing: timingOf(encoded) };
@@ -204,7 +208,7 @@ export class Classification {
   }
 
   /** The bytes, or the image's own problem; other errors fail the request. */
-  private async receive(source: ImageSource): Promise<Uint8Array | (ImageAnswer & { kind: "rejected" })> {
+  private async receive(source: ImageSource): Promise<Uint8Array | Rejected> {
     return readImage(source, this.options.samples).catch(asRejection);
   }
 
@@ -212,7 +216,7 @@ export class Classification {
   private async encodeAll(
     model: ServedModel,
     record: ModelRecord,
-    images: readonly (Uint8Array | (ImageAnswer & { kind: "rejected" }))[],
+    images: readonly (Uint8Array | Rejected)[],
     signal: AbortSignal,
   ): Promise<Encoded[]> {
     const loader = new DataLoader(
@@ -225,6 +229,23 @@ export class Classification {
         image instanceof Uint8Array ? loader.load({ bytes: image, digest: digestOf(image) }) : image,
       ),
     );
+  }
+
+  /** The views that answer for images instead. */
+  private lookAgain(
+    model: ServedModel,
+    record: ModelRecord,
+    images: readonly SeenOne[],
+    options: { readonly scorer: Scorer; readonly leisure: AbortSignal },
+  ): Promise<ReadonlyMap<SeenOne, View>> {
+    return lookAgain(images, {
+      ...options,
+      assertRoom: (count) => model.assertRoom(count),
+      embeddingOf: async ({ image }, view) => {
+        const there = await this.encode(model, record, image, { signal: options.leisure, view });
+        return there.kind === "encoded" ? there.embedding : undefined;
+      },
+    });
   }
 
   private async encode(
@@ -248,33 +269,8 @@ export class Classification {
   }
 }
 
-/** The view that most speaks for the class that the views speak for; undefined where they speak for none. */
-async function lookAgain(
-  image: ImageScores,
-  scorer: Scorer,
-  encode: (view: ViewName) => Promise<Encoded>,
-): Promise<View | undefined> {
-  if (image.seen === undefined) return undefined;
-  const evidence = new Evidence<View>(image.seen.undefended.label);
-  try {
-    for (const view of VIEW_NAMES) {
-      const encoded = await encode(view);
-      if (encoded.kind === "rejected") return undefined;
-      const { scores, seen } = scorer(encoded.embedding);
-      if (seen && evidence.add(seen, { view, scores })) break;
-    }
-  } catch (error) {
-    // An answer by fewer views, or by the recovery prompts, is better than none.
-    if (!(error instanceof AppError && error.code === "OVERLOADED")) throw error;
-  }
-  return evidence.witness;
-}
-
-/** An image in a view, and its scores there. */
-interface View {
-  readonly view: ViewName;
-  readonly scores: Scores;
-}
+/** Whether the purified and the undefended prompts disagree on it, so that it may bear a trigger. */
+const looksTriggered = (one: SeenOne | Rejected): one is SeenOne => one.kind === "encoded" && one.recovered;
 
 interface Digested {
   readonly bytes: Uint8Array;
@@ -283,7 +279,7 @@ interface Digested {
 
 const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("base64");
 
-function asRejection(error: unknown): ImageAnswer & { kind: "rejected" } {
+function asRejection(error: unknown): Rejected {
   const code = imageProblemOf(error);
   if (code === undefined) throw error;
   return { kind: "rejected", code, message: (error as AppError).message };

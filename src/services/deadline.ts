@@ -4,6 +4,9 @@ import { AppError } from "../errors.ts";
 /** An hour; who can wait longer needs no deadline. */
 const LONGEST_MILLISECONDS = 3_600_000;
 
+/** Of the time that there is, so much may go by before what can be left out is left out. */
+const LEISURE = 0.8;
+
 /** Nobody sees it, so one without a stack is enough. */
 const ENDED = new Error("The request has ended.");
 
@@ -13,7 +16,8 @@ const ENDED = new Error("The request has ended.");
  */
 export class Deadline {
   private readonly controller = new AbortController();
-  private readonly timer: NodeJS.Timeout | undefined;
+  private readonly hurry = new AbortController();
+  private readonly timers: readonly NodeJS.Timeout[] = [];
 
   /** Throws VALIDATION_FAILED for milliseconds that are no whole number from 1 to an hour's. */
   constructor(
@@ -21,30 +25,41 @@ export class Deadline {
     private readonly gone: AbortSignal | undefined,
   ) {
     // Every image of the request listens for it.
-    setMaxListeners(0, this.controller.signal);
+    setMaxListeners(0, this.controller.signal, this.leisure);
     if (gone?.aborted) this.leave();
     gone?.addEventListener("abort", this.leave, { once: true });
     if (milliseconds === undefined) return;
     check(milliseconds);
     const exceeded = `The answer was not there within ${milliseconds} ms; what had not begun was given up.`;
-    this.timer = setTimeout(
-      () => this.controller.abort(new AppError("DEADLINE_EXCEEDED", exceeded, { deadlineMs: milliseconds })),
-      milliseconds,
-    );
+    const error = new AppError("DEADLINE_EXCEEDED", exceeded, { deadlineMs: milliseconds });
+    this.timers = [
+      setTimeout(() => this.hurry.abort(error), LEISURE * milliseconds),
+      setTimeout(() => this.abort(error), milliseconds),
+    ];
   }
 
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
-  /** Must be called when the request has its answer or has failed. */
-  end(): void {
-    clearTimeout(this.timer);
-    this.gone?.removeEventListener("abort", this.leave);
-    this.controller.abort(ENDED);
+  /** Aborts a fifth of the time before the deadline, or with the rest: what the answer can do without is given up then. */
+  get leisure(): AbortSignal {
+    return this.hurry.signal;
   }
 
-  private leave = (): void => this.controller.abort(this.gone?.reason);
+  /** Must be called when the request has its answer or has failed. */
+  end(): void {
+    for (const timer of this.timers) clearTimeout(timer);
+    this.gone?.removeEventListener("abort", this.leave);
+    this.abort(ENDED);
+  }
+
+  private leave = (): void => this.abort(this.gone?.reason);
+
+  private abort(reason: unknown): void {
+    this.hurry.abort(reason);
+    this.controller.abort(reason);
+  }
 }
 
 function check(milliseconds: number): void {
