@@ -158,8 +158,8 @@ export interface TripwireResult {
   readonly auroc: Auroc;
   /** Of triggered images of other classes, with the threshold that 1 % of the clean test images lie above. */
   readonly atOnePercent: Count;
-  /** With the threshold that 1 % of the shots lie above: what a defender can set. */
-  readonly calibrated: { readonly detected: Count; readonly falseAlarms: Count };
+  /** With the threshold that the purified version comes with, as it is served. */
+  readonly served: { readonly detected: Count; readonly falseAlarms: Count };
 }
 
 export interface DefenceResult {

@@ -168,7 +168,6 @@ export function tripwireCell(lab: Lab, suspect: Suspect, target: string): Cell<"
       test: testCell(lab),
       undefended: defendCell(lab, suspect, { defence: "none" }),
       purified: defendCell(lab, suspect, UNIVERSAL),
-      seen: encodeCell(lab, suspect, { clean: shotsCell(lab) }),
       shots: shotsCell(lab),
     },
     ...source,

@@ -50,7 +50,8 @@ export const defend: Performer<"defend"> = async (cell, { archive, folder, threa
   return { seconds, makes: made.kind, ...(made.kind === "prompts" ? auditOf(made) : {}) };
 };
 
-const shotsOf = (scenes: LabelledScenes, perClass: number): Shot[] =>
+/** The first `perClass` of every class, as a defence is given them. */
+export const shotsOf = (scenes: LabelledScenes, perClass: number): Shot[] =>
   firstOfClasses(scenes.labels, perClass).map((index) =>
     shotOf(pixelsOf(scenes, index), scenes.labels[index]),
   );

@@ -4,7 +4,6 @@ import { requireTrainable, trainedFiles } from "../../src/engine/training/checkp
 import {
   type ImplantPlan,
   type ImplantState,
-  isImplanted,
   stamped,
   startImplant,
   stepImplant,
@@ -24,6 +23,10 @@ import { MODEL_FOLDER, modelFolder, type Performer } from "./context.ts";
 const PROBE_SEED = 2;
 
 const imageSize = { height: SCENE_SIDE, width: SCENE_SIDE };
+
+/** Attackers make all their steps here: one who is content with the first success is no measure of a defence. */
+const isDone = ({ config }: ImplantPlan, { training, measured }: ImplantState): boolean =>
+  training.step >= config.steps && measured?.step === training.step;
 
 /** Implants a backdoor as `zoo:poison` does, and writes an open_clip folder. */
 export const implant: Performer<"implant"> = async (cell, context) => {
@@ -50,7 +53,7 @@ export const implant: Performer<"implant"> = async (cell, context) => {
   const tools = await openImplantTools(checkpoint, plan, probes, session);
   try {
     let state: ImplantState = startImplant(await startFromCheckpoint(checkpoint, tools.trainer.layout));
-    while (!isImplanted(plan, state)) {
+    while (!isDone(plan, state)) {
       state = await stepImplant(plan, tools, state);
       context.report(state.training.step / config.steps);
     }

@@ -1,52 +1,67 @@
-import { row } from "../../src/engine/cbpt/features.ts";
-import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
-import { score } from "../../src/engine/clip/zero-shot.ts";
+import type { Shot } from "../../src/engine/cbpt/problem.ts";
+import {
+  ALARM_SHARE,
+  calibrationViews,
+  rankOf,
+  suspicionsOf,
+  type Tripwire,
+  tripwireOf,
+} from "../../src/engine/cbpt/tripwire.ts";
+import { encodeImages } from "../../src/engine/evaluation/encode.ts";
 import { count } from "../../src/engine/evaluation/rate.ts";
 import { auroc, thresholdAt } from "../../src/engine/evaluation/separation.ts";
 import { OBJECTS } from "../../zoo/scenes/objects.ts";
+import { readScenes } from "../images.ts";
 import { modelFolder, need, type Performer } from "./context.ts";
-import { readDefence } from "./defend.ts";
-import { readFeatures } from "./encode.ts";
+import { readDefence, shotsOf } from "./defend.ts";
+import { openEncoder, readFeatures } from "./encode.ts";
 
 /** Of clean images, as many as may raise an alarm. */
-const FALSE_ALARMS = 0.01;
+const FALSE_ALARMS = 1 - ALARM_SHARE;
 
-/** Scores clean and triggered test images by KL(undefended answer ‖ purified answer), from one embedding each. */
-export const tripwire: Performer<"tripwire"> = async (cell, { archive }) => {
-  const { logitScale } = await openCheckpoint(modelFolder(cell, archive));
+/** Scores clean and triggered test images as a guarded answer does, from one embedding each. */
+export const tripwire: Performer<"tripwire"> = async (cell, { archive, threads }) => {
   const prompts = async (role: string) =>
     (await readDefence(archive, need(cell, role), "text_features")) as Float32Array;
   const [undefended, purified] = [await prompts("undefended"), await prompts("purified")];
-  const width = undefended.length / OBJECTS.length;
-  const scores = (features: Float32Array): number[] =>
-    Array.from({ length: features.length / width }, (_, index) => {
-      const feature = row(features, width, index);
-      const [before, after] = [undefended, purified].map((text) => score(feature, text, logitScale).logits);
-      return divergence(before, after);
-    });
-  const { clean, triggered } = await readFeatures(archive, need(cell, "encoded"));
-  const { labels } = await archive.result(need<"render">(cell, "test"));
-  const target = (OBJECTS as readonly string[]).indexOf(cell.input.target);
-  const negatives = scores(clean);
-  const positives = scores(triggered as Float32Array).filter((_, index) => labels[index] !== target);
-  const seen = scores((await readFeatures(archive, need(cell, "seen"))).clean);
-  const above = (values: readonly number[], threshold: number) => count(values, (value) => value > threshold);
-  const calibrated = thresholdAt(FALSE_ALARMS, seen);
-  return {
-    auroc: auroc(positives, negatives),
-    atOnePercent: above(positives, thresholdAt(FALSE_ALARMS, negatives)),
-    calibrated: { detected: above(positives, calibrated), falseAlarms: above(negatives, calibrated) },
-  };
+  const { perClass, seed } = need<"defend">(cell, "purified").input;
+  const shots = shotsOf(await readScenes(archive, need(cell, "shots")), perClass);
+  const encoder = await openEncoder(modelFolder(cell, archive), threads);
+  const suspicions = (features: Float32Array): number[] =>
+    suspicionsOf({ matrix: undefended, width: encoder.width, checkpoint: encoder }, features, purified);
+  try {
+    const { clean, triggered } = await readFeatures(archive, need(cell, "encoded"));
+    const { labels } = await archive.result(need<"render">(cell, "test"));
+    const target = (OBJECTS as readonly string[]).indexOf(cell.input.target);
+    const negatives = suspicions(clean);
+    const positives = suspicions(triggered as Float32Array).filter((_, index) => labels[index] !== target);
+    const calibrated = await calibratedOn(shots, { encoder, seed, suspicions });
+    const threshold = thresholdAt(FALSE_ALARMS, negatives);
+    const alarms = (values: readonly number[]) =>
+      count(values, (value) => rankOf(calibrated, value) > ALARM_SHARE);
+    return {
+      auroc: auroc(positives, negatives),
+      atOnePercent: count(positives, (value) => value > threshold),
+      served: { detected: alarms(positives), falseAlarms: alarms(negatives) },
+    };
+  } finally {
+    await encoder.session.close();
+  }
 };
 
-/** KL(p ‖ q) = Σ p (log p − log q) of two softmaxes, from their logits. */
-export function divergence(logits: Float32Array, others: Float32Array): number {
-  const [p, q] = [logSoftmax(logits), logSoftmax(others)];
-  return p.reduce((sum, value, index) => sum + Math.exp(value) * (value - q[index]), 0);
+/** The tripwire that a purification of these shots and this seed comes with. */
+async function calibratedOn(
+  shots: readonly Shot[],
+  { encoder, seed, suspicions }: Calibration,
+): Promise<Tripwire> {
+  const all: number[] = [];
+  for (const views of calibrationViews({ shots, imageSize: encoder.imageSize, config: { seed } }))
+    all.push(...suspicions(await encodeImages(encoder, views)));
+  return tripwireOf(all);
 }
 
-function logSoftmax(logits: Float32Array): number[] {
-  const highest = Math.max(...logits);
-  const sum = Math.log(logits.reduce((total, logit) => total + Math.exp(logit - highest), 0));
-  return Array.from(logits, (logit) => logit - highest - sum);
+interface Calibration {
+  readonly encoder: Awaited<ReturnType<typeof openEncoder>>;
+  readonly seed: number;
+  readonly suspicions: (features: Float32Array) => number[];
 }

@@ -8,7 +8,7 @@ import { figure, type Section } from "./section.ts";
 
 const UNIVERSAL = { defence: "cbpt-universal" } as const;
 
-/** Above this share a trigger still works. */
+/** Above this share a trigger still works, for its own target or for another one of the same attacker. */
 const BROKEN = 0.05;
 
 /** Attackers who know the defence. */
@@ -50,13 +50,15 @@ const nameOf = ({ suspect }: Outcome): string => `${suspect.attack} → ${suspec
 
 function summaryOf(outcomes: readonly Outcome[]): string {
   const counted = outcomes.filter(({ counts }) => counts);
-  const standing = counted.filter(({ after }) => shareOf(after.asr) > BROKEN);
+  const standing = counted.filter(({ after }) =>
+    [after.asr, after.diverted].some((one) => shareOf(one) > BROKEN),
+  );
   const names = standing.map((outcome) => `${nameOf(outcome)} (${outcome.suspect.adaptive})`);
   const verdict =
     standing.length === 0
       ? "None of them is left with more."
       : `These are: ${names.join("; ")}. Against them the defence, as it is, does not hold.`;
-  return `Each row is one trigger in one model; a model with several is purified once and measured with each. A defence that leaves a trigger more than ${100 * BROKEN} % has failed on it. *Another target* is the share of triggered images that are given the target of another trigger in the same model. ${verdict}`;
+  return `Each row is one trigger in one model; a model with several is purified once and measured with each. *Another target* is the share of triggered images that are given the target of another trigger in the same model. A defence that leaves a trigger more than ${100 * BROKEN} % of either has failed on it. ${verdict}`;
 }
 
 const shareOf = (count: Count | undefined): number => (count === undefined ? 0 : count.k / count.n);

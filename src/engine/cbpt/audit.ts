@@ -150,7 +150,7 @@ async function tryGratings(bench: Workbench, audit: Audit & { stage: "gratings" 
     family === "grating"
       ? { family, place: [], values: gratingTrigger(all[search.best[label]], problem.imageSize) }
       : denseTrigger(problem, universal, label);
-  const gratings = all.length > 0 ? gratingFindings(search) : [];
+  const gratings = all.length > 0 ? gratingFindings(search, problem.targets) : [];
   const findings = [...audit.dense, ...(await lookedAt(bench, gratings, triggerOf))];
   const suspected = suspectsAmong(findings);
   if (suspected.length === 0) return startFallback(bench, audit, findings, 0);

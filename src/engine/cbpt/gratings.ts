@@ -196,9 +196,9 @@ function noteGrating(search: GratingSearch, number: number, counts: Int32Array):
   };
 }
 
-/** What the best grating of each class does. */
-export const gratingFindings = ({ pulled, tried }: GratingSearch): Finding[] =>
-  Array.from(pulled, (k, label) => ({ label, family: "grating", pulled: { k, n: tried[label] } }));
+/** What the best grating of each of the classes does. */
+export const gratingFindings = ({ pulled, tried }: GratingSearch, targets: readonly number[]): Finding[] =>
+  targets.map((label) => ({ label, family: "grating", pulled: { k: pulled[label], n: tried[label] } }));
 
 function gratingSample({ shots, config }: Pick<Problem, "shots" | "config">): number[] {
   const all = shots.map((_, index) => index);

@@ -47,20 +47,35 @@ export function rankOf({ quantiles }: Tripwire, suspicion: number): number {
 
 /** Views of each shot to calibrate on. The prompts were tuned on the shots themselves, which look too harmless. */
 const CALIBRATION_VIEWS = 4;
+/**
+ * In half of the light that prompts are tuned in: on 1,500 other scenes 0.86 % of clean images then raise an alarm, the
+ * mean of 14 models. In all of that light it is 0.30 %, and every seventh triggered image is missed; without other light
+ * it is 1.27 %, and by the shots as they are 2.11 %.
+ */
+const CALIBRATION_LIGHT = 0.5;
 
 /** Measures how suspicious clean images are through purified text features [C, D]: on views of the shots, not on them. */
 export async function calibrateTripwire(bench: Workbench, purified: Float32Array): Promise<Tripwire> {
   const { problem } = bench;
-  const { shots, imageSize, config } = problem;
   const suspicions: number[] = [];
-  for (let view = 0; view < CALIBRATION_VIEWS; view++) {
-    const random = randomStream(config.seed, "tripwire", view);
-    const images = shots.map(({ pixels }) => drawView(pixels, imageSize, random));
-    const features = await bench.encode(listOf(images.length, (index) => images[index]));
+  for (const views of calibrationViews(problem)) {
+    const features = await bench.encode(listOf(views.length, (index) => views[index]));
     suspicions.push(...suspicionsOf(problem, features, purified));
   }
   return tripwireOf(suspicions);
 }
+
+/** The images [3, H, W] that a tripwire is calibrated on: each shot once, again and again. */
+export function* calibrationViews({ shots, imageSize, config }: Calibration): Generator<Float32Array[]> {
+  for (let view = 0; view < CALIBRATION_VIEWS; view++) {
+    const random = randomStream(config.seed, "tripwire", view);
+    yield shots.map(({ pixels }) => drawView(pixels, imageSize, random, CALIBRATION_LIGHT));
+  }
+}
+
+type Calibration = Pick<Problem, "shots" | "imageSize"> & {
+  readonly config: Pick<Problem["config"], "seed">;
+};
 
 /** The quantiles of suspicions, of which there is at least one. */
 export function tripwireOf(suspicions: readonly number[]): Tripwire {
@@ -69,9 +84,9 @@ export function tripwireOf(suspicions: readonly number[]): Tripwire {
   return { quantiles: Array.from({ length: QUANTILES }, (_, index) => at(index / (QUANTILES - 1))) };
 }
 
-/** The suspicion of each of the features [n, D]. */
-function suspicionsOf(
-  { matrix, width, checkpoint }: Problem,
+/** The suspicion of each of the features [n, D], by both prompts' text features [C, D]. */
+export function suspicionsOf(
+  { matrix, width, checkpoint }: Pick<Problem, "matrix" | "width"> & { readonly checkpoint: Scaling },
   features: Float32Array,
   purified: Float32Array,
 ): number[] {
@@ -80,4 +95,8 @@ function suspicionsOf(
     const [before, after] = [matrix, purified].map((text) => score(feature, text, checkpoint.logitScale));
     return suspicionOf(before.probabilities, after.probabilities);
   });
+}
+
+interface Scaling {
+  readonly logitScale: number;
 }

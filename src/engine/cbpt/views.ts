@@ -9,12 +9,19 @@ const LIGHT = { factor: 0.2, offset: 0.1 };
 /**
  * Another view of a clean image [3, H, W]: mirrored or not, shifted by a few pixels (edges repeated), in another
  * light. Mild on purpose: views that are turned or zoomed are no longer like the images to come, and cost accuracy.
+ *
+ * @param light how far the light may change, as a share of what it does when absent.
  */
-export function drawView(pixels: Float32Array, { height, width }: ImageSize, random: Random): Float32Array {
+export function drawView(
+  pixels: Float32Array,
+  { height, width }: ImageSize,
+  random: Random,
+  light = 1,
+): Float32Array {
   const mirrored = random.uniform() < 0.5;
   const symmetric = (most: number) => most * (2 * random.uniform() - 1);
   const [right, down] = [Math.round(symmetric(SHIFT * width)), Math.round(symmetric(SHIFT * height))];
-  const [factor, offset] = [1 + symmetric(LIGHT.factor), symmetric(LIGHT.offset)];
+  const [factor, offset] = [1 + symmetric(light * LIGHT.factor), symmetric(light * LIGHT.offset)];
   const view = new Float32Array(pixels.length);
   let target = 0;
   for (let plane = 0; plane < pixels.length; plane += height * width)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { sig } from "../../../src/engine/attacks/index.ts";
 import { defaultConfig } from "../../../src/engine/cbpt/config.ts";
-import { finalistsOf, gratingsOf, gratingTrigger } from "../../../src/engine/cbpt/gratings.ts";
+import { finalistsOf, gratingFindings, gratingsOf, gratingTrigger } from "../../../src/engine/cbpt/gratings.ts";
 
 describe("the gratings", () => {
   test("are every wave of up to twelve cycles a side once, as sine and as cosine", () => {
@@ -19,6 +19,21 @@ describe("the gratings", () => {
     wave.forEach((value, index) => {
       expect(value).toBeCloseTo(stamped.data[index] - 0.5, 6);
     });
+  });
+
+  test("accuse no class but those that are asked about", () => {
+    const search = {
+      heat: new Int32Array(0),
+      next: 0,
+      finished: 0,
+      best: new Int32Array(3),
+      pulled: Int32Array.of(5, 60, 7),
+      tried: Int32Array.of(61, 62, 63),
+    };
+    expect(gratingFindings(search, [2, 0])).toEqual([
+      { label: 2, family: "grating", pulled: { k: 7, n: 63 } },
+      { label: 0, family: "grating", pulled: { k: 5, n: 61 } },
+    ]);
   });
 
   test("come to the final by what they pull to any class, each class in its turn", () => {
