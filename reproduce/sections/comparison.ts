@@ -38,7 +38,7 @@ export const comparison: Section = {
     const found = subjects(lab)
       .map((suspect) => ({ suspect, rows: rowsOf(lab, results, suspect) }))
       .filter(({ rows }) =>
-        rows.some(({ entrant }) => !["none", "cbpt-universal"].includes(entrant.defence)),
+        rows.some(({ entrant: { defence } }) => defence !== "none" && !defence.startsWith("cbpt")),
       );
     if (found.length === 0) return undefined;
     const parts = found.map(({ suspect, rows }, index) => ({ ...partOf(suspect, rows, index), suspect }));

@@ -44,7 +44,7 @@ export const explanations: Section = {
     if (shown.length < 2) return undefined;
     const text = [
       "## Where the model looks",
-      `Grad-CAM at stage ${STAGE} of \`${lab.suspects[0].name}\`'s image tower for the class that each defence answers, on the first ${IMAGES} test scenes that are not of the target. Prompt tuning leaves the image tower as it is: what changes is the question that it is asked. Weight-changing defences are shown at their default learning rate.`,
+      `Grad-CAM at stage ${STAGE} of \`${lab.suspects[0].name}\`'s image tower for the class that each defence answers at one look (without a [second](audit.md#a-second-look)), on the first ${IMAGES} test scenes that are not of the target. Prompt tuning leaves the image tower as it is: what changes is the question that it is asked. Weight-changing defences are shown at their default learning rate.`,
       image(figure("explanations.svg"), "Grad-CAM of clean and triggered scenes under each defence"),
     ];
     return { text: text.join("\n\n"), figures: { "explanations.svg": await draw(lab, results, shown) } };

@@ -17,7 +17,8 @@ export class Suspicion {
   rank!: number;
 
   @Field(() => Boolean, {
-    description: "Whether the rank is above 0.99: about one false alarm in a hundred clean images.",
+    description:
+      "Whether the rank is above 0.99: about one false alarm in a hundred clean images, if the shots are like them.",
   })
   alarm!: boolean;
 }

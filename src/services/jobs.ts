@@ -20,6 +20,7 @@ import { isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
 import type { Prompts } from "./prompts.ts";
 import type { UsageMeter } from "./quotas/usage-meter.ts";
+import { Recent } from "./recent.ts";
 
 export interface Started {
   /** Absent in a dry run. */
@@ -52,6 +53,9 @@ const POLL_MILLISECONDS = 400;
 
 /** A tenant's long work. */
 export class TenantJobs {
+  /** A record holds all that the job was started with, so one look has to do for everybody who watches. */
+  private readonly watched = new Recent(() => this.list(MOST_WATCHED), POLL_MILLISECONDS);
+
   constructor(private readonly options: TenantJobsOptions) {}
 
   /** A dry run checks everything, starts nothing and tells what the job would take. */
@@ -161,15 +165,14 @@ export class TenantJobs {
 
   /** Each job when its status or progress changes, beginning with those that are not finished. */
   async *changes(signal: AbortSignal): AsyncGenerator<JobRecord> {
-    const seen = new Map((await this.list(MOST_WATCHED)).map((job) => [job.id, stateOf(job)]));
-    for (const job of await this.list(MOST_WATCHED)) if (job.finishedAt === undefined) yield job;
-    while (!signal.aborted) {
-      await pause(POLL_MILLISECONDS, signal);
-      for (const job of await this.list(MOST_WATCHED)) {
-        if (seen.get(job.id) === stateOf(job)) continue;
+    const seen = new Map<string, string>();
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      for (const job of await this.watched.get()) {
+        const isNews = seen.get(job.id) !== stateOf(job);
         seen.set(job.id, stateOf(job));
-        yield job;
+        if (isNews && !(isFirst && job.finishedAt !== undefined)) yield job;
       }
+      await pause(POLL_MILLISECONDS, signal);
     }
   }
 
