@@ -9,10 +9,10 @@ import { trace } from "@opentelemetry/api";
 import type { GraphQLSchema } from "graphql";
 import type { Logger } from "pino";
 import type { Context } from "../context.ts";
-import { AppError, type ErrorCode } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import { charge, costExtension, costOf, LIMITING_RULES, MOST_TOKENS } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
-import { httpStatusOf, publicError } from "./public-errors.ts";
+import { httpStatusOf, publicError, secondsToWait, type ToldExtensions } from "./public-errors.ts";
 
 interface ApolloOptions {
   readonly schema: GraphQLSchema;
@@ -74,16 +74,15 @@ function edge(schema: GraphQLSchema, logger: Logger, metrics: Metrics): ApolloSe
           if (response.http.status === 400 && asksForPlainJson(request.http?.headers.get("accept")))
             response.http.status = 200;
           const errors = result.errors ?? [];
-          const codes = errors.map(({ extensions }) => extensions?.code as ErrorCode);
-          const status = codes.map(httpStatusOf).find((code) => code === 401 || code === 429);
+          const told = errors.map(({ extensions }) => (extensions ?? {}) as unknown as ToldExtensions);
+          const codes = told.map(({ code }) => code);
+          const status = told.map(httpStatusOf).find((code) => code === 401 || code === 429);
           if (status !== undefined) response.http.status = status;
           // Apollo takes whatever was thrown before the execution for a failure of the server.
-          else if (response.http.status === 500 && codes.length > 0)
-            response.http.status = httpStatusOf(codes[0]);
-          const wait = errors.find(({ extensions }) => extensions?.retryAfterMs !== undefined)?.extensions
-            ?.retryAfterMs;
-          if (typeof wait === "number")
-            response.http.headers.set("retry-after", String(Math.ceil(wait / 1000)));
+          else if (response.http.status === 500 && told.length > 0)
+            response.http.status = httpStatusOf(told[0]);
+          const wait = told.map(secondsToWait).find((seconds) => seconds !== undefined);
+          if (wait !== undefined) response.http.headers.set("retry-after", String(wait));
           response.http.headers.set("x-request-id", requestId);
           response.http.headers.set("cache-control", "no-store");
           const milliseconds = Math.round(1000 * answered(operation?.operation, errors.length > 0));

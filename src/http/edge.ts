@@ -9,13 +9,14 @@ import type { Context } from "../context.ts";
 import { Turns } from "../engine/runtime/turns.ts";
 import { AppError } from "../errors.ts";
 import { type Caller, unauthenticated } from "../services/access.ts";
+import { localId } from "../services/global-id.ts";
 import type { Tenant } from "../services/tenant.ts";
 import { EventStreams } from "./event-streams.ts";
 import { callerGone, goneController } from "./gone.ts";
 import { type OperationParameters, parametersOf } from "./operation-parameters.ts";
 import type { Grounds } from "./operations.ts";
 import { playground } from "./playground.ts";
-import { httpStatusOf, publicError } from "./public-errors.ts";
+import { httpStatusOf, publicError, secondsToWait, type ToldExtensions } from "./public-errors.ts";
 import { receiveUploads } from "./receive-uploads.ts";
 import { traced } from "./traced.ts";
 import type { TrustedDocuments } from "./trusted-documents.ts";
@@ -39,8 +40,8 @@ interface EdgeOptions extends Grounds {
     lastEventId?: number,
   ) => Context;
   readonly tenant: (name: string) => Tenant;
-  /** Fails when the server cannot answer images. */
-  readonly assertReady: () => Promise<void>;
+  /** Fails when the server cannot answer images. The detail is what a ready server has to say all the same. */
+  readonly assertReady: () => Promise<{ readonly detail?: string }>;
 }
 
 /** What a request carries from one middleware to the next. */
@@ -170,8 +171,7 @@ function withSearch({ query, operationName, variables, extensions }: OperationPa
 function readiness({ assertReady, logger }: EdgeOptions): RequestHandler {
   return async (_request, response) => {
     try {
-      await assertReady();
-      response.json({ status: "ready" });
+      response.json({ status: "ready", ...(await assertReady()) });
     } catch (error) {
       logger.warn({ err: error }, "not ready");
       response.status(503).json({ status: "not ready" });
@@ -185,13 +185,14 @@ function metricsPage({ metrics }: EdgeOptions): RequestHandler {
   };
 }
 
-/** A version's portable bundle, or with `?format=coop` a checkpoint of CoOp's, for its own tenant. */
+/** A version's portable bundle, or with `?format=coop` a checkpoint of CoOp's, for its own tenant. Takes both its ids. */
 function artifacts({ tenant }: EdgeOptions): RequestHandler {
   return async (request, response) => {
     const { caller } = response.locals as Locals;
     if (!caller) throw unauthenticated();
     const owner = tenant(caller.tenant);
-    const version = await owner.prompts.getVersion(String(request.params.version));
+    const id = String(request.params.version);
+    const version = await owner.prompts.getVersion(localId("version", id) ?? id);
     const isCoop = request.query.format === "coop";
     response.attachment(`${version.promptSet}-${version.number}.${isCoop ? "pth.tar" : "safetensors"}`);
     const bytes = await owner.artifact(version, isCoop ? "COOP" : "SAFETENSORS");
@@ -204,8 +205,9 @@ function failures(logger: Logger): ErrorRequestHandler {
     if (response.headersSent) return next(error);
     const { requestId } = response.locals as Locals;
     const formatted = publicError(error, requestId, logger);
-    const { code, retryAfterMs } = formatted.extensions as { code: AppError["code"]; retryAfterMs?: number };
-    if (retryAfterMs !== undefined) response.setHeader("retry-after", String(Math.ceil(retryAfterMs / 1000)));
-    response.status(code === "NOT_FOUND" ? 404 : httpStatusOf(code)).json({ errors: [formatted] });
+    const told = formatted.extensions as unknown as ToldExtensions;
+    const wait = secondsToWait(told);
+    if (wait !== undefined) response.setHeader("retry-after", String(wait));
+    response.status(told.code === "NOT_FOUND" ? 404 : httpStatusOf(told)).json({ errors: [formatted] });
   };
 }

@@ -88,10 +88,16 @@ export class EventStreams {
     response: Response,
   ): Promise<void> {
     const { logger } = this.options;
+    // The server may have stopped meanwhile.
+    if (response.writableEnded) return;
     response.writeHead(200, HEADERS);
     // Until something has come, some browsers do not take a stream for open.
     response.write(":\n\n");
-    const keepAlive = setInterval(() => response.write(":\n\n"), KEEP_ALIVE_MILLISECONDS).unref();
+    const keepAlive = setInterval(() => {
+      // One that was ended stays open until its reader has taken all of it.
+      if (response.writableEnded) clearInterval(keepAlive);
+      else response.write(":\n\n");
+    }, KEEP_ALIVE_MILLISECONDS).unref();
     try {
       for await (const { result, seq } of answersTo(operation, response)) {
         const errors = result.errors?.map((error) => publicError(error, requestId, logger));

@@ -1,6 +1,7 @@
 import {
   type DocumentNode,
   type FieldNode,
+  type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
@@ -27,35 +28,67 @@ export const MOST_TOKENS = 5000;
 const DEEPEST = 15;
 const MOST_ALIASES = 30;
 const HIGHEST_COST = 20_000;
+/** Fields and fragments of an operation with its fragments written out; whoever follows each spread sees all of them. */
+const MOST_SELECTIONS = 10_000;
+
+type Measure = (selections: SelectionSetNode | undefined, ofFragment: (name: string) => number) => number;
+
+/**
+ * Measures fragments, each one once: where each of thirty spreads the next one twice, the last is spread a billion
+ * times. One within itself is refused by another rule, and counts for nothing in there.
+ */
+function fragmentMeasure(
+  fragmentOf: (name: string) => FragmentDefinitionNode | null | undefined,
+  measure: Measure,
+): (name: string) => number {
+  const measured = new Map<string, number>();
+  const ofFragment = (name: string): number => {
+    const before = measured.get(name);
+    if (before !== undefined) return before;
+    measured.set(name, 0);
+    const measurement = measure(fragmentOf(name)?.selectionSet, ofFragment);
+    measured.set(name, measurement);
+    return measurement;
+  };
+  return ofFragment;
+}
 
 /** Refuses what is nested deeper than any sensible question; introspection is not counted. */
-export const depthLimit: ValidationRule = (context) => ({
-  OperationDefinition(operation) {
-    const depth = depthOf(operation.selectionSet, new Set());
-    if (depth > DEEPEST)
-      context.reportError(
-        new GraphQLError(`The operation is ${depth} fields deep; at most ${DEEPEST} are allowed.`, {
-          nodes: operation,
-        }),
-      );
+export const depthLimit: ValidationRule = (context) => {
+  const ofFragment = fragmentMeasure((name) => context.getFragment(name), depthOf);
+  return {
+    OperationDefinition(operation) {
+      const depth = depthOf(operation.selectionSet, ofFragment);
+      if (depth > DEEPEST)
+        context.reportError(
+          new GraphQLError(`The operation is ${depth} fields deep; at most ${DEEPEST} are allowed.`, {
+            nodes: operation,
+          }),
+        );
+    },
+  };
+};
 
-    function depthOf(selections: SelectionSetNode | undefined, spreads: ReadonlySet<string>): number {
-      if (!selections) return 0;
-      return Math.max(
-        0,
-        ...selections.selections.map((selection) => {
-          if (selection.kind === Kind.FIELD)
-            return isIntrospection(selection) ? 0 : 1 + depthOf(selection.selectionSet, spreads);
-          if (selection.kind === Kind.INLINE_FRAGMENT) return depthOf(selection.selectionSet, spreads);
-          const name = selection.name.value;
-          // A fragment within itself is refused by another rule.
-          if (spreads.has(name)) return 0;
-          return depthOf(context.getFragment(name)?.selectionSet, new Set([...spreads, name]));
-        }),
-      );
-    }
-  },
-});
+const depthOf: Measure = (selections, ofFragment) =>
+  (selections?.selections ?? []).reduce((deepest, selection) => {
+    if (selection.kind === Kind.FRAGMENT_SPREAD) return Math.max(deepest, ofFragment(selection.name.value));
+    if (selection.kind === Kind.INLINE_FRAGMENT)
+      return Math.max(deepest, depthOf(selection.selectionSet, ofFragment));
+    return isIntrospection(selection)
+      ? deepest
+      : Math.max(deepest, 1 + depthOf(selection.selectionSet, ofFragment));
+  }, 0);
+
+const sizeOf: Measure = (selections, ofFragment) =>
+  (selections?.selections ?? []).reduce(
+    (size, selection) =>
+      size +
+      1 +
+      (selection.kind === Kind.FRAGMENT_SPREAD
+        ? ofFragment(selection.name.value)
+        : sizeOf(selection.selectionSet, ofFragment)),
+    0,
+  );
 
 const isIntrospection = (field: FieldNode): boolean => field.name.value.startsWith("__");
 
@@ -91,28 +124,35 @@ interface CostedOperation {
 }
 
 const COSTS_KEPT = 64;
-/** Costs that were computed for a parsed document, by what they depend on. */
-const known = new WeakMap<DocumentNode, LeastRecent<number>>();
+/** Of what is longer, nothing is kept: sixty-four of each document are. */
+const LONGEST_KEY = 1000;
+/** Costs that were computed for an operation of a parsed document, by what they depend on. */
+const known = new WeakMap<OperationDefinitionNode, LeastRecent<number>>();
 
 /**
  * What an operation costs before it runs; one that is not there, or whose variables do not fit, costs nothing. No
- * field's cost depends on what is in an input object, so the same document with another object costs the same.
+ * field's cost depends on what is in an input object, so the same document with another object costs the same. Fails
+ * with COST_EXCEEDED where working it out would already take too long.
  */
 export function costOf(operation: CostedOperation): number {
   const { schema, document, operationName, variables } = operation;
   const operationNode = getOperationAST(document, operationName);
   if (!operationNode) return 0;
   const relevant = (operationNode.variableDefinitions ?? []).filter(({ type }) => !isObject(schema, type));
-  const key = JSON.stringify([
-    operationName,
-    ...relevant.map(({ variable }) => variables?.[variable.name.value]),
-  ]);
-  const costs = known.get(document) ?? new LeastRecent<number>(COSTS_KEPT);
-  known.set(document, costs);
+  const key = relevant.map(({ variable }) => costlyPart(variables?.[variable.name.value])).join();
+  const costs = known.get(operationNode) ?? new LeastRecent<number>(COSTS_KEPT);
+  known.set(operationNode, costs);
   const cost = costs.get(key) ?? computeCost(operation, operationNode);
   // Nothing is what variables cost that do not fit; the next ones may.
-  if (cost > 0) costs.set(key, cost);
+  if (cost > 0 && key.length <= LONGEST_KEY) costs.set(key, cost);
   return cost;
+}
+
+/** All of a variable that a cost may depend on: of a list its length, and of text nothing, however long it is. */
+function costlyPart(value: unknown): string {
+  if (Array.isArray(value)) return `${value.length} items`;
+  const counts = typeof value === "number" || typeof value === "boolean" || value === null;
+  return counts ? String(value) : typeof value;
 }
 
 /** Whether a variable of that type holds an input object, or a list of them. */
@@ -128,13 +168,32 @@ function computeCost(
   const coerced = getVariableValues(schema, node.variableDefinitions ?? [], variables ?? {});
   // The execution refuses such variables in its own words.
   if (coerced.errors) return 0;
+  assertSize(document, node);
   return getComplexity({
     schema,
     query: document,
     operationName: operationName ?? undefined,
     variables: variables ?? {},
     estimators,
+    // Looked at above; the library's own error says neither what is wrong nor which limit there is.
+    maxQueryNodes: Number.POSITIVE_INFINITY,
   });
+}
+
+/** The estimate follows each spread of a fragment. */
+function assertSize({ definitions }: DocumentNode, { selectionSet }: OperationDefinitionNode): void {
+  const fragments = new Map(
+    definitions.flatMap((definition) =>
+      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition] as const] : [],
+    ),
+  );
+  const size = sizeOf(
+    selectionSet,
+    fragmentMeasure((name) => fragments.get(name), sizeOf),
+  );
+  if (size <= MOST_SELECTIONS) return;
+  const message = `With its fragments written out, the operation has more than ${MOST_SELECTIONS} fields. Ask for less.`;
+  throw new AppError("COST_EXCEEDED", message, { limit: MOST_SELECTIONS });
 }
 
 /**

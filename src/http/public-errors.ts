@@ -30,7 +30,23 @@ const HTTP_STATUS: Partial<Record<ErrorCode, number>> = {
   INTERNAL: 500,
 };
 
-export const httpStatusOf = (code: ErrorCode): number => HTTP_STATUS[code] ?? 400;
+/** What an error tells the caller beside its message; the last two of a quota that is used up. */
+export interface ToldExtensions {
+  readonly code: ErrorCode;
+  readonly retryAfterMs?: number;
+  readonly quota?: string;
+  readonly resetsAt?: string;
+}
+
+/** Whoever has had all requests is told so as one that asks too fast is; other quotas leave requests in order. */
+export const httpStatusOf = ({ code, quota }: ToldExtensions): number =>
+  code === "QUOTA_EXCEEDED" && quota === "requests" ? 429 : (HTTP_STATUS[code] ?? 400);
+
+/** For `retry-after`: how long to wait, also where that is too long for `retryAfterMs`; undefined where it does not help. */
+export function secondsToWait({ retryAfterMs, resetsAt }: ToldExtensions): number | undefined {
+  const wait = retryAfterMs ?? (resetsAt === undefined ? undefined : Date.parse(resetsAt) - Date.now());
+  return wait === undefined ? undefined : Math.max(1, Math.ceil(wait / 1000));
+}
 
 /**
  * An error as the caller may see it: `extensions { code, retryable, retryAfterMs, requestId }`. What nobody expected

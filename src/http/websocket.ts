@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import type { Duplex } from "node:stream";
 import { type ExecutionResult, execute, subscribe } from "graphql";
 import { type Extra, useServer as serveOperations } from "graphql-ws/use/ws";
 import type { Logger } from "pino";
@@ -37,6 +38,8 @@ interface SocketOperation extends PreparedOperation {
 
 const MOST_OPERATIONS = 100;
 const UNAUTHORIZED = 4401;
+/** How long a client is waited for that was told to go. */
+const FAREWELL_MILLISECONDS = 2000;
 
 /** GraphQL over WebSocket (graphql-transport-ws), with the limits that hold on HTTP. Resolves to its end. */
 export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
@@ -46,7 +49,7 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
   httpServer.on("upgrade", (request, socket, head) => {
     if (request.url?.split("?")[0] === path)
       sockets.handleUpgrade(request, socket, head, (client) => sockets.emit("connection", client, request));
-    else socket.end("HTTP/1.1 404 Not Found\r\n\r\n");
+    else refuseUpgrade(socket);
   });
   sockets.on("connection", (socket) => {
     metrics.sockets.inc();
@@ -115,9 +118,18 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
     socket.on("error", (error) => logger.debug({ err: error }, "websocket error"));
   });
   return async () => {
+    const patience = setTimeout(() => {
+      for (const client of sockets.clients) client.terminate();
+    }, FAREWELL_MILLISECONDS);
     await disposable.dispose();
-    for (const client of sockets.clients) client.terminate();
+    clearTimeout(patience);
   };
+}
+
+/** The server has let go of this connection: its errors are heard here or nowhere, and nothing else ends it. */
+function refuseUpgrade(socket: Duplex): void {
+  socket.on("error", () => socket.destroy());
+  socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n", () => socket.destroy());
 }
 
 /** The key of `connectionParams.authorization`, or of the header of the request that opened the socket. */

@@ -21,8 +21,11 @@ export function withEnd<Event>(
       }
     },
     return: async () => {
-      await events.return?.();
-      end();
+      try {
+        await events.return?.();
+      } finally {
+        end();
+      }
       return { done: true, value: undefined };
     },
     [Symbol.asyncIterator]() {

@@ -40,9 +40,18 @@ function untilEnded(source: AsyncIterable<unknown>, context: Context): AsyncIter
     leaving.abort();
     return { done: true, value } as const;
   };
+  const nextEvent = async () => {
+    try {
+      return await events.next();
+    } catch (error) {
+      // Whoever reads a source that has failed does not return it.
+      end();
+      throw error;
+    }
+  };
   return {
     next: async () => {
-      const event = over || farewell ? undefined : await events.next();
+      const event = over || farewell ? undefined : await nextEvent();
       if (farewell && !over) {
         over = true;
         return { done: false, value: farewell };
@@ -50,8 +59,9 @@ function untilEnded(source: AsyncIterable<unknown>, context: Context): AsyncIter
       return event && !event.done ? event : end();
     },
     return: async () => {
+      const ended = end();
       await events.return?.();
-      return end();
+      return ended;
     },
     [Symbol.asyncIterator]() {
       return this;

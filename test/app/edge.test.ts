@@ -94,6 +94,20 @@ describe("a request that is not in order", () => {
   });
 });
 
+describe("a POST that does not say that it is JSON", () => {
+  test.each(["/graphql", "/graphql/stream"])("is told to, at %s", async (path) => {
+    const response = await server.fetch(path, {
+      method: "POST",
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, accept: "*/*", "content-type": "text/plain" },
+      body: `{"query":"{ __typename }"}`,
+    });
+    expect(response.status).toBe(400);
+    const { errors } = (await response.json()) as Answer;
+    expect(errors?.[0].extensions.code).toBe("BAD_USER_INPUT");
+    expect(errors?.[0].message).toContain("`content-type: application/json`");
+  });
+});
+
 describe("an upload", () => {
   const query = `query ($input: ClassifyInput!) {
     classify(input: $input) { results { __typename ... on Prediction { labels { label } } ... on ImageRejected { code } } }

@@ -1,4 +1,14 @@
-import { beforeAll, describe, expect, test } from "@jest/globals";
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
+import { afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import express, { type Response } from "express";
+import { buildSchema } from "graphql";
+import pino from "pino";
+import type { Context } from "../../src/context.ts";
+import { EventStreams } from "../../src/http/event-streams.ts";
+import type { Metrics } from "../../src/http/metrics.ts";
+import { TrustedDocuments } from "../../src/http/trusted-documents.ts";
+import { until } from "../support/until.ts";
 import {
   ADMIN_KEY,
   PURIFY,
@@ -126,6 +136,69 @@ describe("a stream of server-sent events", () => {
     const reading = response.text();
     await other.close();
     expect(await reading).not.toContain("event: complete");
+  });
+});
+
+describe("a stream that its reader does not take", () => {
+  const opened: { destroy(): void }[] = [];
+
+  afterEach(() => {
+    jest.useRealTimers();
+    for (const each of opened.splice(0)) each.destroy();
+  });
+
+  /** Streams of events without end, and the answer that the last one is. */
+  async function endless() {
+    const schema = buildSchema("type Query { a: Int } type Subscription { text: String }");
+    const field = schema.getSubscriptionType()?.getFields().text;
+    if (field)
+      field.subscribe = async function* () {
+        for (;;) yield { text: "x".repeat(1e6) };
+      };
+    const streams = new EventStreams({
+      schema,
+      documents: TrustedDocuments.none(),
+      metrics: { timeOperation: () => () => 0 } as unknown as Metrics,
+      logger: pino({ level: "silent" }),
+      createContext: () => ({ tenant: { name: "acme" }, requestId: "request" }) as Context,
+    });
+    const app = express();
+    const answers: Response[] = [];
+    app.use((_request, response, next) => {
+      answers.push(response);
+      next();
+    });
+    app.get("/", streams.handler);
+    const httpServer = app.listen(0);
+    await once(httpServer, "listening");
+    opened.push({ destroy: () => httpServer.close() });
+    return { streams, answers, port: (httpServer.address() as AddressInfo).port };
+  }
+
+  test("is not written to once it was ended", async () => {
+    jest.useFakeTimers({
+      doNotFake: ["nextTick", "setImmediate", "setTimeout", "clearTimeout", "queueMicrotask"],
+    });
+    const { streams, answers, port } = await endless();
+    const reader = connect(port).on("error", () => {});
+    opened.push(reader);
+    reader.write(`GET /?query=${encodeURIComponent("subscription { text }")} HTTP/1.1\r\nhost: test\r\n\r\n`);
+    reader.pause();
+    let waiting = 0;
+    // Once the buffers of both sides are full, no more of it leaves.
+    await until(() => {
+      const before = waiting;
+      waiting = answers[0]?.writableLength ?? 0;
+      return waiting > 0 && waiting === before;
+    }, 50);
+    streams.close();
+    const failures: Error[] = [];
+    answers[0].on("error", (error) => failures.push(error));
+    jest.advanceTimersByTime(60_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answers[0].writableEnded).toBe(true);
+    expect(answers[0].closed).toBe(false);
+    expect(failures).toEqual([]);
   });
 });
 

@@ -1,4 +1,9 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import { parse } from "graphql";
+import { costOf } from "../../src/http/limits.ts";
+import { createSchema } from "../../src/resolvers/schema.ts";
 import { type PublicError, startTestServer, type TestServer } from "./server.ts";
 
 let server: TestServer;
@@ -50,6 +55,17 @@ const aliases = (count: number): string =>
 /** With twelve tokens around them. */
 const statuses = (count: number): string => `{ jobs(statuses: [${"QUEUED ".repeat(count)}]) { id } }`;
 
+/** Each of so many fragments spreads the next one twice. */
+const doubling = (fragments: number): string =>
+  [
+    "{ ...F0 }",
+    ...Array.from(
+      { length: fragments },
+      (_, index) => `fragment F${index} on Query { ...F${index + 1} ...F${index + 1} }`,
+    ),
+    `fragment F${fragments} on Query { __typename }`,
+  ].join(" ");
+
 const COSTLY = "{ promptSets(first: 100) { versions(first: 50) { totalCount } } }";
 
 /** What just passes, what does not, and how it is refused. */
@@ -61,6 +77,11 @@ const LIMITS: Record<string, { passes: string; refused: string; code: string }> 
     passes: COSTLY,
     refused:
       "{ promptSets(first: 100) { versions(first: 100) { edges { node { classes(first: 100) { totalCount } } } } } }",
+    code: "COST_EXCEEDED",
+  },
+  "size with its fragments written out": {
+    passes: doubling(11),
+    refused: doubling(12),
     code: "COST_EXCEEDED",
   },
 };
@@ -81,6 +102,12 @@ describe.each(Object.entries(TRANSPORTS))("over %s", (transport, ask) => {
       expect(new Set((await ask(row.refused, {}, key)).codes)).toEqual(new Set([row.code]));
     },
   );
+
+  test("fragments that would be spread a billion times are refused without being followed", async () => {
+    const start = performance.now();
+    expect((await ask(doubling(30), {}, key)).codes).toEqual(["COST_EXCEEDED"]);
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
 
   test("introspection is not refused for its depth", async () => {
     expect((await ask(introspection, {}, key)).codes).toEqual([]);
@@ -109,5 +136,41 @@ describe.each(Object.entries(TRANSPORTS))("over %s", (transport, ask) => {
     ]);
     // Nobody else has to wait.
     expect((await ask("{ viewer { tenant } }", {}, key)).codes).toEqual([]);
+  });
+});
+
+describe("the cost of a document that was seen before", () => {
+  const schema = createSchema();
+  const document = parse(`query ($first: Int = 100, $ids: [ID!]!, $text: ID!, $not: Boolean = false) {
+    jobs(first: $first) { id }
+    nodes(ids: $ids) { id }
+    node(id: $text) @skip(if: $not) { id }
+  }`);
+  const cost = (variables: Record<string, unknown>) =>
+    costOf({ schema, document, variables: { ids: ["a"], text: "a", ...variables } });
+
+  test.each<[string, Record<string, unknown>, number]>([
+    ["the variables left out", {}, 101 + 2 + 2],
+    ["none in the place of a number", { first: null }, 2 + 2 + 2],
+    ["another number", { first: 3 }, 4 + 2 + 2],
+    ["a longer list", { ids: ["a", "b", "c"] }, 101 + 6 + 2],
+    ["one item in the place of a list", { ids: "a" }, 101 + 2 + 2],
+    ["a part of it skipped", { not: true }, 101 + 2],
+    ["another text", { text: "b" }, 101 + 2 + 2],
+    ["a text in the place of a number", { first: "3" }, 0],
+  ])("is right with %s", (_what, variables, expected) => {
+    for (let times = 0; times < 2; times++) expect(cost(variables)).toBe(expected);
+  });
+
+  test("is remembered without its text", () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const megabytes = () => {
+      collect();
+      return process.memoryUsage().heapUsed / 2 ** 20;
+    };
+    const before = megabytes();
+    for (let request = 0; request < 64; request++) cost({ text: `${request}${"x".repeat(2 ** 20)}` });
+    expect(megabytes() - before).toBeLessThan(20);
   });
 });

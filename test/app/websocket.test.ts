@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { createClient } from "graphql-ws";
 import { WebSocket } from "ws";
@@ -19,6 +21,27 @@ beforeAll(async () => {
 });
 
 const address = () => `${server.app.url.replace("http", "ws")}/graphql`;
+
+/** Asks for a WebSocket as a client that then does nothing more by itself. */
+async function askToUpgrade(url: string, path: string): Promise<Socket> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.write(
+    [
+      `GET ${path} HTTP/1.1`,
+      "host: test",
+      "connection: upgrade",
+      "upgrade: websocket",
+      "sec-websocket-version: 13",
+      "sec-websocket-protocol: graphql-transport-ws",
+      `sec-websocket-key: ${Buffer.alloc(16).toString("base64")}`,
+      "\r\n",
+    ].join("\r\n"),
+  );
+  return socket;
+}
 
 describe("a WebSocket", () => {
   test("answers queries and mutations, not only subscriptions", async () => {
@@ -63,6 +86,42 @@ describe("a WebSocket", () => {
     const socket = new WebSocket(address().replace("/graphql", "/other"));
     const [error] = await once(socket, "error");
     expect(error.message).toContain("404");
+  });
+
+  test("at another path leaves the server alive when its asker breaks off", async () => {
+    for (let times = 0; times < 50; times++) {
+      const socket = await askToUpgrade(server.app.url, "/other");
+      socket.resetAndDestroy();
+      await sleep(2);
+    }
+    expect((await server.fetch("/healthz")).status).toBe(200);
+  });
+
+  test("at another path leaves nothing open with an asker that does not close", async () => {
+    const socket = await askToUpgrade(server.app.url, "/other");
+    socket.resume();
+    await once(socket, "end");
+    let isClosed = false;
+    socket.once("close", () => {
+      isClosed = true;
+    });
+    // Only writing tells a connection that is closed from one that is half open.
+    for (let times = 0; times < 20 && !isClosed; times++) {
+      socket.write("x");
+      await sleep(20);
+    }
+    expect(isClosed).toBe(true);
+  });
+
+  test("of a client that does not answer holds up the end of its server for two seconds", async () => {
+    const other = await startTestServer();
+    const socket = await askToUpgrade(other.app.url, "/graphql");
+    await once(socket, "data");
+    const start = performance.now();
+    await other.close();
+    // The protocol's own patience is thirty.
+    expect(performance.now() - start).toBeLessThan(15_000);
+    socket.destroy();
   });
 
   test("counts no longer once it is closed", async () => {

@@ -91,6 +91,43 @@ const HOSTILE: Record<string, Request> = {
   "less than it says": { body: operations, length: 1_000_000 },
 };
 
+/** Where files were put that nobody sent anything for: by what objects inherit, and through a file put there before. */
+const STRAYING: Record<string, readonly [variables: object, ...paths: string[]]> = {
+  "what objects inherit": [{}, "variables.hasOwnProperty.call"],
+  "what lists inherit": [{ list: [1] }, "variables.list.map.call"],
+  "what texts inherit": [{ text: "x" }, "variables.text.at.call"],
+  "what functions inherit": [{}, "variables.valueOf.call.call"],
+  "what a file inherits": [
+    { file: { promise: { finally: { call: null } } } },
+    "variables.file",
+    "variables.file.promise.finally.call",
+  ],
+};
+
+describe("a map through", () => {
+  test.each(Object.entries(STRAYING))(
+    "%s is refused, and nothing is put there",
+    async (_what, [variables, ...paths]) => {
+      const functions = [{}.hasOwnProperty, {}.valueOf, [].map, "".at, Promise.prototype.finally];
+      const body =
+        part("operations", JSON.stringify({ query: QUERY, variables })) +
+        part("map", JSON.stringify(Object.fromEntries(paths.map((path, index) => [index, [path]])))) +
+        part("0", "x", "x") +
+        end;
+      try {
+        const answer = await rawRequest(server.app.url, bytesOf({ body }));
+        expect(answer).toContain("BAD_USER_INPUT");
+        expect(answer).toContain(paths.at(-1));
+        for (const put of functions) expect(Object.hasOwn(put, "call")).toBe(false);
+        expect(Object.hasOwn(Function.prototype.call, "call")).toBe(false);
+      } finally {
+        for (const put of [...functions, Function.prototype.call])
+          delete (put as unknown as { call?: unknown }).call;
+      }
+    },
+  );
+});
+
 describe("a multipart request with", () => {
   test.each(Object.entries(HOSTILE))(
     "%s is refused in our words, and the next one is served",

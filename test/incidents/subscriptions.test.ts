@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { WebSocket } from "ws";
-import { ADMIN_KEY, startTestServer, type TestServer } from "../app/server.ts";
+import { ADMIN_KEY, startTestServer, type TestServer, untilSubscribed } from "../app/server.ts";
 
 const WATCH = "subscription { jobs { id } }";
 
@@ -41,6 +41,28 @@ async function nothingOpen(name: string): Promise<void> {
     if (page.includes(`\n${name} 0\n`)) return;
   }
 }
+
+describe("subscriptions of a tenant", () => {
+  test("are a thousand at most, over all its connections and transports", async () => {
+    const crowded = await startTestServer();
+    const sockets = await Promise.all(Array.from({ length: 9 }, () => subscribed(crowded, 100)));
+    await Promise.all(Array.from({ length: 99 }, () => stream(crowded)));
+    const last = await subscribed(crowded, 1);
+    await untilSubscribed(crowded, 1000);
+    for (const ask of [crowded.follow, crowded.stream]) {
+      const [{ errors }] = await ask(WATCH);
+      expect(errors?.map(({ extensions }) => extensions.code)).toEqual(["QUOTA_EXCEEDED"]);
+    }
+    // Queries have bounds of their own, and other tenants theirs.
+    expect((await crowded.follow("{ viewer { tenant } }"))[0].errors).toBeUndefined();
+    last.terminate();
+    await untilSubscribed(crowded, 999);
+    await subscribed(crowded, 1);
+    await untilSubscribed(crowded, 1000);
+    for (const socket of sockets) socket.terminate();
+    await crowded.close();
+  });
+});
 
 describe("subscriptions end", () => {
   test("with the connection that they were made on, however it ends", async () => {
