@@ -311,7 +311,7 @@ export interface AuditJob {
   /** Where it computes; null where the worker that takes it decides. */
   readonly device: Device | null;
   readonly etaSeconds: number | null;
-  /** Stored events, oldest first; jobEvents follows them live. */
+  /** Stored events, oldest first; jobEvents follows them live. They are removed JOB_RESUME_DAYS (30) after the job's end. */
   readonly events: readonly JobEvent[];
   readonly failure: JobFailure | null;
   readonly finishedAt: string | null;
@@ -354,8 +354,10 @@ export interface AuditLogEntry {
   readonly requestId: string;
   /** Whose key asked. */
   readonly tenant: string;
-  /** The ids that it named or made. */
+  /** The ids that it named or made; of those that it named, the first 100. */
   readonly touched: readonly string[];
+  /** How many ids it named or made: more than `touched` has, where it named many. */
+  readonly touchedCount: number;
 }
 
 /** Entries that fit all of it. */
@@ -370,7 +372,7 @@ export interface AuditLogFilter {
   readonly tenant?: string;
   /** Up to, but not including. */
   readonly to?: string;
-  /** An id that was named or made. */
+  /** An id that was named or made, among those that an entry has. */
   readonly touched?: string;
 }
 
@@ -571,7 +573,7 @@ export interface DefenceJob {
   /** Where it computes; null where the worker that takes it decides. */
   readonly device: Device | null;
   readonly etaSeconds: number | null;
-  /** Stored events, oldest first; jobEvents follows them live. */
+  /** Stored events, oldest first; jobEvents follows them live. They are removed JOB_RESUME_DAYS (30) after the job's end. */
   readonly events: readonly JobEvent[];
   readonly failure: JobFailure | null;
   readonly finishedAt: string | null;
@@ -659,7 +661,7 @@ export interface EvaluationJob {
   /** Where it computes; null where the worker that takes it decides. */
   readonly device: Device | null;
   readonly etaSeconds: number | null;
-  /** Stored events, oldest first; jobEvents follows them live. */
+  /** Stored events, oldest first; jobEvents follows them live. They are removed JOB_RESUME_DAYS (30) after the job's end. */
   readonly events: readonly JobEvent[];
   readonly failure: JobFailure | null;
   readonly finishedAt: string | null;
@@ -791,7 +793,7 @@ export interface ImplantJob {
   /** Where it computes; null where the worker that takes it decides. */
   readonly device: Device | null;
   readonly etaSeconds: number | null;
-  /** Stored events, oldest first; jobEvents follows them live. */
+  /** Stored events, oldest first; jobEvents follows them live. They are removed JOB_RESUME_DAYS (30) after the job's end. */
   readonly events: readonly JobEvent[];
   readonly failure: JobFailure | null;
   readonly finishedAt: string | null;
@@ -861,12 +863,13 @@ export interface KeyPayload {
 
 /** What a prompt version was made from; the same lineage gives the same prompts. */
 export interface Lineage {
-  /** Version of this program. */
+  /** Version of this program; `unknown` where nobody said, as of prompts from CoOp. */
   readonly code: string;
   /** Of all hyper-parameters; of prompts from CoOp, of where they come from. */
   readonly config: string;
   /** Of the examples that the dataset had then. None for prompts from CoOp. */
   readonly dataset: string | null;
+  /** `unknown` where nobody said, as of prompts from CoOp. */
   readonly device: string;
   /** None for prompts from CoOp. */
   readonly seed: number | null;
@@ -1093,12 +1096,12 @@ export interface PromptVersion {
   readonly model: Model | null;
   /** Counts the versions of a prompt set, from 1; asked for by id, of the set that had it first. */
   readonly number: number;
-  /** As purified; of an imported version, what its bundle claims. Counts of 0 were not measured. */
-  readonly probe: Probe;
+  /** As purified; of an imported version, what its bundle claims. None where nothing was measured, as of prompts from CoOp. */
+  readonly probe: Probe | null;
   /** Whether it has recovery prompts; it has none where nothing was suspected, or they were not asked for. */
   readonly recovers: boolean;
-  /** The same images through the undefended templates. */
-  readonly undefendedProbe: Probe;
+  /** The same images through the undefended templates. None where nothing was measured. */
+  readonly undefendedProbe: Probe | null;
 }
 
 export interface PromptVersionConnection {
@@ -1126,7 +1129,7 @@ export interface PurificationJob {
   /** Where it computes; null where the worker that takes it decides. */
   readonly device: Device | null;
   readonly etaSeconds: number | null;
-  /** Stored events, oldest first; jobEvents follows them live. */
+  /** Stored events, oldest first; jobEvents follows them live. They are removed JOB_RESUME_DAYS (30) after the job's end. */
   readonly events: readonly JobEvent[];
   readonly failure: JobFailure | null;
   readonly finishedAt: string | null;
@@ -1499,7 +1502,8 @@ export interface StepMetrics {
   readonly at: string;
   readonly epoch: number;
   readonly epochs: number;
-  readonly etaSeconds: number;
+  /** None until it is known how fast steps are. */
+  readonly etaSeconds: number | null;
   readonly imagesPerSecond: number;
   readonly losses: readonly Loss[];
   /** What is being done, e.g. invert or tune. */
@@ -1517,7 +1521,7 @@ export type StepRule = "NORMALISED" | "RAW" | "SIGN";
 
 /** How likely an image bears a trigger, from its one embedding: how far the purified prompts' prediction is from the undefended prompts'. */
 export interface Suspicion {
-  /** Whether the rank is above 0.99: about one false alarm in a hundred clean images. */
+  /** Whether the rank is above 0.99: about one false alarm in a hundred clean images, if the shots are like them. */
   readonly alarm: boolean;
   /** Share of clean calibration images with a lower score, 0 to 1; views of the shots are those images. */
   readonly rank: number;
@@ -1562,7 +1566,7 @@ export interface Timing {
   readonly queueMs: number;
 }
 
-/** What the operator thinks of a model. It changes nothing in what the model answers. */
+/** What the operator thinks of a model. It changes nothing in what a model answers, but whether it answers: one that is QUARANTINED does not. */
 export type Trust = "QUARANTINED" | "SUSPECT" | "TRUSTED";
 
 /** What a tenant used in a calendar day or month, in UTC. */

@@ -56,13 +56,15 @@ export interface JobRecord {
   readonly failure?: JobFailure;
   /** What the completion hook of the kind made of the handler's result: ids, rates. */
   readonly result?: unknown;
+  /** What it told was removed long after its end; it cannot go on, since its events would be counted anew. */
+  readonly eventsDropped?: boolean;
 }
 
 /** The device that a job insists on; without one it computes on that of whoever runs it. */
 export const namedDevice = ({ spec }: Pick<JobRecord, "spec">): Device | undefined =>
   (spec as { readonly device?: Device } | null)?.device;
 
-/** What a job tells while it runs; stored in the stream `tenants/<tenant>/jobs/<id>/events`. */
+/** What a job tells while it runs; stored in the stream `tenants/<tenant>/jobs/<id>/events` until long after its end. */
 export type JobEvent = { readonly at: string } & (
   | { readonly kind: "status"; readonly status: JobStatus }
   | {
@@ -76,7 +78,8 @@ export type JobEvent = { readonly at: string } & (
       readonly losses: readonly { readonly name: string; readonly value: number }[];
       readonly imagesPerSecond: number;
       readonly progress: number;
-      readonly etaSeconds: number;
+      /** Absent until a second step has shown how fast it goes. */
+      readonly etaSeconds?: number;
     }
   | {
       readonly kind: "checkpoint";

@@ -15,7 +15,7 @@ registerEnumType(ArtifactFormat, {
     },
     COOP: {
       description:
-        "The class-wise context vectors alone, as CoOp's trainer loads them (`prompt_learner/model.pth.tar-N`).",
+        "The class-wise context vectors alone, as CoOp's trainer loads them (`prompt_learner/model.pth.tar-N`). Recovery prompts and measurements are not in it, so a version made of it has neither a second look nor suspicion.",
     },
   },
 });

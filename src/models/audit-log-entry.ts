@@ -1,4 +1,4 @@
-import { Field, ID, ObjectType } from "type-graphql";
+import { Field, ID, Int, ObjectType } from "type-graphql";
 import type { ErrorCode as Code } from "../errors.ts";
 import { AuditOutcome } from "./audit-outcome.ts";
 import { DateTime } from "./date-time.ts";
@@ -21,8 +21,15 @@ export class AuditLogEntry {
   @Field(() => String, { description: "The mutation's name." })
   operation!: string;
 
-  @Field(() => [ID], { description: "The ids that it named or made." })
+  @Field(() => [ID], {
+    description: "The ids that it named or made; of those that it named, the first 100.",
+  })
   touched!: string[];
+
+  @Field(() => Int, {
+    description: "How many ids it named or made: more than `touched` has, where it named many.",
+  })
+  touchedCount!: number;
 
   @Field(() => AuditOutcome)
   outcome!: AuditOutcome;

@@ -17,7 +17,10 @@ export class AuditLogFilter {
   @Field(() => ID, { nullable: true })
   keyId?: string;
 
-  @Field(() => ID, { nullable: true, description: "An id that was named or made." })
+  @Field(() => ID, {
+    nullable: true,
+    description: "An id that was named or made, among those that an entry has.",
+  })
   touched?: string;
 
   @Field(() => ErrorCode, { nullable: true, description: "Only what was refused for this." })

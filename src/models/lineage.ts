@@ -17,12 +17,14 @@ export class Lineage {
   @Field(() => Digest, { description: "Of the model's weights." })
   weights!: string;
 
-  @Field(() => String, { description: "Version of this program." })
+  @Field(() => String, {
+    description: "Version of this program; `unknown` where nobody said, as of prompts from CoOp.",
+  })
   code!: string;
 
   @Field(() => Int, { nullable: true, description: "None for prompts from CoOp." })
   seed?: number;
 
-  @Field(() => String)
+  @Field(() => String, { description: "`unknown` where nobody said, as of prompts from CoOp." })
   device!: string;
 }

@@ -28,6 +28,6 @@ export class StepMetrics extends JobEvent {
   @Field(() => Float, { description: "Of the whole job, 0 to 1." })
   progress!: number;
 
-  @Field(() => Float)
-  etaSeconds!: number;
+  @Field(() => Float, { nullable: true, description: "None until it is known how fast steps are." })
+  etaSeconds?: number;
 }

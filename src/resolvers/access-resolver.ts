@@ -83,7 +83,7 @@ export class AccessResolver {
   @NeedsScope("admin")
   @Mutation(() => KeyPayload, {
     description:
-      "Gives a key a new secret, answered this once; the old one goes on working during the grace.",
+      "Gives a key a new secret, answered this once; the old one goes on working during the grace, and those of earlier rotations no longer than that. With a grace of 0 only the new one works.",
   })
   rotateApiKey(
     @Arg("id", () => ID) id: string,

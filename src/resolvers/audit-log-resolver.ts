@@ -47,12 +47,20 @@ export class AuditLogResolver {
   }
 }
 
-const viewEntry = ({ keyId, keyName, touched, outcome, ...facts }: LoggedMutation): AuditLogEntry =>
+const viewEntry = ({
+  keyId,
+  keyName,
+  touched,
+  touchedCount,
+  outcome,
+  ...facts
+}: LoggedMutation): AuditLogEntry =>
   make(AuditLogEntry, {
     ...facts,
     keyId: globalId("key", keyId),
     key: keyName,
     touched: [...touched],
+    touchedCount: touchedCount ?? touched.length,
     outcome:
       outcome === undefined
         ? AuditOutcome.UNKNOWN

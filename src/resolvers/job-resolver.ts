@@ -169,7 +169,8 @@ export class JobResolver {
 
   @Authorized()
   @Subscription(() => JobEvent, {
-    description: "The events after `afterSeq`, then each as it happens; completes when the job is finished.",
+    description:
+      "The events after `afterSeq`, then each as it happens; completes when the job is finished. A job that ended more than JOB_RESUME_DAYS (30) ago has none.",
     subscribe: ({ args, context }) => followEvents(args.jobId, args.afterSeq ?? 0, context as Context),
   })
   jobEvents(
@@ -199,7 +200,8 @@ export class JobResolver {
   }
 
   @FieldResolver(() => [JobEvent], {
-    description: "Stored events, oldest first; jobEvents follows them live.",
+    description:
+      "Stored events, oldest first; jobEvents follows them live. They are removed JOB_RESUME_DAYS (30) after the job's end.",
   })
   async events(
     @Root() { record }: Job,

@@ -17,6 +17,7 @@ import { Probe } from "../models/probe.ts";
 import { PromptVersion } from "../models/prompt-version.ts";
 import { PurificationJob } from "../models/purification-job.ts";
 import { digestOf } from "../services/canonical.ts";
+import type { ProbeRecord } from "../services/prompts.ts";
 import { pageSize } from "./page-size.ts";
 import { make, viewEvaluation, viewJob, viewModel, viewOptionalRate } from "./views.ts";
 
@@ -75,16 +76,20 @@ export class PromptVersionResolver {
   }
 
   @FieldResolver(() => Probe, {
+    nullable: true,
     description:
-      "As purified; of an imported version, what its bundle claims. Counts of 0 were not measured.",
+      "As purified; of an imported version, what its bundle claims. None where nothing was measured, as of prompts from CoOp.",
   })
-  probe(@Root() { record }: PromptVersion): Probe {
-    return { ca: rate(record.probe.ca), asr: viewOptionalRate(record.probe.asr) };
+  probe(@Root() { record }: PromptVersion): Probe | undefined {
+    return viewProbe(record.probe);
   }
 
-  @FieldResolver(() => Probe, { description: "The same images through the undefended templates." })
-  undefendedProbe(@Root() { record }: PromptVersion): Probe {
-    return { ca: rate(record.undefendedProbe.ca), asr: viewOptionalRate(record.undefendedProbe.asr) };
+  @FieldResolver(() => Probe, {
+    nullable: true,
+    description: "The same images through the undefended templates. None where nothing was measured.",
+  })
+  undefendedProbe(@Root() { record }: PromptVersion): Probe | undefined {
+    return viewProbe(record.undefendedProbe);
   }
 
   @FieldResolver(() => Boolean, {
@@ -129,6 +134,9 @@ export class PromptVersionResolver {
     };
   }
 }
+
+const viewProbe = ({ ca, asr }: ProbeRecord): Probe | undefined =>
+  ca.n === 0 ? undefined : { ca: rate(ca), asr: viewOptionalRate(asr) };
 
 async function makerOf({ record }: PromptVersion, { tenant }: Context): Promise<Job | undefined> {
   const job = record.jobId === undefined ? undefined : await tenant.jobs.find(record.jobId);

@@ -56,7 +56,7 @@ export class ScheduleResolver {
     @Arg("first", () => Int, { nullable: true, defaultValue: 20 }) first: number,
     @Ctx() { tenant }: Context,
   ): Promise<ScheduleOutcome[]> {
-    return (await tenant.schedules.outcomes(record.id, pageSize(first))).map(viewOutcome);
+    return (await tenant.schedules.outcomes(record, pageSize(first))).map(viewOutcome);
   }
 }
 

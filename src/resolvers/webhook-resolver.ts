@@ -63,7 +63,9 @@ export class WebhookResolver {
   }
 
   @NeedsScope("prompts:write")
-  @Mutation(() => WebhookTestPayload, { description: "Sends the event webhook.test, once." })
+  @Mutation(() => WebhookTestPayload, {
+    description: "Sends the event webhook.test, once. OVERLOADED while ten others wait to be sent.",
+  })
   testWebhook(@Arg("id", () => ID) id: string, @Ctx() { tenant }: Context): Promise<WebhookTestPayload> {
     return payload(async () => ({
       delivery: viewDelivery(await tenant.webhooks.test(requireId("webhook", id, "id"))),

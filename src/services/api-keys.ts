@@ -86,13 +86,14 @@ export class ApiKeys {
 
   /**
    * Gives the key a new secret; the old one goes on working for so many seconds (0 to 30 days), for whoever has not
-   * heard of it yet. NOT_FOUND for an unknown key, VALIDATION_FAILED for one that is revoked or expired.
+   * heard of it yet, and earlier ones no longer than that. NOT_FOUND for an unknown key, VALIDATION_FAILED for one that
+   * is revoked or expired.
    */
   async rotate(id: string, graceSeconds: number): Promise<IssuedKey> {
     if (!Number.isInteger(graceSeconds) || graceSeconds < 0 || graceSeconds > LONGEST_GRACE_SECONDS)
       throw new AppError("VALIDATION_FAILED", `The grace is 0 to ${LONGEST_GRACE_SECONDS} seconds.`);
     const secret = newSecret();
-    const record = await this.change(id, (entry, now) => {
+    const record = await this.change(id, async (entry, now) => {
       const { revokedAt, expiresAt } = entry.value;
       if (revokedAt !== undefined || isPast(expiresAt, now))
         throw new AppError("VALIDATION_FAILED", `Key ${id} is revoked or expired. Make a new one.`);
@@ -102,6 +103,7 @@ export class ApiKeys {
       const writes: Write[] = [
         { kind: "delete", key: entry.key, expected: entry.revision },
         { kind: "put", key: RETIRED + entry.key.slice(KEYS.length), value: retired },
+        ...(await this.shortened(retired)),
         ...writesOf(next, secret),
       ];
       return { next, writes };
@@ -111,7 +113,7 @@ export class ApiKeys {
 
   /** Refused from now on, by every server; subscriptions that it opened end. Revoking twice keeps the first time. */
   async revoke(id: string): Promise<KeyRecord> {
-    return this.change(id, (entry, now) => {
+    return this.change(id, async (entry, now) => {
       if (entry.value.revokedAt !== undefined) return { next: entry.value };
       const next: KeyRecord = { ...entry.value, revokedAt: now.toISOString() };
       return { next, writes: [{ kind: "put", key: entry.key, value: next, expected: entry.revision }] };
@@ -153,14 +155,27 @@ export class ApiKeys {
     return hash === known || (await this.store.get(RETIRED + hash)) !== undefined;
   }
 
+  /** What ends the graces of a key's earlier secrets that would outlive that of its newest retired one. */
+  private async shortened({ keyId, until }: RetiredSecret): Promise<Write[]> {
+    const retired = await this.store.list<RetiredSecret>(RETIRED);
+    return retired
+      .filter(({ value }) => value.keyId === keyId && value.until > until)
+      .map(({ key, value, revision }) => ({
+        kind: "put",
+        key,
+        value: { ...value, until },
+        expected: revision,
+      }));
+  }
+
   private async change(
     id: string,
-    plan: (entry: Entry<KeyRecord>, now: Date) => { next: KeyRecord; writes?: readonly Write[] },
+    plan: (entry: Entry<KeyRecord>, now: Date) => Promise<{ next: KeyRecord; writes?: readonly Write[] }>,
   ): Promise<KeyRecord> {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const entry = await this.entry(id);
       if (!entry) throw notFound("key", id);
-      const { next, writes } = plan(entry, this.now());
+      const { next, writes } = await plan(entry, this.now());
       if (!writes) return next;
       const ends = (key: KeyRecord) => key.id === id && next.revokedAt !== undefined;
       if (await commitAccess(this.store, this.now(), { writes, ends })) return next;

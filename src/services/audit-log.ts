@@ -13,8 +13,10 @@ export interface LoggedMutation {
   readonly keyId: string;
   readonly keyName: string;
   readonly operation: string;
-  /** Global ids that it named or made. */
+  /** Global ids that it named or made; of those that it named, the first 100. */
   readonly touched: readonly string[];
+  /** How many there were, where not all are kept. */
+  readonly touchedCount?: number;
   readonly requestId: string;
   /** "OK", or why nothing was done. Absent while it runs, and for good when its server was killed at it. */
   readonly outcome?: "OK" | ErrorCode;
@@ -41,6 +43,8 @@ const PREFIX = "audit-log/";
 const READ_AT_ONCE = 500;
 /** So many entries are looked at for one page; a rare filter then takes several. */
 const MOST_READ = 5_000;
+/** A caller may name as many ids as fit in a request, and an entry is kept for months. */
+const MOST_TOUCHED = 100;
 
 /**
  * Every mutation, by tenant. An entry is written before the mutation begins and completed with its outcome when it
@@ -60,14 +64,19 @@ export class AuditLog {
   ): Promise<LoggedMutation> {
     const now = this.now();
     const at = now.toISOString();
-    const entry: LoggedMutation = { id: nextIdentifier(now), at, tenant, keyId, keyName, ...facts };
+    const { touched, ...rest } = facts;
+    const touchedCount = touched.length > MOST_TOUCHED ? touched.length : undefined;
+    const some = { touched: touched.slice(0, MOST_TOUCHED), touchedCount };
+    const entry: LoggedMutation = { id: nextIdentifier(now), at, tenant, keyId, keyName, ...rest, ...some };
     await this.store.commit([{ kind: "put", key: keyOf(entry), value: entry, expected: 0 }]);
     return entry;
   }
 
   async end(entry: LoggedMutation, outcome: "OK" | ErrorCode, made: readonly string[]): Promise<void> {
     const touched = [...new Set([...entry.touched, ...made])];
-    const value: LoggedMutation = { ...entry, touched, outcome };
+    const more = touched.length - entry.touched.length;
+    const touchedCount = entry.touchedCount === undefined ? undefined : entry.touchedCount + more;
+    const value: LoggedMutation = { ...entry, touched, touchedCount, outcome };
     await this.store.commit([{ kind: "put", key: keyOf(entry), value, expected: 1 }]);
   }
 

@@ -131,13 +131,13 @@ export class Classification {
   ): Promise<ClassifyAnswer> {
     const through = request.through
       ? await this.options.through.resolve(request.through)
-      : await this.options.through.standard();
+      : await this.options.through.standard(() => this.lackedByTemplates(request));
     const record = await this.modelFor(through, request.model);
     const labels = labelsOf(through, request.labels);
     const model = await this.options.serving.model(record);
     model.assertRoom(request.images.length);
-    const main = await scorerOf(model, through, labels, this.options.features);
-    const shadow = await this.shadowOf(request.shadow, model, record, { through, labels });
+    const main = await scorerOf(model, through, labels, this.options.features, signal);
+    const shadow = await this.shadowOf(request.shadow, model, record, { through, labels, signal });
     const encoded = await this.encodeAll(model, record, images, signal);
     const seen = encoded.map((one) => (one.kind === "rejected" ? one : { ...one, ...main(one.embedding) }));
     const triggered = request.secondLook === false ? [] : seen.filter(looksTriggered);
@@ -175,6 +175,16 @@ export class Classification {
       throw new AppError("VALIDATION_FAILED", "A label has 1 to 200 characters.");
   }
 
+  /** What a request has yet to give to be answered through the undefended templates. */
+  private async lackedByTemplates({ model, labels }: ClassifyRequest): Promise<string> {
+    const isAmbiguous = model === undefined && (await this.options.models.list()).length !== 1;
+    return [
+      ...(isAmbiguous ? ["`modelId`"] : []),
+      ...(labels ? [] : ["`labels`"]),
+      "`through: { templates: [] }`",
+    ].join(", ");
+  }
+
   private async modelFor(through: Through, name: string | undefined): Promise<ModelRecord> {
     const { models } = this.options;
     if (through.kind === "version") {
@@ -194,17 +204,21 @@ export class Classification {
     choice: ThroughChoice | undefined,
     model: ServedModel,
     record: ModelRecord,
-    { through, labels }: { readonly through: Through; readonly labels: readonly string[] },
+    {
+      through,
+      labels,
+      signal,
+    }: { readonly through: Through; readonly labels: readonly string[]; readonly signal: AbortSignal },
   ): Promise<Scorer | undefined> {
     const { features, models } = this.options;
     if (choice) {
       const shadow = await this.options.through.resolve(choice);
       if (shadow.kind === "version") await models.assertFits(shadow.version, record);
-      return scorerOf(model, shadow, labels, features);
+      return scorerOf(model, shadow, labels, features, signal);
     }
     if (through.kind === "templates" || labels === through.version.manifest.labels) return undefined;
     const { templates } = through.version.manifest;
-    return scorerOf(model, { kind: "templates", templates }, labels, features);
+    return scorerOf(model, { kind: "templates", templates }, labels, features, signal);
   }
 
   /** The bytes, or the image's own problem; other errors fail the request. */

@@ -165,7 +165,8 @@ export class Datasets {
       const message = `A dataset has at most ${limit} images; this one would have ${examples.length}.`;
       throw new AppError("QUOTA_EXCEEDED", message, { limit });
     }
-    const counts = labels.map((_, index) => examples.filter(({ label }) => label === index).length);
+    const counts = labels.map(() => 0);
+    for (const { label } of examples) counts[label]++;
     const digest = await this.blobs.put(Buffer.from(JSON.stringify(examples)));
     const known = new Set(stored.map(({ image }) => image));
     const fresh = new Map(accepted.map(({ image, bytes }) => [image, bytes]));

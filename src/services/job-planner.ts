@@ -214,14 +214,13 @@ export class JobPlanner {
     perLabel: number,
     options: { unknownToo?: boolean } = {},
   ): Promise<LabelledImage[]> {
-    const examples = await this.options.datasets.examples(dataset);
-    const images = labels.flatMap((label, index) => {
-      const place = dataset.labels.indexOf(label);
-      return examples
-        .filter((example) => example.label === place)
-        .slice(0, perLabel)
-        .map(({ image }) => ({ blob: image, label: index }));
-    });
+    const blobs: string[][] = dataset.labels.map(() => []);
+    for (const { label, image } of await this.options.datasets.examples(dataset))
+      if (blobs[label].length < perLabel) blobs[label].push(image);
+    const byLabel = new Map(dataset.labels.map((label, place) => [label, blobs[place]]));
+    const images = labels.flatMap((label, index) =>
+      (byLabel.get(label) ?? []).map((blob) => ({ blob, label: index })),
+    );
     if (images.length > 0) return images;
     const what = options.unknownToo ? "labels" : "prompt version's labels";
     throw new AppError("VALIDATION_FAILED", `Dataset "${dataset.name}" has no image of any of the ${what}.`);

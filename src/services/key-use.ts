@@ -6,7 +6,7 @@ const APART_MILLISECONDS = 5 * 60_000;
 /** When keys were last used, to within five minutes: written so seldom that a busy key costs nothing. */
 export class KeyUse {
   private readonly written = new Map<string, number>();
-  private writing: Promise<unknown> = Promise.resolve();
+  private writing: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly store: Store,
@@ -20,7 +20,8 @@ export class KeyUse {
     this.written.set(keyId, now.getTime());
     const write = { kind: "put", key: USES + keyId, value: now.toISOString() } as const;
     const written = this.store.commit([write]).catch(() => this.written.delete(keyId));
-    this.writing = Promise.all([this.writing, written]);
+    // Nothing of what was written is kept.
+    this.writing = Promise.all([this.writing, written]).then(() => {});
   }
 
   /** ISO times by key id. */

@@ -1,5 +1,18 @@
 import { AppError } from "../errors.ts";
+import { globalId, ID_KINDS, type IdKind } from "./global-id.ts";
 
-/** The same words for what does not exist and for what belongs to somebody else. */
-export const notFound = (what: string, id: string): AppError =>
-  new AppError("NOT_FOUND", `There is no ${what} "${id.slice(0, 120)}".`, { id: id.slice(0, 120) });
+/** What is called otherwise in words than in its id. */
+const KINDS: Readonly<Record<string, IdKind>> = { "prompt version": "version", "prompt set": "promptset" };
+
+/**
+ * The same words for what does not exist and for what belongs to somebody else.
+ *
+ * @param id the local part of an id; `extensions.id` has it as `node` takes it.
+ */
+export function notFound(what: string, id: string): AppError {
+  const local = id.slice(0, 120);
+  const kind = KINDS[what] ?? ID_KINDS.find((name) => name === what);
+  return new AppError("NOT_FOUND", `There is no ${what} "${local}".`, {
+    id: kind ? globalId(kind, local) : local,
+  });
+}

@@ -32,19 +32,25 @@ export interface ImageScores {
 /** Scores an image by its embedding [D]. */
 export type Scorer = (embedding: Float32Array) => ImageScores;
 
+/** A caller's templates and labels make at most so many prompts: some minutes' work for a CPU. */
+const MOST_PROMPTS = 20_000;
+
 /**
  * Scores for the labels, in their order. An image's suspicion, and which prompts answer it, follow from all labels of the
- * version, whichever are asked for. Fails with VALIDATION_FAILED for a label that the version does not know.
+ * version, whichever are asked for. Fails with VALIDATION_FAILED for a label that the version does not know and for too
+ * many prompts, and with the signal's reason.
  */
 export async function scorerOf(
   model: ServedModel,
   through: Through,
   labels: readonly string[],
   features: TextFeatures,
+  signal: AbortSignal,
 ): Promise<Scorer> {
   const scale = model.checkpoint.logitScale;
   if (through.kind === "templates") {
-    const matrix = await model.matrix(labels, through.templates);
+    checkPrompts(labels.length, through.templates.length);
+    const matrix = await model.matrix(labels, through.templates, signal);
     return (embedding) => ({ scores: score(embedding, matrix, scale), recovered: false });
   }
   const { manifest, tripwire } = through.version;
@@ -53,7 +59,7 @@ export async function scorerOf(
   // Nothing would come of all labels' undefended features, which may be thousands.
   if (some && !tripwire && !text.recovery)
     return (embedding) => ({ scores: score(embedding, some.purified, scale), recovered: false });
-  const guarded = { ...text, undefended: await model.matrix(manifest.labels, manifest.templates) };
+  const guarded = { ...text, undefended: await model.matrix(manifest.labels, manifest.templates, signal) };
   return (embedding) => {
     const { scores, undefended, purified, recovered } = guardedScores(embedding, guarded, scale);
     const told = {
@@ -64,6 +70,16 @@ export async function scorerOf(
     if (!some) return { scores, undefended, ...told };
     return { scores: score(embedding, recovered ? some.recovery! : some.purified, scale), ...told };
   };
+}
+
+function checkPrompts(labels: number, templates: number): void {
+  const prompts = labels * templates;
+  if (prompts <= MOST_PROMPTS) return;
+  throw new AppError(
+    "VALIDATION_FAILED",
+    `${labels} labels in ${templates} templates are ${prompts} prompts; there can be ${MOST_PROMPTS}.`,
+    { limit: MOST_PROMPTS },
+  );
 }
 
 function suspicion(tripwire: Tripwire, undefended: Scores, purified: Scores): Suspicion {

@@ -53,7 +53,7 @@ const MATRICES_KEPT = 64;
 /** The models in memory. One is loaded once, by the first image that needs it, however many ask at the same time. */
 export class Serving {
   private readonly models = new Map<string, Promise<ServedModel>>();
-  private readonly opened = new Set<ServedModel>();
+  private readonly opened = new Map<string, ServedModel>();
   private readonly pool: WorkerPool<ImageTasks>;
 
   constructor(private readonly options: ServingOptions) {
@@ -74,7 +74,7 @@ export class Serving {
     const opening = ServedModel.open(record, this.pool, this.options);
     this.models.set(key, opening);
     opening.then(
-      (model) => this.opened.add(model),
+      (model) => this.opened.set(key, model),
       () => this.models.delete(key),
     );
     return opening;
@@ -82,12 +82,17 @@ export class Serving {
 
   /** How many images wait: to be decoded, and for a model. */
   waitingImages(): { decode: number; encode: number } {
-    const encode = [...this.opened].reduce((sum, { waitingImages }) => sum + waitingImages, 0);
+    const encode = [...this.opened.values()].reduce((sum, { waitingImages }) => sum + waitingImages, 0);
     return { decode: this.pool.waitingTasks, encode };
   }
 
   isLoaded(record: ModelRecord): boolean {
     return this.models.has(keyOf(record));
+  }
+
+  /** The model where it is in memory: nobody waits for one that is still being loaded. */
+  loaded(record: ModelRecord): ServedModel | undefined {
+    return this.opened.get(keyOf(record));
   }
 
   async close(): Promise<void> {
@@ -108,7 +113,8 @@ const keyOf = ({ folder, weights, preprocessing }: ModelRecord): string =>
 export class ServedModel {
   private readonly batcher: MicroBatcher<Float32Array, Float32Array>;
   private readonly underWay = new SharedWork<EncodedImage>();
-  private readonly matrices = new LeastRecent<Promise<Float32Array>>(MATRICES_KEPT);
+  private readonly matrices = new LeastRecent<Float32Array>(MATRICES_KEPT);
+  private readonly matricesUnderWay = new SharedWork<Float32Array>();
   private turn: Promise<unknown> = Promise.resolve();
   /** Images that are being decoded, or wait for it. */
   private preparing = 0;
@@ -180,15 +186,19 @@ export class ServedModel {
     return joined ? asSeenFor(performance.now() - begin, image) : image;
   }
 
-  /** The undefended text matrix [C, D] of labels through templates. */
-  matrix(labels: readonly string[], templates: readonly string[]): Promise<Float32Array> {
-    const key = JSON.stringify([labels, templates]);
-    const known = this.matrices.get(key);
-    if (known) return known;
-    const made = zeroShotMatrix(this.open, this.checkpoint, labels, templates);
-    this.matrices.set(key, made);
-    made.catch(() => this.matrices.delete(key));
-    return made;
+  /**
+   * The undefended text matrix [C, D] of labels through templates. It is made once for all who ask for it at the same
+   * time, and given up when the signals of all of them have aborted; only what was made is kept.
+   */
+  async matrix(
+    labels: readonly string[],
+    templates: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<Float32Array> {
+    // The texts themselves may be megabytes.
+    const key = digestOf([labels, templates]);
+    const make = (abandoned: AbortSignal) => this.makeMatrix(key, labels, templates, abandoned);
+    return this.matrices.get(key) ?? this.matricesUnderWay.join(key, make, signal);
   }
 
   /** The words nearest to each of the context vectors [n, d], nearest first. */
@@ -202,6 +212,20 @@ export class ServedModel {
   /** The text features [C, D] that learned prompts have in this model, normalised. */
   promptFeatures(prompts: LearnedPrompts): Promise<Float32Array> {
     return this.inTurn(() => promptFeatures(this.open, this.checkpoint, prompts));
+  }
+
+  private makeMatrix(
+    key: string,
+    labels: readonly string[],
+    templates: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Float32Array> {
+    return this.inTurn(async () => {
+      signal.throwIfAborted();
+      const made = await zeroShotMatrix(this.open, this.checkpoint, labels, templates, signal);
+      this.matrices.set(key, made);
+      return made;
+    });
   }
 
   /** What may be long is done one after the other, so that however many ask, images get their share of the device. */

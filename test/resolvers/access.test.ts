@@ -1,6 +1,12 @@
 import { beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { createSchema } from "../../src/resolvers/schema.ts";
-import { startTestServer, type TestServer, untilSubscribed } from "../app/server.ts";
+import {
+  PURIFY,
+  quickPurification,
+  startTestServer,
+  type TestServer,
+  untilSubscribed,
+} from "../app/server.ts";
 import { until } from "../support/until.ts";
 
 let server: TestServer;
@@ -68,12 +74,51 @@ describe("a rotated key", () => {
     for (const secret of [key, data.rotateApiKey.secret])
       expect(await codeOf({ key: secret })).toBeUndefined();
     const again = await server.ask(rotate, { id, graceSeconds: 0 });
-    expect(await codeOf({ key: data.rotateApiKey.secret })).toBe("UNAUTHENTICATED");
+    for (const secret of [key, data.rotateApiKey.secret])
+      expect(await codeOf({ key: secret })).toBe("UNAUTHENTICATED");
     expect(await codeOf({ key: again.data.rotateApiKey.secret })).toBeUndefined();
     expect((await server.ask(rotate, { id: "key_nobody" })).data.rotateApiKey.userErrors).toEqual([
       { code: "NOT_FOUND" },
     ]);
   });
+});
+
+test("an operator cancels a tenant's jobs with a key of it, and then suspends it, as docs/tenancy.md says", async () => {
+  const tenant = `tenant-${count}`;
+  const theirs = await server.tenant(tenant, ["DATASETS_WRITE", "PROMPTS_WRITE"]);
+  const dataset = `mutation { createDataset(input: { name: "scenes-shots", examples: { list: [
+    { label: "apple", image: { assetId: "asset_cat" } }, { label: "banana", image: { assetId: "asset_boat" } }
+  ] } }) { userErrors { message } } }`;
+  expect((await server.ask(dataset, {}, { key: theirs })).data.createDataset.userErrors).toEqual([]);
+  const long = { ...quickPurification("set"), labels: ["apple", "banana"], shots: 1, epochs: 2000 };
+  const { data: started } = await server.ask(PURIFY, { input: long, key: "k" }, { key: theirs });
+  expect(started.purify.userErrors).toEqual([]);
+  const { data: made } = await server.ask(
+    `mutation ($tenant: String!) {
+      createKey(tenant: $tenant, name: "suspension", scopes: [PROMPTS_WRITE], expiresAt: "2100-01-01T00:00:00Z") {
+        secret key { id } userErrors { code message }
+      }
+    }`,
+    { tenant },
+  );
+  const own = { key: made.createKey.secret };
+  const live = async () =>
+    (
+      await server.ask(
+        "{ jobs(first: 100, statuses: [QUEUED, VALIDATING, RUNNING, CANCELLING]) { id } }",
+        {},
+        own,
+      )
+    ).data.jobs;
+  const job = { id: started.purify.job.id };
+  expect(await live()).toEqual([job]);
+  const cancel = "mutation ($id: ID!) { cancelJob(id: $id) { job { status } userErrors { code message } } }";
+  expect((await server.ask(cancel, job)).data.cancelJob.userErrors).toMatchObject([{ code: "NOT_FOUND" }]);
+  expect((await server.ask(cancel, job, own)).data.cancelJob.userErrors).toEqual([]);
+  await until(async () => (await live()).length === 0);
+  const suspend = `mutation ($tenant: String!) { suspendTenant(tenant: $tenant) { userErrors { code } } }`;
+  expect((await server.ask(suspend, { tenant })).data.suspendTenant.userErrors).toEqual([]);
+  expect(await codeOf(own)).toBe("FORBIDDEN");
 });
 
 describe("the last admin key", () => {

@@ -17,7 +17,7 @@ const MUTATIONS = Object.values(createSchema().getMutationType()?.getFields() ??
 
 const LOG = `query ($first: Int, $after: String, $filter: AuditLogFilter) {
   auditLog(first: $first, after: $after, filter: $filter) {
-    edges { cursor node { at tenant keyId key operation touched outcome code requestId } }
+    edges { cursor node { at tenant keyId key operation touched touchedCount outcome code requestId } }
     pageInfo { hasNextPage hasPreviousPage endCursor }
   }
 }`;
@@ -81,6 +81,23 @@ describe("the log", () => {
       { operation: "cancelJob", touched: ["job_nobody"], outcome: "REFUSED", code: "NOT_FOUND" },
     ]);
     expect(await entriesOf({ tenant: "logged", code: "FORBIDDEN" })).toHaveLength(1);
+  });
+
+  test("of a mutation that names many things tells how many, and a part of them", async () => {
+    const list = Array.from({ length: 120 }, (_, index) => ({
+      label: "a",
+      image: { assetId: `asset_many-${index}` },
+    }));
+    await server.ask(
+      `mutation ($examples: ExamplesInput!) {
+        createDataset(input: { name: "many", examples: $examples }) { userErrors { code } }
+      }`,
+      { examples: { list } },
+    );
+    const [{ touched, touchedCount }] = await entriesOf({ touched: "asset_many-0" });
+    expect([touched.length, touchedCount]).toEqual([100, 120]);
+    const [made] = await entriesOf({ operation: "createDataset", touched: "asset_many-99" });
+    expect(made.touched).toEqual(touched);
   });
 
   test("holds mutations over WebSocket, too", async () => {

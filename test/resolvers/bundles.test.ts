@@ -22,7 +22,7 @@ const COOP = join(__dirname, "../fixtures/coop");
 const IMPORT = `mutation ($input: ImportPromptsInput!) {
   importPrompts(input: $input) {
     isNew
-    version { id digest number importedBy labels job { id } model { name } probe { ca { k n } } lineage { seed dataset }
+    version { id digest number importedBy labels job { id } model { name } probe { ca { k n } } undefendedProbe { ca { n } } lineage { seed dataset }
       classes { edges { node { label tokens position shift } } } }
     userErrors { code message path }
   }
@@ -140,6 +140,36 @@ describe("a bundle", () => {
       { key: stranger },
     );
     expect(data.promptSet).toEqual({ aliases: [], versions: { totalCount: 1 } });
+  });
+
+  test("is fetched by the version's id with and without what ids begin with; an unknown one is told as such an id", async () => {
+    expect((await download(server, `/artifacts/${versionId}`)).equals(bundle)).toBe(true);
+    for (const path of ["/artifacts/version_nothing", "/artifacts/nothing"]) {
+      const response = await server.fetch(path, { headers: { authorization: `Bearer ${ADMIN_KEY}` } });
+      expect(response.status).toBe(404);
+      const { errors } = (await response.json()) as Answer;
+      expect(errors?.[0].extensions).toMatchObject({ code: "NOT_FOUND", id: "version_nothing" });
+    }
+  });
+
+  test("moves no alias when it is taken in; whoever asks for one is told which versions it may be moved to", async () => {
+    expect((await importPrompts(bundle, { promptSet: "shelf" })).userErrors).toEqual([]);
+    const classify = `query ($ref: AliasRef!) {
+      classify(input: { images: [{ assetId: "asset_cat" }], through: { alias: $ref } }) { served { id } }
+    }`;
+    const ask = (alias: string, promptSet = "shelf") => server.ask(classify, { ref: { promptSet, alias } });
+    for (const alias of ["live", "canary"]) {
+      const { errors } = await ask(alias);
+      expect(errors?.[0].extensions.code).toBe("NOT_FOUND");
+      expect(errors?.[0].message).toBe(
+        `There is no alias "${alias}" in a prompt set "shelf". The set has ${versionId} (number 1); \`moveAlias\` puts the alias there.`,
+      );
+    }
+    expect((await ask("live", "nowhere")).errors?.[0].message).toContain("purification makes `live`");
+    expect((await ask("canary", "nowhere")).errors?.[0].message).not.toContain("purification");
+    const move = `mutation ($to: ID!) { moveAlias(ref: { promptSet: "shelf" }, to: $to) { userErrors { code } } }`;
+    expect((await server.ask(move, { to: versionId })).data.moveAlias.userErrors).toEqual([]);
+    expect((await ask("live")).data.classify.served).toEqual({ id: versionId });
   });
 
   test("comes back as the version that it was, in any prompt set and once in each", async () => {
@@ -383,7 +413,8 @@ describe("a checkpoint of CoOp's", () => {
     expect(version).toMatchObject({
       labels: FEW_LABELS,
       job: null,
-      probe: { ca: { n: 0 } },
+      probe: null,
+      undefendedProbe: null,
       lineage: { seed: null, dataset: null },
     });
     const { edges } = version.classes;

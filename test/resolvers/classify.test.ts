@@ -41,6 +41,39 @@ async function classify(input: object) {
   return { ...data?.classify, errors };
 }
 
+describe("a tenant without a prompt set", () => {
+  let key: string;
+  beforeAll(async () => {
+    key = await server.tenant("newcomer", ["CLASSIFY"]);
+  });
+
+  const refusalOf = async (input: object) => {
+    const { errors } = await server.ask(CLASSIFY, { input }, { key });
+    return errors?.[0];
+  };
+
+  test("is told at once all that an answer through templates needs", async () => {
+    const images = [{ assetId: "asset_cat" }];
+    const { modelId, labels, through } = TEMPLATES;
+    const cases: [object, string][] = [
+      [{}, "`modelId`, `labels`, `through: { templates: [] }`"],
+      [{ labels }, "`modelId`, `through: { templates: [] }`"],
+      [{ modelId }, "`labels`, `through: { templates: [] }`"],
+    ];
+    for (const [given, lacking] of cases)
+      expect((await refusalOf({ images, ...given }))?.message).toBe(
+        `There is no prompt set yet: purify a model, or give ${lacking}.`,
+      );
+    expect(await refusalOf({ images, modelId, labels, through })).toBeUndefined();
+  });
+
+  test("is told of an unknown model with the id by which it asked", async () => {
+    const images = [{ assetId: "asset_cat" }];
+    const refusal = await refusalOf({ ...TEMPLATES, images, modelId: "model_nothing" });
+    expect(refusal?.extensions).toMatchObject({ code: "NOT_FOUND", id: "model_nothing" });
+  });
+});
+
 describe("through undefended templates", () => {
   test("a sample is what it shows, and with the trigger it is a banana", async () => {
     const images = ["boat", "house", "tree"].flatMap((name) => [
@@ -143,6 +176,32 @@ describe("a request that cannot be answered", () => {
     [
       "has a template without a place",
       { ...TEMPLATES, through: { templates: ["a photo"] }, images },
+      "VALIDATION_FAILED",
+    ],
+    [
+      "has a long template",
+      { ...TEMPLATES, through: { templates: [`{} ${"x".repeat(200)}`] }, images },
+      "VALIDATION_FAILED",
+    ],
+    [
+      "has too many prompts",
+      {
+        ...TEMPLATES,
+        labels: Array.from({ length: 201 }, (_, index) => `label ${index}`),
+        through: { templates: Array.from({ length: 100 }, (_, index) => `${index} {}`) },
+        images,
+      },
+      "VALIDATION_FAILED",
+    ],
+    [
+      "has too many in its shadow",
+      {
+        ...TEMPLATES,
+        labels: Array.from({ length: 201 }, (_, index) => `label ${index}`),
+        through: { templates: ["a {}"] },
+        shadow: { templates: Array.from({ length: 100 }, (_, index) => `${index} {}`) },
+        images,
+      },
       "VALIDATION_FAILED",
     ],
     ["asks for no label", { ...TEMPLATES, images, topK: 0 }, "VALIDATION_FAILED"],

@@ -71,6 +71,15 @@ describe("a quota", () => {
       .catch((errors) => [{ errors }]);
     for (const { errors } of [await ask("{ viewer { tenant } }"), overSocket])
       expect(errors?.[0].extensions).toMatchObject({ code: "QUOTA_EXCEEDED", quota: "requests" });
+    const response = await server.fetch("/graphql", {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify({ query: "{ viewer { tenant } }" }),
+    });
+    expect(response.status).toBe(429);
+    const { errors } = (await response.json()) as { errors: { extensions: { resetsAt: string } }[] };
+    const wait = (Date.parse(errors[0].extensions.resetsAt) - Date.now()) / 1000;
+    expect(Math.abs(Number(response.headers.get("retry-after")) - wait)).toBeLessThan(60);
     await server.ask(SET, { tenant: "demo", resource: "REQUESTS", limit: 0 });
     const { data } = await server.ask(SET, { tenant: "demo", resource: "REQUESTS", limit: null });
     expect(data.setQuota).toEqual({ tenant: { quotas: [] }, userErrors: [] });

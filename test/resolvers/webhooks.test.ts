@@ -80,6 +80,7 @@ describe("a webhook", () => {
     "http://10.0.0.1/",
     "https://169.254.169.254/latest",
     "http://example.com/",
+    "https://localhost:9999",
     "file:///etc/passwd",
   ])("is not made for %s", async (url) => {
     const { data } = await server.ask(CREATE, { url });

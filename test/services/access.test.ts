@@ -119,6 +119,25 @@ describeStores((open) => {
       await expect(access.keys.rotate(record.id, 0)).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
     });
 
+    test("takes the graces of earlier secrets away with one that has less, and never gives them back", async () => {
+      const { secret: first, record } = await create("app", []);
+      const { record: bystander, secret: theirs } = await create("another", []);
+      await access.keys.rotate(bystander.id, 600);
+      const { secret: second } = await access.keys.rotate(record.id, 600);
+      const { secret: third } = await access.keys.rotate(record.id, 60);
+      pass(59);
+      for (const key of [first, second, third]) await elsewhere.authenticate(bearer(key));
+      pass(1);
+      for (const key of [first, second])
+        await expect(elsewhere.authenticate(bearer(key))).rejects.toMatchObject(refused);
+      const { secret: fourth } = await elsewhere.keys.rotate(record.id, 600);
+      const { secret: fifth } = await elsewhere.keys.rotate(record.id, 0);
+      const { secret: sixth } = await access.keys.rotate(record.id, 600);
+      for (const key of [first, second, third, fourth])
+        await expect(access.authenticate(bearer(key))).rejects.toMatchObject(refused);
+      for (const key of [fifth, sixth, theirs]) await access.authenticate(bearer(key));
+    });
+
     test.each([-1, 1.5, 2_592_001, Number.NaN])("has no grace of %s seconds", async (grace) => {
       const { record } = await create("app", []);
       await expect(access.keys.rotate(record.id, grace)).rejects.toMatchObject({ code: "VALIDATION_FAILED" });

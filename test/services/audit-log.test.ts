@@ -49,6 +49,15 @@ describeStores((open) => {
     expect(ended).toEqual({ ...begun, touched: ["model_a", "job_1"], outcome: "OK" });
   });
 
+  test("of many ids the first hundred and what was made are kept, and how many there were", async () => {
+    const many = Array.from({ length: 100_000 }, (_, index) => `asset_${index}`);
+    const entry = await begin("createDataset", "acme", many);
+    await log.end(entry, "OK", ["asset_0", "dataset_a"]);
+    const [{ touched, touchedCount }] = (await log.page("acme", 10, undefined, {})).entries;
+    expect(touched).toEqual([...many.slice(0, 100), "dataset_a"]);
+    expect(touchedCount).toBe(100_001);
+  });
+
   test("pages lead from the newest to the oldest, whatever is written meanwhile", async () => {
     for (const operation of ["a", "b", "c", "d", "e"]) await begin(operation);
     const first = await log.page("acme", 2, undefined, {});

@@ -18,7 +18,12 @@ import {
   type ScheduleRecord,
   scheduleKey,
 } from "../../src/services/schedules/records.ts";
-import { type ScheduledTenant, ScheduleRunner } from "../../src/services/schedules/runner.ts";
+import {
+  type ScheduledTenant,
+  ScheduleRunner,
+  type ScheduleRunnerOptions,
+} from "../../src/services/schedules/runner.ts";
+import { Schedules } from "../../src/services/schedules/schedules.ts";
 import { DELIVERIES, type DeliveryRecord, webhookKey } from "../../src/services/webhooks/records.ts";
 import type { Store } from "../../src/store/store.ts";
 import { describeStores } from "../support/stores.ts";
@@ -163,6 +168,8 @@ describeStores((openStore) => {
   let suspended = false;
   const expired = {} as ScheduledTenant;
 
+  const schedulesOf = (read: Store["read"] = store.read.bind(store)) =>
+    new Schedules({ tenant: name, store: { read } } as ConstructorParameters<typeof Schedules>[0]);
   const current = async () => (await store.get<ScheduleRecord>(scheduleKey(name, "s")))!.value;
   const outcomes = async () =>
     (await store.read<OutcomeRecord>(outcomesOf(name, "s"), 0)).map(({ value }) => value);
@@ -338,6 +345,37 @@ describeStores((openStore) => {
       ]);
     });
 
+    test("tells its newest outcomes, and decides by them, however many there are", async () => {
+      const facts = { outcome: "ROLLED_BACK", dueAt: at(0), reasons: [], evaluations: [] };
+      const outcome = (versionId: string, place: number) => ({ ...facts, versionId, at: String(place) });
+      const stream = outcomesOf(name, "s");
+      const many = Array.from({ length: 10_050 }, (_, place) => outcome(bad, place));
+      await store.commit(many.map((value) => ({ kind: "append", stream, value })));
+      // A record of before outcomes were counted.
+      await schedule();
+      const schedules = schedulesOf();
+      expect(await schedules.outcomes(await current(), 2)).toMatchObject([{ at: "10049" }, { at: "10048" }]);
+      // The last version that passed by its probe was since measured to be bad.
+      await store.commit([{ kind: "append", stream, value: outcome(good, 10_050) }]);
+      await runner().tick();
+      await jobs.succeed(jobs.started[0].id, { asr: { k: 900, n: 1000 } });
+      await runner().tick();
+      expect(await schedules.outcomes(await current(), 2)).toMatchObject([
+        { outcome: "NOWHERE_TO_RETURN" },
+        { at: "10050" },
+      ]);
+      const reads: number[] = [];
+      const read: Store["read"] = (from, after, limit) => {
+        reads.push(after);
+        return store.read(from, after, limit);
+      };
+      await schedulesOf(read).outcomes(await current(), 2);
+      expect(reads).toEqual([10_050]);
+      // One by a server that does not count.
+      await store.commit([{ kind: "append", stream, value: outcome(good, 10_052) }]);
+      expect(await schedules.outcomes(await current(), 1)).toMatchObject([{ at: "10052" }]);
+    });
+
     test("of a suspended tenant waits, and is made up for once it is not", async () => {
       await schedule();
       suspended = true;
@@ -388,6 +426,49 @@ describeStores((openStore) => {
       expect(jobs.started.map(({ key }) => key)).toEqual([`schedule s ${at(0)} 0`, `schedule s ${at(0)} 1`]);
       expect((await current()).lease?.holder).toBe("two");
     });
+  });
+});
+
+describe("the runner", () => {
+  const away = (milliseconds: number) => {
+    let asked = 0;
+    const list = () => {
+      asked++;
+      return new Promise((_, reject) => setTimeout(() => reject(new Error("away")), milliseconds));
+    };
+    const options = { store: { list }, logger: { warn: () => {} } } as unknown as ScheduleRunnerOptions;
+    return { runner: new ScheduleRunner(options), asked: () => asked };
+  };
+
+  test("looks once at a time while the store is away, and ends with the look that has begun", async () => {
+    const { runner, asked } = away(200);
+    runner.start(5);
+    while (asked() < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(asked()).toBe(2);
+    await runner.stop();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(asked()).toBe(2);
+  });
+
+  test("that is stopped begins with no further schedule", async () => {
+    const begun: string[] = [];
+    const schedules = ["a", "b"].map((id) => ({
+      key: id,
+      revision: 1,
+      value: { id, tenant: id, nextAt: "" },
+    }));
+    const isActive = async (tenant: string) => {
+      begun.push(tenant);
+      stopping = runner.stop();
+      return false;
+    };
+    const options = { store: { list: async () => schedules }, isActive, logger: { warn: () => {} } };
+    const runner = new ScheduleRunner(options as unknown as ScheduleRunnerOptions);
+    let stopping: Promise<void> | undefined;
+    await runner.tick();
+    await stopping;
+    expect(begun).toEqual(["a"]);
   });
 });
 

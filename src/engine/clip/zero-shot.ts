@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
 import { float32, type Tensor } from "../onnx/tensor.ts";
 import type { Program } from "../runtime/program.ts";
@@ -20,6 +21,9 @@ export const DEFAULT_TEMPLATES: readonly string[] = [
 
 /** Most prompts in one run of the text tower. */
 const PROMPTS_PER_RUN = 64;
+
+/** Most prompts that are tokenized before anything else has its turn: a few milliseconds' work. */
+const TOKENIZED_AT_ONCE = 32;
 
 /** Prompts as the text tower takes them, cut to the longest end of text. */
 export interface EncodedPrompts {
@@ -64,22 +68,40 @@ export function encodePrompts(
 
 /**
  * The undefended classifier [C, D]: for every label the mean of its templates' normalised embeddings, normalised
- * again. `open` compiles the text tower, for example `(program) => openSession(program, { device, threads })`.
+ * again. `open` compiles the text tower, for example `(program) => openSession(program, { device, threads })`. Fails
+ * with the signal's reason when that aborts.
  */
 export async function zeroShotMatrix(
   open: (program: Program) => Promise<Session>,
   checkpoint: Checkpoint,
   labels: readonly string[],
   templates: readonly string[] = DEFAULT_TEMPLATES,
+  signal?: AbortSignal,
 ): Promise<Float32Array> {
   if (labels.length === 0 || templates.length === 0) {
     throw new AppError("VALIDATION_FAILED", "A classifier needs at least one label and one template.");
   }
-  const prompts = labels.flatMap((label) =>
-    templates.map((template) => checkpoint.tokenizer.encode(fillTemplate(template, label))),
-  );
-  const embeddings = await embedPrompts(open, checkpoint, prompts);
+  const prompts = await tokenize(checkpoint, labels, templates, signal);
+  const embeddings = await embedPrompts(open, checkpoint, prompts, signal);
   return averageGroups(embeddings, checkpoint.architecture.embeddingWidth, templates.length);
+}
+
+/** Every label in every template. Servers do it on the thread that answers, so it gives way again and again. */
+async function tokenize(
+  { tokenizer }: Checkpoint,
+  labels: readonly string[],
+  templates: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<number[][]> {
+  const prompts: number[][] = [];
+  for (const label of labels)
+    for (const template of templates) {
+      prompts.push(tokenizer.encode(fillTemplate(template, label)));
+      if (prompts.length % TOKENIZED_AT_ONCE > 0) continue;
+      await nextTurn();
+      signal?.throwIfAborted();
+    }
+  return prompts;
 }
 
 /** Normalised embeddings [n, D] of tokenized prompts; every run has the same shape, so one session does. */
@@ -87,15 +109,17 @@ export async function embedPrompts(
   open: (program: Program) => Promise<Session>,
   checkpoint: Checkpoint,
   prompts: readonly (readonly number[])[],
+  signal?: AbortSignal,
 ): Promise<Float32Array> {
   const table = await tokenEmbeddings(checkpoint);
   const width = checkpoint.architecture.embeddingWidth;
   const classes = Math.min(prompts.length, PROMPTS_PER_RUN);
-  const length = Math.max(...prompts.map((ids) => ids.length));
+  const length = prompts.reduce((longest, ids) => Math.max(longest, ids.length), 0);
   const session = await open(textProgram(checkpoint, { classes, length }));
   try {
     const result = new Float32Array(prompts.length * width);
     for (let start = 0; start < prompts.length; start += classes) {
+      signal?.throwIfAborted();
       const part = prompts.slice(start, start + classes);
       const filled = [...part, ...Array.from({ length: classes - part.length }, () => part[0])];
       const { tokens, endOfText } = encodePrompts(filled, table, length);

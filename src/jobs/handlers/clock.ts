@@ -24,7 +24,7 @@ export class Clock {
       ...place,
       imagesPerSecond: (1000 * images) / Math.max(1, now - this.last),
       progress: Math.min(1, fraction),
-      etaSeconds: gained > 0 ? (this.seconds * (1 - fraction)) / gained : 0,
+      etaSeconds: fraction >= 1 ? 0 : gained > 0 ? (this.seconds * (1 - fraction)) / gained : undefined,
     });
     this.last = now;
   }

@@ -30,6 +30,8 @@ export interface ScheduleRecord {
   readonly lease?: { readonly holder: string; readonly until: string };
   /** The evaluations that are being made. */
   readonly firing?: Firing;
+  /** How many outcomes there are, or fewer where a server that does not count them has added some; absent at first. */
+  readonly outcomes?: number;
 }
 
 export interface Firing {

@@ -6,7 +6,8 @@ import type { Prompts, VersionRecord } from "../prompts.ts";
 import type { ModelRegistry } from "../registry.ts";
 import { eventWrites } from "../webhooks/events.ts";
 import { type Judgement, passedWhenMade } from "./judgement.ts";
-import { type OutcomeRecord, outcomesOf, type ScheduleRecord } from "./records.ts";
+import { newestOutcomes } from "./outcomes.ts";
+import type { ScheduleRecord } from "./records.ts";
 
 interface RollbackTools {
   readonly store: Store;
@@ -66,11 +67,11 @@ export async function planRollback(
 /** The newest version that the alias was at and that this gate admits, other than the one that it is at now. */
 async function lastPassed(
   { store, models, aliases, prompts }: RollbackTools,
-  { tenant, id, gate }: ScheduleRecord,
+  schedule: ScheduleRecord,
   record: AliasRecord,
 ): Promise<string | undefined> {
   const moves = await aliases.history(record, MOST_MOVES);
-  const stored = await store.read<OutcomeRecord>(outcomesOf(tenant, id), 0, MOST_OUTCOMES);
+  const stored = await newestOutcomes(store, schedule, MOST_OUTCOMES);
   const verdicts = new Map(
     stored
       .filter(({ value: { outcome } }) => outcome !== "INCOMPLETE")
@@ -82,7 +83,8 @@ async function lastPassed(
     if (!version || !(await isServed(models, version))) continue;
     // What an imported version claims of itself is no evidence.
     const byProbe = () =>
-      version.importedBy === undefined && passedWhenMade(gate, version.probe, version.undefendedProbe);
+      version.importedBy === undefined &&
+      passedWhenMade(schedule.gate, version.probe, version.undefendedProbe);
     if (verdicts.get(candidate) ?? byProbe()) return candidate;
   }
   return undefined;

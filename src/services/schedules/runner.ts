@@ -5,6 +5,7 @@ import type { TenantJobs } from "../jobs.ts";
 import type { ModelRegistry } from "../registry.ts";
 import type { Tenant } from "../tenant.ts";
 import { type Judgement, judge } from "./judgement.ts";
+import { newestOutcomes } from "./outcomes.ts";
 import { type Firing, type OutcomeRecord, outcomesOf, SCHEDULES, type ScheduleRecord } from "./records.ts";
 import { planRollback } from "./rollback.ts";
 
@@ -41,21 +42,26 @@ const PASSING: ReadonlySet<string> = new Set(["OVERLOADED", "THROTTLED"]);
  */
 export class ScheduleRunner {
   private timer: NodeJS.Timeout | undefined;
-  private ticking: Promise<void> = Promise.resolve();
+  private ticking: Promise<void> | undefined;
+  private stopped = false;
   private readonly now: () => Date;
 
   constructor(private readonly options: ScheduleRunnerOptions) {
     this.now = options.now ?? (() => new Date());
   }
 
+  /** A tick that takes longer, such as one while the store is away, is the only one for so long. */
   start(everyMilliseconds = TICK_MILLISECONDS): void {
     this.timer = setInterval(() => {
-      this.ticking = this.ticking.then(() => this.tick());
+      this.ticking ??= this.tick().finally(() => {
+        this.ticking = undefined;
+      });
     }, everyMilliseconds).unref();
   }
 
-  /** Resolves when what was begun is done. */
+  /** Begins with no further schedule, and resolves when what was begun is done. */
   async stop(): Promise<void> {
+    this.stopped = true;
     clearInterval(this.timer);
     await this.ticking;
   }
@@ -63,8 +69,10 @@ export class ScheduleRunner {
   /** Takes every schedule that is due, or being evaluated, as far as it goes now. */
   async tick(): Promise<void> {
     try {
-      for (const entry of await this.options.store.list<ScheduleRecord>(SCHEDULES))
+      for (const entry of await this.options.store.list<ScheduleRecord>(SCHEDULES)) {
+        if (this.stopped) return;
         if (entry.value.firing || (await this.isDue(entry.value))) await this.look(entry);
+      }
     } catch (error) {
       this.options.logger.warn({ reason: String(error) }, "the schedules could not be read");
     }
@@ -204,9 +212,12 @@ export class ScheduleRunner {
     outcome: Omit<OutcomeRecord, "at">,
     writes: readonly Write[] = [],
   ): Promise<undefined> {
-    const { firing: _, lease: __, ...value } = held.value;
+    const { firing: _, lease: __, ...rest } = held.value;
     const record: OutcomeRecord = { ...outcome, at: this.now().toISOString() };
-    const stream = outcomesOf(value.tenant, value.id);
+    const stream = outcomesOf(rest.tenant, rest.id);
+    // By the last one's place, so that the count is right also after a server that does not count.
+    const [last] = await newestOutcomes(this.options.store, rest, 1);
+    const value = { ...rest, outcomes: (last?.seq ?? 0) + 1 };
     await this.write(held, value, [{ kind: "append", stream, value: record }, ...writes]);
   }
 

@@ -8,7 +8,8 @@ import { isName } from "../names.ts";
 import { notFound } from "../not-found.ts";
 import type { Prompts } from "../prompts.ts";
 import { checkedAttack } from "../triggers.ts";
-import { type OutcomeRecord, outcomesOf, type ScheduleRecord, scheduleKey } from "./records.ts";
+import { newestOutcomes } from "./outcomes.ts";
+import { type OutcomeRecord, type ScheduleRecord, scheduleKey } from "./records.ts";
 
 /** What a caller asks for. */
 export type ScheduleChoice = Pick<
@@ -32,7 +33,6 @@ const SHORTEST_SECONDS = 60;
 const LONGEST_SECONDS = 366 * 24 * 3600;
 const MOST_ATTACKS = 10;
 const MOST_SCHEDULES = 20;
-const MOST_OUTCOMES = 10_000;
 
 /** A tenant's scheduled evaluations. `ScheduleRunner` makes them. */
 export class Schedules {
@@ -73,13 +73,9 @@ export class Schedules {
   }
 
   /** Newest first. */
-  async outcomes(id: string, first: number): Promise<OutcomeRecord[]> {
-    const stream = outcomesOf(this.options.tenant, id);
-    const entries = await this.options.store.read<OutcomeRecord>(stream, 0, MOST_OUTCOMES);
-    return entries
-      .slice(-first)
-      .map(({ value }) => value)
-      .reverse();
+  async outcomes(schedule: ScheduleRecord, first: number): Promise<OutcomeRecord[]> {
+    const entries = await newestOutcomes(this.options.store, schedule, first);
+    return entries.map(({ value }) => value).reverse();
   }
 
   private async check({ promptSet, alias, dataset, attacks, everySeconds, gate }: ScheduleChoice) {

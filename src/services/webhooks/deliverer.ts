@@ -40,8 +40,12 @@ type Answer = { readonly status: number } | { readonly error: string };
 const POLL_MILLISECONDS = 1_000;
 const LEASE_MILLISECONDS = 60_000;
 const READ_AT_ONCE = 500;
+/** So many times 500 entries are seen at one look; the next one goes on from there. */
+const READS_A_LOOK = 10;
 const AT_ONCE = 32;
-const AT_ONCE_EACH = 4;
+/** Of one tenant's: its slow receivers leave places for others. */
+const AT_ONCE_TENANT = 8;
+const AT_ONCE_WEBHOOK = 4;
 const MOST_ATTEMPTS = 8;
 const FIRST_PAUSE_MILLISECONDS = 5_000;
 const LONGEST_PAUSE_MILLISECONDS = 6 * 3600 * 1000;
@@ -55,14 +59,17 @@ const GONE = 410;
  * fails is tried again after 5 s, 20 s, 80 s and so on, each a quarter more or less at random.
  */
 export class WebhookDeliverer {
-  /** Deliveries that are due now or later, at the last look; counted up to 500. */
+  /** Deliveries that are due now or later, at the last look that began with the oldest; counted up to 500. */
   pending = 0;
   private readonly now: () => Date;
+  /** Attempts under way, of each webhook and of each tenant. */
   private readonly busy = new Map<string, number>();
   private readonly attempts = new Set<Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> = Promise.resolve();
   private stopped = false;
+  /** The last entry that was seen, where the look ended before all that is due was. */
+  private seen: string | undefined;
 
   constructor(private readonly options: WebhookDelivererOptions) {
     this.now = options.now ?? (() => new Date());
@@ -85,17 +92,37 @@ export class WebhookDeliverer {
 
   private async poll(): Promise<void> {
     try {
-      const due = await this.options.store.list<DueDelivery>(DUE, { limit: READ_AT_ONCE });
-      this.pending = due.length;
-      const now = this.now().toISOString();
-      for (const entry of due) {
-        if (this.stopped || entry.key.slice(DUE.length) > `${now}~` || this.attempts.size >= AT_ONCE) return;
-        const { webhookId } = entry.value;
-        if ((this.busy.get(webhookId) ?? 0) < AT_ONCE_EACH) await this.take(entry);
-      }
+      for (let reads = 0; reads < READS_A_LOOK; reads++) if (!(await this.takeSome())) return;
     } catch (error) {
       this.warn(error, "webhooks wait for the store");
     }
+  }
+
+  /**
+   * Takes what has a place of the next 500 entries, and says whether there is a reason to read on. What waits for a busy
+   * webhook is passed over, and the next look begins behind it: however much that is, what is due later has its turn.
+   */
+  private async takeSome(): Promise<boolean> {
+    const due = await this.options.store.list<DueDelivery>(DUE, { limit: READ_AT_ONCE, after: this.seen });
+    if (this.seen === undefined) this.pending = due.length;
+    const latest = `${DUE}${this.now().toISOString()}~`;
+    for (const entry of due) {
+      if (this.stopped || this.attempts.size >= AT_ONCE) return false;
+      if (entry.key > latest) return this.beginAnew();
+      if (this.hasPlace(entry.value)) await this.take(entry);
+      this.seen = entry.key;
+    }
+    return due.length === READ_AT_ONCE || this.beginAnew();
+  }
+
+  private beginAnew(): false {
+    this.seen = undefined;
+    return false;
+  }
+
+  private hasPlace(due: DueDelivery): boolean {
+    const [webhook, tenant] = placesOf(due).map((place) => this.busy.get(place) ?? 0);
+    return webhook < AT_ONCE_WEBHOOK && tenant < AT_ONCE_TENANT;
   }
 
   private async take({ key, revision, value: due }: Entry<DueDelivery>): Promise<void> {
@@ -106,11 +133,11 @@ export class WebhookDeliverer {
       { kind: "put", key: lease, value: due },
     ]);
     if (!taken) return;
-    this.count(due.webhookId, 1);
+    this.count(due, 1);
     const attempt = this.attempt(due, lease)
       .catch((error) => this.warn(error, "a webhook's delivery is due again after its lease"))
       .finally(() => {
-        this.count(due.webhookId, -1);
+        this.count(due, -1);
         this.attempts.delete(attempt);
       });
     this.attempts.add(attempt);
@@ -198,16 +225,24 @@ export class WebhookDeliverer {
     return this.options.store.get<WebhookRecord>(webhookKey(tenant, webhookId));
   }
 
-  private count(webhookId: string, change: number): void {
-    const count = (this.busy.get(webhookId) ?? 0) + change;
-    if (count === 0) this.busy.delete(webhookId);
-    else this.busy.set(webhookId, count);
+  private count(due: DueDelivery, change: number): void {
+    for (const place of placesOf(due)) {
+      const count = (this.busy.get(place) ?? 0) + change;
+      if (count === 0) this.busy.delete(place);
+      else this.busy.set(place, count);
+    }
   }
 
   private warn(error: unknown, message: string): void {
     this.options.logger.warn({ reason: describe(error) }, message);
   }
 }
+
+/** What an attempt takes a place of. */
+const placesOf = ({ tenant, webhookId }: DueDelivery): [webhook: string, tenant: string] => [
+  `${tenant}/${webhookId}`,
+  tenant,
+];
 
 /** The webhook after a failed attempt: disabled by too many in a row, and by an answer that says that it is gone. */
 function failed(webhook: WebhookRecord, answer: Answer, now: Date): WebhookRecord {

@@ -1,12 +1,16 @@
 import { lookup } from "node:dns";
+import { lookup as resolve } from "node:dns/promises";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { AppError } from "../../errors.ts";
 import { isPrivateAddress } from "./private-addresses.ts";
 
 const LONGEST_URL = 2_000;
 const ANSWER_MILLISECONDS = 10_000;
+/** Whoever makes a webhook is not kept waiting for a slow resolver: addresses are checked at every delivery too. */
+const RESOLVE_MILLISECONDS = 2_000;
 
 const forbidden = (message: string): AppError =>
   new AppError("VALIDATION_FAILED", message, { path: ["url"] });
@@ -17,7 +21,22 @@ export class WebhookPost {
   constructor(
     private readonly allowedHosts: ReadonlySet<string>,
     private readonly answerMilliseconds = ANSWER_MILLISECONDS,
+    private readonly addressesOf: (host: string) => Promise<readonly string[]> = resolved,
   ) {}
+
+  /**
+   * As `check`, for a URL that is new: fails also for a name that stands for private addresses alone right now. One
+   * that stands for nothing yet may do so later.
+   */
+  async admit(text: string): Promise<void> {
+    const host = hostOf(this.check(text));
+    if (this.allowedHosts.has(host)) return;
+    if (LOCAL_NAME.test(host)) throw unreachable(host);
+    const late = pause(RESOLVE_MILLISECONDS, [], { ref: false });
+    const addresses = await Promise.race([this.addressesOf(host).catch(() => []), late]);
+    if (addresses.length > 0 && !addresses.some((address) => this.mayReach(host, address)))
+      throw unreachable(host);
+  }
 
   /** Fails with VALIDATION_FAILED for a URL to which nothing may be sent. What its name stands for is checked when it is sent. */
   check(text: string): URL {
@@ -28,6 +47,7 @@ export class WebhookPost {
     if (url.username !== "" || url.password !== "")
       throw forbidden("A webhook's URL holds no user or password.");
     if (this.allowedHosts.has(host) && url.protocol === "http:") return url;
+    if (url.protocol === "http:") throw withoutTls(host);
     if (url.protocol !== "https:") throw forbidden("A webhook's URL begins with https://.");
     if (isIP(host) !== 0 && !this.mayReach(host, host)) throw unreachable(host);
     return url;
@@ -82,7 +102,20 @@ export class WebhookPost {
 }
 
 const unreachable = (host: string): AppError =>
-  forbidden(`"${host}" is an address of a private network. The operator can allow it (WEBHOOK_HOSTS).`);
+  forbidden(
+    `"${host}" ${isIP(host) === 0 ? "stands for" : "is"} an address of a private network. The operator can allow it (WEBHOOK_HOSTS).`,
+  );
+
+const withoutTls = (host: string): AppError =>
+  forbidden(
+    `A webhook's URL begins with https://. The operator can allow "${host}" without TLS (WEBHOOK_HOSTS).`,
+  );
+
+/** Names that stand for the machine itself, whatever a resolver says of them: RFC 6761. */
+const LOCAL_NAME = /(^|\.)localhost\.?$/;
+
+const resolved = async (host: string): Promise<string[]> =>
+  (await resolve(host, { all: true })).map(({ address }) => address);
 
 /** Without the brackets that an IPv6 address has in a URL. */
 const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1");

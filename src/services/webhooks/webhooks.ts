@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { AppError } from "../../errors.ts";
-import type { Store } from "../../store/store.ts";
+import type { Entry, Store } from "../../store/store.ts";
 import { isName } from "../names.ts";
 import { notFound } from "../not-found.ts";
 import { pruneLogs } from "../retention.ts";
@@ -18,7 +18,11 @@ import {
 import { checkWebhookSecret, newWebhookSecret } from "./signature.ts";
 
 const MOST_WEBHOOKS = 20;
+const MOST_TRIES = 8;
 const DELETED_AT_ONCE = 500;
+/** Of a webhook's newest deliveries, so many may be tests that are not sent yet. */
+const MOST_TESTS = 10;
+const NEWEST = 100;
 const KEPT_MILLISECONDS = 30 * 24 * 3600 * 1000;
 
 export interface DeliveryPage {
@@ -41,7 +45,7 @@ export class Webhooks {
   }
 
   async find(id: string): Promise<WebhookRecord | undefined> {
-    return isName(id) ? (await this.store.get<WebhookRecord>(webhookKey(this.tenant, id)))?.value : undefined;
+    return (await this.entry(id))?.value;
   }
 
   /** Fails with VALIDATION_FAILED for a URL to which nothing may be sent, and with QUOTA_EXCEEDED past 20 webhooks. */
@@ -50,7 +54,7 @@ export class Webhooks {
     events: readonly WebhookEvent[],
     secret: string | undefined,
   ): Promise<WebhookRecord> {
-    this.post.check(url);
+    await this.post.admit(url);
     if (events.length === 0)
       throw new AppError("VALIDATION_FAILED", "Name at least one event.", { path: ["events"] });
     if ((await this.list()).length >= MOST_WEBHOOKS)
@@ -71,7 +75,7 @@ export class Webhooks {
 
   /** With its log; what is still on its way is not sent any more. */
   async remove(id: string): Promise<WebhookRecord> {
-    const record = await this.require(id);
+    const { value: record } = await this.require(id);
     await this.store.commit([{ kind: "delete", key: webhookKey(this.tenant, id) }]);
     for (;;) {
       const prefix = deliveryPrefix(this.tenant, id);
@@ -83,20 +87,30 @@ export class Webhooks {
 
   /** Sends to it again, what happens from now on, after too many failures disabled it. */
   async enable(id: string): Promise<WebhookRecord> {
-    const { disabledAt: _at, disabledReason: _reason, ...record } = await this.require(id);
-    const value: WebhookRecord = { ...record, failures: 0 };
-    await this.store.commit([{ kind: "put", key: webhookKey(this.tenant, id), value }]);
-    return value;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const { key, value: current, revision } = await this.require(id);
+      const { disabledAt: _at, disabledReason: _reason, ...record } = current;
+      const value: WebhookRecord = { ...record, failures: 0 };
+      if (await this.store.commit([{ kind: "put", key, value, expected: revision }])) return value;
+    }
+    throw keptChanging();
   }
 
-  /** Sends an event of no meaning, once. */
+  /** Sends an event of no meaning, once. Fails with OVERLOADED while ten others wait to be sent. */
   async test(id: string): Promise<DeliveryRecord> {
-    const { disabledAt } = await this.require(id);
-    if (disabledAt !== undefined)
-      throw new AppError("VALIDATION_FAILED", "The webhook is disabled. Enable it first.", { path: ["id"] });
-    const { delivery, writes } = deliveryOf(this.tenant, id, TEST_EVENT, {}, this.now());
-    await this.store.commit(writes);
-    return delivery;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const { key, value, revision } = await this.require(id);
+      if (value.disabledAt !== undefined)
+        throw new AppError("VALIDATION_FAILED", "The webhook is disabled. Enable it first.", {
+          path: ["id"],
+        });
+      await this.assertFewTests(id);
+      const { delivery, writes } = deliveryOf(this.tenant, id, TEST_EVENT, {}, this.now());
+      // Written as it is: of two tests at the same time one sees the other, and none is left of a deleted webhook.
+      if (await this.store.commit([{ kind: "put", key, value, expected: revision }, ...writes]))
+        return delivery;
+    }
+    throw keptChanging();
   }
 
   /** Newest first, beginning with those older than `before`. */
@@ -110,12 +124,28 @@ export class Webhooks {
     };
   }
 
-  private async require(id: string): Promise<WebhookRecord> {
-    const record = await this.find(id);
-    if (!record) throw notFound("webhook", id);
-    return record;
+  private async assertFewTests(id: string): Promise<void> {
+    const prefix = deliveryPrefix(this.tenant, id);
+    const newest = await this.store.list<DeliveryRecord>(prefix, { reverse: true, limit: NEWEST });
+    const waiting = newest.filter(({ value }) => value.event === TEST_EVENT && value.status === "PENDING");
+    if (waiting.length < MOST_TESTS) return;
+    const message = `${MOST_TESTS} tests of the webhook wait to be sent. Try again when they are.`;
+    throw new AppError("OVERLOADED", message, { retryAfterMs: 10_000 });
+  }
+
+  private async entry(id: string): Promise<Entry<WebhookRecord> | undefined> {
+    return isName(id) ? this.store.get<WebhookRecord>(webhookKey(this.tenant, id)) : undefined;
+  }
+
+  private async require(id: string): Promise<Entry<WebhookRecord>> {
+    const entry = await this.entry(id);
+    if (!entry) throw notFound("webhook", id);
+    return entry;
   }
 }
+
+const keptChanging = (): AppError =>
+  new AppError("OVERLOADED", "The webhook kept changing. Try again.", { retryAfterMs: 1000 });
 
 /** Of all tenants; what was sent is known for 30 days. */
 export async function pruneDeliveries(store: Store, now: Date): Promise<void> {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
 import {
   DEFAULT_TEMPLATES,
+  embedPrompts,
   fillTemplate,
   margin,
   score,
@@ -39,6 +40,32 @@ describe("the classifier of the original prompts", () => {
     const three = await zeroShotMatrix(open, checkpoint, labels.slice(0, 3), ["a {}."]);
     const last = matrix.slice(87 * checkpoint.architecture.embeddingWidth);
     expect(relativeError(last, three)).toBeLessThan(1e-6);
+  });
+
+  test("lets others have their turn while many prompts are tokenized, and can be given up", async () => {
+    const checkpoint = await openCheckpoint(join(FIXTURES, "vit"));
+    const labels = Array.from({ length: 1000 }, () => "cat");
+    const abort = new AbortController();
+    let encoded = 0;
+    const encode = (text: string) => {
+      encoded++;
+      return checkpoint.tokenizer.encode(text);
+    };
+    const counted = { ...checkpoint, tokenizer: { ...checkpoint.tokenizer, encode } };
+    const made = zeroShotMatrix(open, counted, labels, ["a {}."], abort.signal);
+    setImmediate(() => abort.abort(new Error("gone")));
+    await expect(made).rejects.toThrow("gone");
+    expect(encoded).toBeLessThan(300);
+  });
+
+  test("stands in no stack, however many prompts there are", async () => {
+    const checkpoint = await openCheckpoint(join(FIXTURES, "vit"));
+    const { startToken, endToken } = checkpoint.tokenizer;
+    const prompts = Array.from({ length: 200_000 }, () => [startToken, endToken]);
+    const closed = async () => {
+      throw new Error("opened");
+    };
+    await expect(embedPrompts(closed, checkpoint, prompts)).rejects.toThrow("opened");
   });
 
   test("needs a label", async () => {

@@ -3,12 +3,12 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { JobRecords } from "../../../src/jobs/records.ts";
 import { Aliases } from "../../../src/services/aliases.ts";
 import { type AttemptOutcome, WebhookDeliverer } from "../../../src/services/webhooks/deliverer.ts";
-import { eventWrites } from "../../../src/services/webhooks/events.ts";
+import { deliveryOf, eventWrites } from "../../../src/services/webhooks/events.ts";
 import { jobEndWrites } from "../../../src/services/webhooks/job-end.ts";
 import { WebhookPost } from "../../../src/services/webhooks/post.ts";
 import { DUE, WEBHOOK_EVENTS, type WebhookRecord } from "../../../src/services/webhooks/records.ts";
 import { pruneDeliveries, Webhooks } from "../../../src/services/webhooks/webhooks.ts";
-import type { Store } from "../../../src/store/store.ts";
+import type { Store, Write } from "../../../src/store/store.ts";
 import { describeStores } from "../../support/stores.ts";
 import { Receiver } from "./receiver.ts";
 
@@ -204,6 +204,106 @@ describeStores((open) => {
     await until(async () => (await store.list(DUE)).length === 0);
     expect(receiver.received).toEqual([]);
     expect(await store.list("webhooks/")).toEqual([]);
+  });
+
+  describe("a receiver that does not answer", () => {
+    const held: (() => void)[] = [];
+    let answers: boolean;
+    let slow: WebhookRecord[];
+    beforeEach(async () => {
+      answers = false;
+      slow = [];
+      for (let count = 0; count < 3; count++)
+        slow.push(await other("slow").create(`${receiver.url}slow`, ["job.failed"], undefined));
+    });
+    afterEach(() => {
+      answers = true;
+      for (const end of held.splice(0)) end();
+    });
+
+    const other = (tenant: string) => new Webhooks(store, tenant, post, () => now);
+    /** Sends to the slow ones, each to the other's end. */
+    const send = async (...given: Parameters<WebhookPost["send"]>) => {
+      if (!given[0].endsWith("slow")) return post.send(...given);
+      if (!answers) await new Promise<void>((resolve) => void held.push(resolve));
+      return 204;
+    };
+    const fail = async (webhook: WebhookRecord, count: number) => {
+      const deliveries = Array.from({ length: count }, () =>
+        deliveryOf("slow", webhook.id, "job.failed", {}, now),
+      );
+      await store.commit(deliveries.flatMap(({ writes }) => writes));
+    };
+
+    test.each([600, 5_600])("keeps nobody else waiting, with %i deliveries due before", async (count) => {
+      await fail(slow[0], count);
+      now = new Date(now.getTime() + 1);
+      await happen();
+      deliver({ send });
+      await until(async () => (await log())[0].status === "DELIVERED" && held.length >= 4);
+      expect(held).toHaveLength(4);
+    });
+
+    test("has four places, and its tenant eight", async () => {
+      for (const webhook of slow) await fail(webhook, 10);
+      now = new Date(now.getTime() + 1);
+      await happen();
+      deliver({ send });
+      await until(async () => (await log())[0].status === "DELIVERED" && held.length >= 8);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(held).toHaveLength(8);
+    });
+
+    test("of many tenants that have all places gets them no more than anybody else", async () => {
+      for (let tenant = 0; tenant < 8; tenant++) {
+        const webhook = await other(`t${tenant}`).create(`${receiver.url}slow`, ["job.failed"], undefined);
+        const writes = Array.from({ length: 20 }, () =>
+          deliveryOf(`t${tenant}`, webhook.id, "job.failed", {}, now),
+        ).flatMap((delivery) => delivery.writes);
+        await store.commit(writes);
+      }
+      now = new Date(now.getTime() + 1);
+      await happen();
+      deliver({ send });
+      await until(async () => held.length === 32);
+      // Of the places that become free, one is for who has waited behind all of them.
+      for (const end of held.splice(0)) end();
+      await until(async () => (await log())[0].status === "DELIVERED");
+      expect((await store.list(DUE)).length).toBeGreaterThan(32);
+    });
+  });
+
+  test("tests that nobody answers are no more than ten at a time, also of those at the same time", async () => {
+    const asked = await Promise.allSettled(Array.from({ length: 10 }, () => webhooks.test(webhook.id)));
+    while ((await log()).length < 10) await webhooks.test(webhook.id);
+    for (const { reason } of asked.filter((answer) => answer.status === "rejected"))
+      expect(reason).toMatchObject({ code: "OVERLOADED" });
+    await expect(webhooks.test(webhook.id)).rejects.toMatchObject({ code: "OVERLOADED" });
+    const overshooting = Array.from({ length: 5 }, () => webhooks.test(webhook.id).catch(() => {}));
+    await Promise.all(overshooting);
+    expect(await log()).toHaveLength(10);
+    deliver();
+    await until(async () => (await log()).every(({ status }) => status === "DELIVERED"));
+    expect(await webhooks.test(webhook.id)).toMatchObject({ status: "PENDING" });
+  });
+
+  test("a webhook that is deleted while it is enabled, or tested, stays deleted", async () => {
+    for (const change of ["enable", "test"] as const) {
+      const { id } = await webhooks.create(receiver.url, WEBHOOK_EVENTS, undefined);
+      let deleted = false;
+      const commit = async (writes: readonly Write[]) => {
+        if (!deleted) {
+          deleted = true;
+          await webhooks.remove(id);
+        }
+        return store.commit(writes);
+      };
+      const slower = { get: (key) => store.get(key), list: store.list.bind(store), commit } as Store;
+      const late = new Webhooks(slower, "acme", post, () => now);
+      await expect(late[change](id)).rejects.toMatchObject({ code: "NOT_FOUND" });
+      expect(await webhooks.find(id)).toBeUndefined();
+      expect((await webhooks.deliveries(id, 1)).deliveries).toEqual([]);
+    }
   });
 
   test("what is still to be sent is counted, until it is", async () => {

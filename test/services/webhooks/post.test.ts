@@ -75,6 +75,52 @@ describe("a webhook's URL", () => {
   });
 });
 
+describe("a new webhook's URL", () => {
+  const standingFor = (addresses: readonly string[], allowed: readonly string[] = []) =>
+    new WebhookPost(new Set(allowed), 1000, async () => addresses);
+
+  test.each([
+    "https://localhost:9999",
+    "https://app.localhost/",
+    "https://LOCALHOST./",
+    "https://127.0.0.1/",
+  ])("%s is refused, whatever a resolver says", async (url) => {
+    await expect(standingFor(["93.184.215.14"]).admit(url)).rejects.toMatchObject(refused);
+  });
+
+  test("is refused where its name stands for private addresses alone", async () => {
+    const url = "https://hooks.example/";
+    const attempt = standingFor(["10.0.0.7", "fd00::7"]).admit(url);
+    await expect(attempt).rejects.toMatchObject({
+      ...refused,
+      message: expect.stringContaining("WEBHOOK_HOSTS"),
+    });
+    await standingFor(["10.0.0.7", "93.184.215.14"]).admit(url);
+    await standingFor(["10.0.0.7"], ["hooks.example"]).admit(url);
+    await standingFor([], ["localhost"]).admit("http://localhost:9999");
+  });
+
+  test("may have a name that stands for nothing yet, or that nobody resolves in time", async () => {
+    const url = "https://hooks.example/";
+    await standingFor([]).admit(url);
+    const failing = async () => Promise.reject(new Error("ENOTFOUND"));
+    await new WebhookPost(new Set(), 1000, failing).admit(url);
+    await new WebhookPost(new Set(), 1000, () => new Promise(() => {})).admit(url);
+  });
+
+  test("without TLS is refused with the setting that allows it, where one does", () => {
+    const message = (url: string) => {
+      try {
+        return open.check(url) && "";
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(message("http://localhost:9999")).toContain("WEBHOOK_HOSTS");
+    expect(message("ftp://example.com/")).not.toContain("WEBHOOK_HOSTS");
+  });
+});
+
 describe("what is sent", () => {
   let receiver: Receiver;
   beforeEach(async () => {
