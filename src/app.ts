@@ -10,6 +10,7 @@ import { Context } from "./context.ts";
 import { type Device, resolveDevice } from "./engine/runtime/device.ts";
 import { AppError } from "./errors.ts";
 import { createApollo } from "./http/apollo.ts";
+import { boundSubscriptions } from "./http/bound-subscriptions.ts";
 import { countSubscriptions } from "./http/count-subscriptions.ts";
 import { configureEdge, GRAPHQL_PATH } from "./http/edge.ts";
 import { serverOf } from "./http/express-server.ts";
@@ -32,6 +33,7 @@ import { AttackPreviews } from "./services/attack-previews.ts";
 import { AuditLog } from "./services/audit-log.ts";
 import { blobReferences } from "./services/blob-references.ts";
 import { CostBudget } from "./services/budget.ts";
+import { closeOnFailure } from "./services/close-on-failure.ts";
 import { JobCompletion } from "./services/completion.ts";
 import { DEMO_TENANT, ensureDemoTenant } from "./services/demo-tenant.ts";
 import { Devices } from "./services/devices.ts";
@@ -43,7 +45,7 @@ import type { Resource } from "./services/quotas/quota.ts";
 import { Usage } from "./services/quotas/usage.ts";
 import { UsageMeter } from "./services/quotas/usage-meter.ts";
 import { Readiness } from "./services/readiness.ts";
-import { ModelRegistry, type Scan } from "./services/registry.ts";
+import { ModelRegistry, referenceOf, type Scan } from "./services/registry.ts";
 import { SampleImages } from "./services/samples.ts";
 import { ScheduleRunner } from "./services/schedules/runner.ts";
 import { searchWork } from "./services/search-work.ts";
@@ -82,8 +84,17 @@ const DAY_MILLISECONDS = 24 * HOUR_MILLISECONDS;
 /** How long a request waits for a Redis that is away. */
 const PATIENCE_SECONDS = 10;
 
-/** Puts the parts together and listens: the only place that knows them all. */
-export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
+/** Puts the parts together and listens. A start that fails leaves nothing open. */
+export function startApp(config: Config, options: AppOptions = {}): Promise<App> {
+  return closeOnFailure((opened) => assemble(config, options, opened));
+}
+
+/** The only place that knows all the parts. Tells `opened` how to close what would keep the process alive. */
+async function assemble(
+  config: Config,
+  options: AppOptions,
+  opened: (close: () => Promise<unknown>) => void,
+): Promise<App> {
   const { limits } = config;
   const traces = new JobTraces();
   const logger = options.logger ?? createLogger(config.logLevel, traces);
@@ -94,6 +105,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const device = await resolveDevice(config.device, { log: logDevice });
   const storage = await openStorage(config, logger, PATIENCE_SECONDS);
   const { store, blobs, depot, shelf, jobsFolder } = storage;
+  opened(() => store.close());
   const samples = await SampleImages.open(join(config.zooFolder, "samples"));
   const access = new AccessService(store);
   const tester = selfTester({ device, threads: config.threads });
@@ -110,6 +122,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onBatch: (images) => metrics.batches.observe(images),
     depot,
   });
+  opened(() => Promise.all([serving.close(), previews.close()]));
   const metrics = new Metrics({
     jobs: () => queue.counts(),
     images: async () => serving.waitingImages(),
@@ -119,6 +132,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const supplies = { blobs, depot };
   const onRefused = (quota: Resource) => metrics.refusals.inc({ quota });
   const meter = new UsageMeter({ store, logger, onRefused });
+  const completion = new JobCompletion({ store, blobs, models, code: version, device });
   const queue = openQueue(config, {
     store,
     folder: jobsFolder,
@@ -129,13 +143,16 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     resumeMilliseconds: config.jobResumeDays * DAY_MILLISECONDS,
     device,
     threads: config.threads,
-    complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
+    complete: completion.complete,
+    assertTakes: completion.assertTakes,
     logger,
     handlersModule: options.handlersModule,
     observers: [new JobMetrics(metrics.registry), traces],
     atEnd: jobEndWrites(store),
     meter: meterJobs(meter),
   });
+  opened(() => queue.stop().then(() => meter.stop()));
+  boundSubscriptions(schema);
   countSubscriptions(schema, metrics.subscriptions);
   const webhookPost = new WebhookPost(new Set(config.webhookHosts));
   const deliverer = new WebhookDeliverer({
@@ -172,7 +189,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     onRefused,
   });
   const budget = new CostBudget(limits.costPerMinute);
-  const readiness = new Readiness(models, serving, store);
+  const readiness = new Readiness(models, serving, store, logger);
   const auditLog = new AuditLog(store);
   const server = {
     models,
@@ -246,6 +263,8 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     logger,
     onSwept: (swept) => metrics.countSwept(swept),
   });
+  // A day more, for clocks of other servers that are a little behind.
+  const goneMilliseconds = (config.jobResumeDays + 1) * DAY_MILLISECONDS;
   const housekeeping = new Housekeeping(
     {
       "pruning the audit log": () => auditLog.prune(config.auditRetentionDays),
@@ -253,11 +272,19 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       "pruning the log of webhooks": () => pruneDeliveries(store, new Date()),
       "clearing what jobs have left": async () => {
         const names = (await access.tenants()).map(({ name }) => name);
-        const resumeMilliseconds = (config.jobResumeDays + 1) * DAY_MILLISECONDS;
-        await clearLeftStates(shelf, queue, names, (job) => isOver(job, new Date(), resumeMilliseconds));
+        await clearLeftStates(shelf, queue, names, (job) => isOver(job, new Date(), goneMilliseconds));
+      },
+      "removing the events of old jobs": async () => {
+        const endedBefore = new Date(Date.now() - goneMilliseconds);
+        for (const { name } of await access.tenants()) await queue.dropEvents(name, endedBefore);
       },
       ...storage.chores,
       "removing what no record names": () => sweeper.sweep(),
+      // Asked for again, their files stay on this machine for as long as they are in memory.
+      "keeping the files of loaded models": async () => {
+        const loaded = (await models.list()).filter((model) => serving.isLoaded(model));
+        for (const model of loaded) await depot.folder(referenceOf(model));
+      },
       ...storage.ownChores,
     },
     logger,

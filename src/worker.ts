@@ -8,6 +8,7 @@ import { BullJobWorker } from "./jobs/bull-worker.ts";
 import { JobTraces } from "./jobs/traces.ts";
 import { RosterEntry } from "./jobs/worker-roster.ts";
 import { createLogger } from "./logger.ts";
+import { closeOnFailure } from "./services/close-on-failure.ts";
 import { JobCompletion } from "./services/completion.ts";
 import { Housekeeping } from "./services/housekeeping.ts";
 import { meterJobs } from "./services/quotas/job-meter.ts";
@@ -28,8 +29,15 @@ export interface JobWorkerApp {
 /** What a worker computes is worth waiting for. */
 const PATIENCE_SECONDS = 300;
 
-/** Puts a worker together. Fails with INVALID_CONFIGURATION without a Redis. */
-export async function startWorker(config: Config): Promise<JobWorkerApp> {
+/** Puts a worker together; a start that fails leaves nothing open. INVALID_CONFIGURATION without a Redis. */
+export function startWorker(config: Config): Promise<JobWorkerApp> {
+  return closeOnFailure((opened) => assemble(config, opened));
+}
+
+async function assemble(
+  config: Config,
+  opened: (close: () => Promise<unknown>) => void,
+): Promise<JobWorkerApp> {
   const { redis } = config;
   if (!redis)
     throw new AppError(
@@ -44,11 +52,17 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
   const devices = await workingDevices(probe);
   const storage = await openStorage(config, logger, PATIENCE_SECONDS);
   const { store, blobs, depot, shelf, jobsFolder } = storage;
+  opened(() => store.close());
   const tester = selfTester({ device, threads: config.threads });
   const models = new ModelRegistry(store, config.modelsFolder, tester, depot);
   const meter = new UsageMeter({ store, logger });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const { metricsPort: port, host } = config;
+  const shown = { host, registry, assertReady: () => store.check() };
+  const closePort = port === undefined ? undefined : await openWorkerPort({ ...shown, port });
+  opened(async () => closePort?.());
+  const completion = new JobCompletion({ store, blobs, models, code: version, device });
   const worker = new BullJobWorker({
     ...redis,
     store,
@@ -61,16 +75,15 @@ export async function startWorker(config: Config): Promise<JobWorkerApp> {
     devices,
     threads: config.threads,
     lockMilliseconds: config.jobLockSeconds * 1000,
-    complete: new JobCompletion({ store, blobs, models, code: version, device }).complete,
+    complete: completion.complete,
+    assertTakes: completion.assertTakes,
     logger,
     atEnd: jobEndWrites(store),
     observers: [new JobMetrics(registry), traces],
     meter: meterJobs(meter),
   });
+  opened(() => worker.stop().then(() => meter.stop()));
   meter.start();
-  const { metricsPort: port, host } = config;
-  const shown = { host, registry, assertReady: () => store.check() };
-  const closePort = port === undefined ? undefined : await openWorkerPort({ ...shown, port });
   const entry = new RosterEntry({ store, devices, logger });
   await worker.start();
   await entry.start();

@@ -47,6 +47,9 @@ export function troubleReporter(client: ReturnType<typeof bullClient>, logger: J
   };
 }
 
+/** A job that is carried already is not carried twice: the ticket is the carrier's name. */
+export const carrierOf = (ticket: string): string => `t${ticket}`;
+
 export const bullPrefix = (prefix: string): string => `${prefix}:bull`;
 
 /**
@@ -91,6 +94,8 @@ export class BullJobQueue extends JobQueue {
   async stop(): Promise<void> {
     clearInterval(this.sweeper);
     await this.admitting;
+    // A connection that is closed while it is being made is not closed.
+    await answer(this.bull.waitUntilReady()).catch(() => {});
     await this.bull.close();
     if (this.client.isOpen) this.client.destroy();
   }
@@ -140,9 +145,9 @@ function answer<Answer>(asked: Promise<Answer>): Promise<Answer> {
   });
 }
 
-/** A job that is carried already is not carried twice: the ticket is its name. */
 async function carryOne(bull: Queue<JobAddress>, { id, tenant, ticket }: ActiveJob): Promise<void> {
-  await bull.add("run", { id, tenant }, { jobId: `t${ticket}`, removeOnComplete: true, removeOnFail: true });
+  const jobId = carrierOf(ticket);
+  await bull.add("run", { id, tenant }, { jobId, removeOnComplete: true, removeOnFail: true });
 }
 
 export async function carryAll(bull: Queue<JobAddress>, records: JobRecords): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type BullOptions,
   bullClient,
   bullPrefix,
+  carrierOf,
   type JobAddress,
   QUEUE_NAME,
   troubleReporter,
@@ -15,7 +16,7 @@ import { type JobRecord, namedDevice } from "./job.ts";
 import { type AtJobEnd, JobRecords } from "./records.ts";
 import { afterLoss, JobRun } from "./run.ts";
 import { type JobRunnerOptions, runOptions } from "./run-options.ts";
-import { afterServerLoss, isFinished } from "./states.ts";
+import { isFinished } from "./states.ts";
 
 export interface BullJobWorkerOptions extends BullOptions, JobRunnerOptions {
   readonly store: Store;
@@ -93,6 +94,7 @@ export class BullJobWorker {
 
   private async process(job: Job<JobAddress>, token: string | undefined): Promise<void> {
     const { tenant, id } = job.data;
+    if (await this.isLeftOver(job)) return;
     if (await this.isForOthers(tenant, id)) {
       await job.moveToDelayed(Date.now() + OTHERS_FIRST_MILLISECONDS, token);
       throw new DelayedError();
@@ -104,8 +106,8 @@ export class BullJobWorker {
       await this.records.change(tenant, id, takeOver);
       if (!this.stopping) await this.perform(tenant, id);
       if (!this.stopping) return;
-      const { status } = await this.records.change(tenant, id, afterServerLoss);
-      if (isFinished(status)) return;
+      // Another worker may have it, or it is at its end.
+      if ((await this.records.get(tenant, id)).status !== "QUEUED") return;
     } catch (error) {
       if (error instanceof AppError && error.code === "NOT_FOUND") return;
       const facts = { job: id, stack: packError(error).stack };
@@ -116,6 +118,13 @@ export class BullJobWorker {
     throw new WaitingError();
   }
 
+  /** Whether the job was queued anew since: then another carries it, and may have brought it to a worker already. */
+  private async isLeftOver({ id: carrier, data }: Job<JobAddress>): Promise<boolean> {
+    // What cannot be read now is met again, and told, by whatever is done next.
+    const ticket = await this.records.ticket(data.id).catch(() => undefined);
+    return ticket !== undefined && carrier !== carrierOf(ticket);
+  }
+
   /**
    * A job that a newer server has planned, or that names a device which is not here, is not touched: its record, its
    * losses and its attempts stay.
@@ -124,7 +133,8 @@ export class BullJobWorker {
     const { devices, logger } = this.options;
     const job = await this.records.get(tenant, id).catch(codeOf);
     if (typeof job === "string") return job === "NEWER_RECORD";
-    if (isFinished(job.status)) return false;
+    // It needs no more than a word in its record, for which any worker will do.
+    if (isFinished(job.status) || job.status === "CANCELLING") return false;
     if (!this.records.understands(job)) {
       const facts = { job: id, planVersion: job.planVersion };
       logger.info(facts, "a job waits for a worker of a newer version");
@@ -136,7 +146,7 @@ export class BullJobWorker {
     return true;
   }
 
-  /** Tries until the job is at an end, or this worker is to stop. */
+  /** Tries until the job is at an end, or this worker is to stop and gives it back. */
   private async perform(tenant: string, id: string): Promise<void> {
     for (let again = true; again && !this.stopping; ) {
       const run = new JobRun(runOptions(this.options, this.records), tenant, id);
@@ -145,6 +155,7 @@ export class BullJobWorker {
       this.running.set(id, { run, ended: attempt.catch(() => {}) });
       try {
         again = await attempt;
+        if (this.stopping) await run.giveBack();
       } finally {
         unwatch();
         this.running.delete(id);

@@ -92,7 +92,7 @@ export abstract class JobQueue {
     return this.admit(() =>
       this.records.change(tenant, id, (job) => {
         const change = again(job);
-        if (isOver(job, now(), resumeMilliseconds)) throw tooOld(job);
+        if (job.eventsDropped || isOver(job, now(), resumeMilliseconds)) throw tooOld(job);
         return change;
       }),
     );
@@ -119,6 +119,11 @@ export abstract class JobQueue {
    */
   events(tenant: string, id: string, afterSeq: number, signal?: AbortSignal): JobEvents {
     return this.records.events(tenant, id, afterSeq, signal);
+  }
+
+  /** Removes the events of the tenant's jobs that ended before a time. They cannot be resumed after that. */
+  dropEvents(tenant: string, endedBefore: Date): Promise<void> {
+    return this.records.dropEvents(tenant, endedBefore);
   }
 
   /** Throws OVERLOADED when so many jobs wait that there is no room for another. */

@@ -24,7 +24,10 @@ export interface ActiveJob {
 export interface JobChange {
   readonly status?: JobStatus;
   readonly record?: Partial<
-    Pick<JobRecord, "progress" | "etaSeconds" | "attempts" | "losses" | "kept" | "failure" | "result">
+    Pick<
+      JobRecord,
+      "progress" | "etaSeconds" | "attempts" | "losses" | "kept" | "failure" | "result" | "eventsDropped"
+    >
   >;
   readonly reports?: readonly JobReport[];
   readonly writes?: readonly Write[];
@@ -34,6 +37,7 @@ export interface JobChange {
 export type JobPlan = (job: JobRecord) => JobChange | undefined | Promise<JobChange | undefined>;
 
 const EVENTS_AT_ONCE = 200;
+const JOBS_AT_ONCE = 500;
 const MOST_TRIES = 16;
 const ACTIVE = "jobs/active/";
 
@@ -130,6 +134,19 @@ export class JobRecords {
       "INTERNAL",
       `Job ${id} could not be written: something else kept changing what it writes.`,
     );
+  }
+
+  /** Removes what the tenant's jobs have told that ended before a time; their records stay, and say so. */
+  async dropEvents(tenant: string, endedBefore: Date): Promise<void> {
+    const isOld = ({ status, finishedAt, eventsDropped }: JobRecord) =>
+      isFinished(status) && !eventsDropped && Date.parse(finishedAt ?? "") < endedBefore.getTime();
+    for (let after: string | undefined; ; ) {
+      const jobs = await this.list(tenant, { limit: JOBS_AT_ONCE, after });
+      for (const { id } of jobs.filter(isOld))
+        await this.change(tenant, id, (job) => (isOld(job) ? withoutEvents(job) : undefined));
+      if (jobs.length < JOBS_AT_ONCE) return;
+      after = jobs.at(-1)?.id;
+    }
   }
 
   /** What happened after `afterSeq`, oldest first. Completes when the job is finished and everything was told. */
@@ -230,6 +247,11 @@ export class JobRecords {
     return { kind: "append", stream: streamName(job.tenant, job.id), value: event };
   }
 }
+
+const withoutEvents = ({ tenant, id }: JobRecord): JobChange => ({
+  record: { eventsDropped: true },
+  writes: [{ kind: "drop", stream: streamName(tenant, id) }],
+});
 
 export interface NumberedEvent {
   readonly seq: number;

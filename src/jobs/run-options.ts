@@ -30,6 +30,8 @@ export interface JobRunnerOptions {
   /** How far a job gives way to other processes, 0 to 19; 10 when absent. */
   readonly niceness?: number;
   readonly complete: CompleteJob;
+  /** Fails where `complete` could not take what the job will have made, so that it is not begun here. */
+  readonly assertTakes?: (job: JobRecord) => Promise<void>;
   readonly logger: JobLogger;
   readonly observers?: readonly JobObserver[];
   /** How long a process that is told to stop may take before it is killed. */
@@ -60,6 +62,7 @@ export function runOptions(options: JobRunnerOptions, records: JobRecords): JobR
     supplies,
     observers = [],
     meter = NO_METER,
+    assertTakes = async () => {},
     meterMilliseconds = 1_000,
     checkpointMilliseconds = 60_000,
     niceness = DEFAULT_NICENESS,
@@ -70,6 +73,7 @@ export function runOptions(options: JobRunnerOptions, records: JobRecords): JobR
     ...defaults,
     shelf,
     supplies,
+    assertTakes,
     niceness,
     observer: observeTogether(observers),
     records,

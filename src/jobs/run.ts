@@ -1,13 +1,12 @@
 import { packError } from "../engine/runtime/carried-error.ts";
 import { failureOf, workerLost } from "./failure.ts";
-import { jobFolder } from "./folder.ts";
 import type { JobRecord, JobReport } from "./job.ts";
 import { JobTimer } from "./job-meter.ts";
 import type { JobOrder } from "./messages.ts";
 import { type JobOutcome, JobProcess } from "./process.ts";
 import type { JobChange } from "./records.ts";
 import type { JobRunOptions } from "./run-options.ts";
-import { isFinished } from "./states.ts";
+import { afterServerLoss, isFinished } from "./states.ts";
 import { supply } from "./supplies.ts";
 
 /** So many processes lost without a newly saved state in between, and the job fails. */
@@ -31,6 +30,8 @@ export class JobRun {
   private began: number | undefined;
   /** Where the state is that the record names. */
   private kept: string | undefined;
+  /** States that are being kept at this moment. */
+  private readonly keeping = new Set<Promise<void>>();
   /** Processes that the record counts as lost. */
   private losses = 0;
   private timer: JobTimer | undefined;
@@ -59,6 +60,7 @@ export class JobRun {
     try {
       return await this.attemptAt(job);
     } finally {
+      await this.leaveFolder(job);
       this.options.observer.left(job);
     }
   }
@@ -88,6 +90,15 @@ export class JobRun {
     this.process?.stop(this.options.graceMilliseconds);
   }
 
+  /** Leaves the job to others after the attempt was stopped; nothing happens where another has it by now. */
+  async giveBack(): Promise<void> {
+    const { attempt } = this;
+    if (attempt === undefined) return;
+    await this.options.records.change(this.tenant, this.id, (job) =>
+      isAttempt(job, attempt) ? afterServerLoss(job) : undefined,
+    );
+  }
+
   private async run(job: JobRecord): Promise<JobOutcome> {
     try {
       return await this.start(job, await this.prepare(job)).outcome;
@@ -98,8 +109,9 @@ export class JobRun {
 
   /** Has everything on this machine that the process will read. */
   private async prepare(job: JobRecord): Promise<JobOrder> {
-    const { folder, device, threads, niceness, handlersModule, shelf, supplies } = this.options;
-    const own = jobFolder(folder, job.id);
+    const { device, threads, niceness, handlersModule, shelf, supplies } = this.options;
+    const own = this.folderOf(job);
+    await this.options.assertTakes(job);
     await shelf.restore(job.id, own, job.kept);
     this.kept = job.kept;
     const spec = supplies ? await supply(job.spec, supplies) : job.spec;
@@ -115,6 +127,17 @@ export class JobRun {
     };
   }
 
+  private folderOf({ id, attempts }: JobRecord): string {
+    return this.options.shelf.folder(this.options.folder, id, attempts);
+  }
+
+  /** A state that is still being kept, of a process that was too slow to stop, is read from there: nobody waits for it. */
+  private async leaveFolder(job: JobRecord): Promise<void> {
+    const kept = Promise.allSettled(this.keeping);
+    const leaving = this.tidy(kept.then(() => this.options.shelf.leave(this.folderOf(job))));
+    if (this.keeping.size === 0) await leaving;
+  }
+
   private start(job: JobRecord, order: JobOrder): JobProcess {
     const { logger, graceMilliseconds } = this.options;
     this.process = new JobProcess(order, {
@@ -122,12 +145,18 @@ export class JobRun {
         this.options.observer.reported(job, report);
         this.note(report);
       },
-      onSaved: () => this.keep(order.folder),
+      onSaved: () => this.keepNow(order.folder),
       onOutput: (line) => logger.info({ job: job.id, line }, "a job's process wrote"),
     });
     logger.info({ job: job.id, pid: this.process.pid, attempt: job.attempts }, "a job's process started");
     if (this.cancelled || this.stopped) this.process.stop(graceMilliseconds);
     return this.process;
+  }
+
+  private keepNow(folder: string): Promise<void> {
+    const keeping = this.keep(folder).finally(() => this.keeping.delete(keeping));
+    this.keeping.add(keeping);
+    return keeping;
   }
 
   /**
@@ -206,13 +235,13 @@ export class JobRun {
   }
 
   private async succeed(handlerResult: unknown): Promise<boolean> {
-    const { complete, folder } = this.options;
+    const { complete } = this.options;
     try {
       // A handler without a word of progress has not been seen running.
       await this.change((job) => (job.status === "VALIDATING" ? { status: "RUNNING" } : undefined));
       const done = await this.change(async (job) => {
         if (job.status === "CANCELLING") return { status: "CANCELLED" };
-        const { result, writes } = await complete(job, handlerResult, jobFolder(folder, job.id));
+        const { result, writes } = await complete(job, handlerResult, this.folderOf(job));
         return { status: "SUCCEEDED", record: { result, progress: 1, kept: undefined }, writes };
       });
       await this.clearIfDone(done);

@@ -9,7 +9,8 @@ const END_OF_RANGE = Buffer.from([0xff]);
 export type EncodedWrite =
   | { readonly kind: "put"; readonly key: Buffer; readonly json: string; readonly expected?: number }
   | { readonly kind: "delete"; readonly key: Buffer; readonly expected?: number }
-  | { readonly kind: "append"; readonly stream: string; readonly json: string };
+  | { readonly kind: "append"; readonly stream: string; readonly json: string }
+  | { readonly kind: "drop"; readonly stream: string };
 
 /** Keys are their UTF-8 bytes, so the order of keys is the order of bytes. Fails with BAD_USER_INPUT. */
 export function encodeKey(key: string): Buffer {
@@ -26,7 +27,8 @@ export function encodeKey(key: string): Buffer {
 
 /** Fails with BAD_USER_INPUT for a key, and with a TypeError for a value, that cannot be kept. */
 export function encodeWrite(write: Write): EncodedWrite {
-  const key = encodeKey(write.kind === "append" ? write.stream : write.key);
+  const key = encodeKey("stream" in write ? write.stream : write.key);
+  if (write.kind === "drop") return write;
   if (write.kind === "delete") return { ...write, key };
   const json = JSON.stringify(write.value) ?? "null";
   return write.kind === "put" ? { ...write, key, json } : { ...write, json };

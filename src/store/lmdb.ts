@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import * as lmdb from "lmdb";
 import { type EncodedWrite, encodeKey, encodeWrite, keyRange } from "./keys.ts";
-import { claimFolder, releaseFolder } from "./owner.ts";
+import { type ClaimOptions, claimFolder, releaseFolder } from "./owner.ts";
 import type { Entry, ListOptions, Store, StreamEntry, Write } from "./store.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -26,9 +26,9 @@ export class LmdbStore implements Store {
   ) {}
 
   /** Opens the store in a folder, made when missing. INVALID_CONFIGURATION while another process has it open. */
-  static async open(folder: string): Promise<LmdbStore> {
+  static async open(folder: string, options?: Pick<ClaimOptions, "onWait">): Promise<LmdbStore> {
     await mkdir(folder, { recursive: true });
-    await claimFolder(folder);
+    await claimFolder(folder, options);
     const encodings = { encoding: "string", keyEncoding: "binary" } as const;
     const root = lmdb.open<string, Buffer>({ path: folder, overlappingSync: false, maxDbs: 4, ...encodings });
     return new LmdbStore(folder, root, root.openDB("entries", encodings), root.openDB("streams", encodings));
@@ -90,9 +90,7 @@ export class LmdbStore implements Store {
   }
 
   private meetsExpectation(write: EncodedWrite): boolean {
-    return (
-      write.kind === "append" || write.expected === undefined || write.expected === this.revision(write.key)
-    );
+    return "stream" in write || write.expected === undefined || write.expected === this.revision(write.key);
   }
 
   /** 0 for a key that is absent. */
@@ -111,7 +109,14 @@ export class LmdbStore implements Store {
         return;
       case "append":
         this.streams.put(streamKey(write.stream, this.lastSequence(write.stream) + 1), write.json);
+        return;
+      case "drop":
+        for (const key of this.keysOf(write.stream)) this.streams.remove(key);
     }
+  }
+
+  private keysOf(stream: string): Buffer[] {
+    return [...this.streams.getKeys({ start: streamKey(stream, 0), end: streamEnd(stream) })];
   }
 
   private lastSequence(stream: string): number {

@@ -31,6 +31,8 @@ for i = 2, #ARGV, 5 do
     redis.call('HDEL', values, key)
     redis.call('HDEL', revisions, key)
     redis.call('ZREM', order, key)
+  elseif kind == 'drop' then
+    redis.call('UNLINK', KEYS[tonumber(ARGV[i + 4])])
   else
     redis.call('XADD', KEYS[tonumber(ARGV[i + 4])], '0-*', 'v', value)
     redis.call('XADD', log, 'MAXLEN', '~', 10000, '*', 's', key)

@@ -65,7 +65,7 @@ export class RedisStore implements Store {
 
   async commit(writes: readonly Write[]): Promise<boolean> {
     const encoded = writes.map(encodeWrite);
-    const streams = [...new Set(encoded.flatMap((write) => (write.kind === "append" ? [write.stream] : [])))];
+    const streams = [...new Set(encoded.flatMap((write) => ("stream" in write ? [write.stream] : [])))];
     const keys = [
       ...this.keys,
       this.logKey,
@@ -141,7 +141,10 @@ function exactly(key: Buffer): Bounds {
 }
 
 function argumentsOf(write: EncodedWrite, indexOf: (stream: string) => number): (string | Buffer)[] {
-  if (write.kind === "append") return ["append", write.stream, "", write.json, String(indexOf(write.stream))];
+  if ("stream" in write) {
+    const json = write.kind === "append" ? write.json : "";
+    return [write.kind, write.stream, "", json, String(indexOf(write.stream))];
+  }
   const expected = write.expected === undefined ? "" : String(write.expected);
   return [write.kind, write.key, expected, write.kind === "put" ? write.json : "", ""];
 }

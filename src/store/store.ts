@@ -22,7 +22,9 @@ export type Write =
   /** `expected` is the revision that must be current, 0 for "absent"; without it the write is unconditional. */
   | { readonly kind: "put"; readonly key: string; readonly value: unknown; readonly expected?: number }
   | { readonly kind: "delete"; readonly key: string; readonly expected?: number }
-  | { readonly kind: "append"; readonly stream: string; readonly value: unknown };
+  | { readonly kind: "append"; readonly stream: string; readonly value: unknown }
+  /** Removes a stream with all its entries; should it be appended to again, it begins at 1. */
+  | { readonly kind: "drop"; readonly stream: string };
 
 export interface ListOptions {
   /** Only keys after this one (before it, in reverse). */

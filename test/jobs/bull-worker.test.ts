@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { BullJobQueue } from "../../src/jobs/bull-queue.ts";
+import { Queue } from "bullmq";
+import {
+  BullJobQueue,
+  bullClient,
+  bullPrefix,
+  carrierOf,
+  type JobAddress,
+  QUEUE_NAME,
+} from "../../src/jobs/bull-queue.ts";
 import { BullJobWorker, type BullJobWorkerOptions } from "../../src/jobs/bull-worker.ts";
 import { JobRecords } from "../../src/jobs/records.ts";
 import { RedisStore } from "../../src/store/redis.ts";
@@ -11,6 +19,7 @@ import { chainHash, eventOf, follow, Gate, Log, optionsOf } from "./server.ts";
 
 /** Long enough for a worker to keep its hold while the machine is busy, as each waits for it that takes a job over. */
 const LOCK_MILLISECONDS = 3_000;
+const SUPERSEDED = "another attempt at a job has taken the place of this one";
 
 describeWithRedis((redis) => {
   let folder: string;
@@ -104,11 +113,64 @@ describeWithRedis((redis) => {
     expect(sequence).toEqual(sequence.map((_, index) => index + 1));
     expect(await queue.get("acme", id)).toMatchObject({ attempts: 2, result: { hash: chainHash(100) } });
     expect(await store.get(`results/${id}`)).toMatchObject({ revision: 1 });
-    const superseded = "another attempt at a job has taken the place of this one";
-    await until(() => cutOff.log.lines.some(({ message }) => message === superseded));
+    await until(() => cutOff.log.lines.some(({ message }) => message === SUPERSEDED));
     link.set("open");
     await cutOff.worker.stop();
     link.close();
+  });
+
+  test("a worker that stops gives nothing back that another has taken over from it", async () => {
+    const link = await CuttableLink.to(redis().port);
+    const cutOff = await startWorker(new Log(), { url: `redis://127.0.0.1:${link.port}` });
+    const gate = new Gate();
+    const { id } = await queue.enqueue("acme", "purify", { steps: 60, every: 10, ...gate.at(45) });
+    await eventOf(queue, "acme", id, (event) => event.kind === "checkpoint");
+    link.set("closed");
+    link.cut();
+    const { log } = await startWorker();
+    await log.nextProcess();
+    await until(async () => (await queue.get("acme", id)).status === "RUNNING");
+    const stopping = cutOff.worker.stop();
+    await until(() => cutOff.log.lines.some(({ message }) => message === SUPERSEDED));
+    link.set("open");
+    await stopping;
+    expect(await queue.get("acme", id)).toMatchObject({ status: "RUNNING", attempts: 2 });
+    gate.open();
+    await follow(queue, "acme", id);
+    expect(await queue.get("acme", id)).toMatchObject({ status: "SUCCEEDED", attempts: 2 });
+    link.close();
+  });
+
+  test("what carried a job before it was queued anew takes it from nobody", async () => {
+    const { log } = await startWorker();
+    const gate = new Gate();
+    const { id } = await queue.enqueue("acme", "purify", { steps: 60, every: 10, ...gate.at(45) });
+    await log.nextProcess();
+    await startWorker();
+    const { url, prefix } = shared();
+    const client = bullClient(url);
+    const bull = new Queue<JobAddress>(QUEUE_NAME, { connection: client, prefix: bullPrefix(prefix) });
+    const address = { id, tenant: "acme" };
+    const left = await bull.add("run", address, { jobId: carrierOf("older"), removeOnComplete: true });
+    await until(async () => (await bull.getJob(left.id ?? "")) === undefined);
+    gate.open();
+    await follow(queue, "acme", id);
+    const job = await queue.get("acme", id);
+    expect(job).toMatchObject({ status: "SUCCEEDED", attempts: 1 });
+    expect(job.losses ?? 0).toBe(0);
+    await bull.close();
+    client.destroy();
+  });
+
+  test("a job that was cancelled and lost its worker is ended by one that could not run it", async () => {
+    const records = new JobRecords(store, () => new Date());
+    const { id } = await records.create("acme", "purify", { steps: 5, every: 5, device: "webgpu" });
+    await records.change("acme", id, () => ({ status: "VALIDATING", record: { attempts: 1 } }));
+    expect(await queue.cancel("acme", id)).toMatchObject({ status: "CANCELLING" });
+    await startWorker(new Log(), { devices: ["cpu"] });
+    await startQueue();
+    const { statuses } = await follow(queue, "acme", id);
+    expect(statuses).toEqual(["QUEUED", "VALIDATING", "CANCELLING", "CANCELLED"]);
   });
 
   test("a job whose server died before it could be carried is found", async () => {

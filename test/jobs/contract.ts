@@ -369,6 +369,42 @@ export function describeQueue(name: string, start: StartJobServer): void {
         expect((await follow(server.queue, "acme", id, 10_000)).sequence).toEqual([]);
       });
 
+      test("what was told long ago is removed: following ends at once, and the job stays, for good", async () => {
+        const day = 24 * 3_600_000;
+        const gate = new Gate();
+        const { id: done } = await enqueue({ steps: 20, every: 5 });
+        await follow(server.queue, "acme", done);
+        const { id: failed } = await enqueue({ steps: 2, every: 1, end: { how: "failOnce", at: 1 } });
+        await follow(server.queue, "acme", failed);
+        const { id: running } = await enqueue({ steps: 20, every: 5, ...gate.at(15) });
+        await eventOf(server.queue, "acme", running, (event) => event.kind === "checkpoint");
+        const before = await server.queue.get("acme", done);
+
+        await server.queue.dropEvents("acme", new Date(Date.now() - day));
+        expect((await follow(server.queue, "acme", done)).sequence).not.toEqual([]);
+
+        const slow = server.queue.events("acme", done, 0);
+        await slow.next();
+        await server.queue.dropEvents("acme", new Date(Date.now() + day));
+        await server.queue.dropEvents("acme", new Date(Date.now() + day));
+        for (const id of [done, failed]) {
+          expect((await follow(server.queue, "acme", id)).sequence).toEqual([]);
+          expect((await follow(server.queue, "acme", id, 3)).sequence).toEqual([]);
+        }
+        // Whoever was at it is let go, too.
+        for await (const _ of slow);
+        expect(await server.queue.get("acme", done)).toEqual({ ...before, eventsDropped: true });
+        // It would tell its steps from 1 again.
+        await expect(server.queue.resume("acme", failed)).rejects.toMatchObject({
+          code: "VALIDATION_FAILED",
+        });
+
+        gate.open();
+        const { sequence } = await follow(server.queue, "acme", running);
+        expect(sequence).toEqual(counted(sequence.length));
+        expect(sequence.length).toBeGreaterThan(5);
+      });
+
       test("late and slow readers are told the same as an early one", async () => {
         const { id } = await enqueue({ steps: 40, every: 2, pause: 5 });
         const early = follow(server.queue, "acme", id);

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { getPriority } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
@@ -84,8 +84,9 @@ async function end({ how, at, until }, state, context) {
   }
 }
 
+/** Whether no attempt has been here: told outside of the job's folders, which an attempt may have for itself. */
 function firstTime({ folder }) {
-  const mark = join(folder, "mark");
+  const mark = join(folder, "../..", `${basename(folder).split(".")[0]}.mark`);
   if (existsSync(mark)) return false;
   writeFileSync(mark, "");
   return true;

@@ -212,6 +212,33 @@ function describeStreams(store: () => Store): void {
     expect(await store().read("streams/x/y", 0)).toEqual([{ seq: 1, value: 2 }]);
   });
 
+  test("a dropped stream is gone, and begins anew; those beside it stay", async () => {
+    await append("streams/dropped", ...Array.from({ length: 300 }, (_, index) => index + 1));
+    await append("streams/dropped/not", "a");
+    await append("streams/droppedNot", "b");
+    const drop = { kind: "drop", stream: "streams/dropped" } as const;
+    expect(await store().commit([drop])).toBe(true);
+    expect(await store().read("streams/dropped", 0)).toEqual([]);
+    expect(await store().read("streams/dropped", 300)).toEqual([]);
+    expect(await store().read("streams/dropped/not", 0)).toEqual([{ seq: 1, value: "a" }]);
+    expect(await store().read("streams/droppedNot", 0)).toEqual([{ seq: 1, value: "b" }]);
+    await append("streams/dropped", "again");
+    expect(await store().read("streams/dropped", 0)).toEqual([{ seq: 1, value: "again" }]);
+    await store().commit([drop, { kind: "append", stream: "streams/dropped", value: "at once" }]);
+    expect(await store().read("streams/dropped", 0)).toEqual([{ seq: 1, value: "at once" }]);
+    expect(await store().commit([{ kind: "drop", stream: "streams/unknown" }])).toBe(true);
+  });
+
+  test("a stream is not dropped when a revision is not the expected one", async () => {
+    await append("streams/held", "a");
+    const refused = await store().commit([
+      { kind: "drop", stream: "streams/held" },
+      { kind: "put", key: "streams-held", value: 1, expected: 7 },
+    ]);
+    expect(refused).toBe(false);
+    expect(await store().read("streams/held", 0)).toEqual([{ seq: 1, value: "a" }]);
+  });
+
   test("a watcher is told after the append is visible, until it stops watching", async () => {
     const seen: number[] = [];
     let notified = () => {};
