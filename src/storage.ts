@@ -37,8 +37,12 @@ interface Files {
 
 /** No upload takes so long; whoever has begun one that is older was killed. */
 const LONGEST_UPLOAD_MILLISECONDS = 24 * 3600 * 1000;
-/** A younger file of the cache may be on its way into the bucket. */
+/** A younger file of the cache may be on its way into the bucket, and a younger folder be at work. */
 const YOUNG_MILLISECONDS = LONGEST_UPLOAD_MILLISECONDS;
+/** No attempt at a job saves nothing for so long. */
+const ORPHAN_MILLISECONDS = 2 * LONGEST_UPLOAD_MILLISECONDS;
+/** A model that was not asked for in so long is fetched again when it is. */
+const UNUSED_MILLISECONDS = 14 * 24 * 3600 * 1000;
 
 /**
  * Opens what lasts: records in the data folder alone, or in the Redis that others share; files in the data folder,
@@ -51,7 +55,7 @@ export async function openStorage(config: Config, logger: Logger, patienceSecond
   const files = await openFiles(config, jobsFolder, patienceSeconds);
   const store = redis
     ? await openRedis(redis, logger, patienceSeconds)
-    : await LmdbStore.open(join(dataFolder, "store"));
+    : await LmdbStore.open(join(dataFolder, "store"), { onWait: (message) => logger.warn(message) });
   return { store: new VersionedStore(store), records: store, ...files, jobsFolder };
 }
 
@@ -72,16 +76,27 @@ async function openFiles(
   const models = join(dataFolder, "models");
   await mkdir(models, { recursive: true });
   const blobs = new S3BlobStore(bucket, folder);
-  const giveUp = () => bucket.abortUploads(new Date(Date.now() - LONGEST_UPLOAD_MILLISECONDS));
-  const clearCache = () => blobs.clearCache(new Date(Date.now() - YOUNG_MILLISECONDS));
+  const giveUp = () => bucket.abortUploads(ago(LONGEST_UPLOAD_MILLISECONDS));
+  const clearCache = () => blobs.clearCache(ago(YOUNG_MILLISECONDS));
+  const depot = new S3Depot(bucket, blobs, models);
+  const clearModels = () =>
+    depot.clearCache({ unused: ago(UNUSED_MILLISECONDS), killed: ago(YOUNG_MILLISECONDS) });
+  const shelf = new S3Shelf(bucket);
+  const clearJobs = () => shelf.clearFolders(jobsFolder, ago(ORPHAN_MILLISECONDS));
   return {
     blobs,
-    depot: new S3Depot(bucket, blobs, models),
-    shelf: new S3Shelf(bucket),
+    depot,
+    shelf,
     chores: { "giving up unfinished uploads": giveUp },
-    ownChores: { "clearing the cache of blobs": clearCache },
+    ownChores: {
+      "clearing the cache of blobs": clearCache,
+      "clearing the cache of models": clearModels,
+      "clearing the folders of jobs that were killed": clearJobs,
+    },
   };
 }
+
+const ago = (milliseconds: number): Date => new Date(Date.now() - milliseconds);
 
 function openRedis(redis: NonNullable<Config["redis"]>, logger: Logger, patienceSeconds: number) {
   return RedisStore.open({

@@ -58,6 +58,13 @@ export class JobCompletion {
     return { result, writes: [] };
   };
 
+  /** Fails with INVALID_CONFIGURATION where a model that the job makes could not be taken: it is not to be made in vain. */
+  assertTakes = async ({ kind, spec }: JobRecord): Promise<void> => {
+    const makesModel =
+      kind === "implant" || (kind === "defend" && (spec as DefendJobSpec).name !== undefined);
+    if (makesModel) await this.options.models.assertWritable();
+  };
+
   private async purified(job: JobRecord, result: PurifyResult, folder: string): Promise<Completed> {
     const { store } = this.options;
     const { request } = job.spec as PurifyJobSpec;

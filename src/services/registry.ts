@@ -116,6 +116,11 @@ export class ModelRegistry {
     if (known && isDigest(referenceOf(known))) throw nameTaken(name);
   }
 
+  /** Fails with INVALID_CONFIGURATION where no checkpoint could be adopted. */
+  assertWritable(): Promise<void> {
+    return this.workplace.assertWritable();
+  }
+
   /**
    * Puts the files of a checkpoint that was made here among the models, whole or not at all, and registers it as a
    * suspect. The same files may be adopted twice; other files under a name that is taken fail with VALIDATION_FAILED.

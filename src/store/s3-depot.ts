@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../errors.ts";
 import { type Depot, type FolderFiles, unknownFolder } from "./depot.ts";
@@ -23,7 +23,8 @@ interface Listing {
 
 /**
  * Folders in a bucket: their files under `files/<hex digest>`, and the list of them as a blob, whose digest is the
- * reference. What is fetched lies under `<cache>/<hex digest of the list>`, whole or not at all, and may be lost.
+ * reference. What is fetched lies under `<cache>/<hex digest of the list>`, whole or not at all, and may be lost. Its
+ * time of change says when it was asked for last.
  */
 export class S3Depot implements Depot {
   private readonly listings = new Map<string, Listing>();
@@ -51,12 +52,29 @@ export class S3Depot implements Depot {
     const own = this.listings.get(reference);
     if (own && (await stampOf(own.files).catch(() => "")) === own.stamp) return own.folder;
     const place = join(this.cache, hexOf(reference));
-    if (await exists(place)) return place;
+    if (await exists(place)) {
+      await touch(place);
+      return place;
+    }
     const under = this.fetching.get(reference);
     if (under) return under;
     const fetching = this.fetch(reference, place).finally(() => this.fetching.delete(reference));
     this.fetching.set(reference, fetching);
     return fetching;
+  }
+
+  /** Removes what was fetched and not asked for since then, and parts that a fetch has left which was killed before. */
+  async clearCache({ unused, killed }: { readonly unused: Date; readonly killed: Date }): Promise<void> {
+    for (const name of await readdir(this.cache)) {
+      const place = join(this.cache, name);
+      const before = name.endsWith(DRAFT) ? killed : unused;
+      const status = await stat(place).catch(() => undefined);
+      if (!status?.isDirectory() || status.mtimeMs >= before.getTime()) continue;
+      // Out of the way at once, so that whoever asks for it now fetches it and finds no half of it.
+      const leaving = `${place}.${process.pid}${DRAFT}`;
+      await rename(place, leaving);
+      await rm(leaving, { recursive: true, force: true });
+    }
   }
 
   /** Files that have not been touched since they were last read are not read again. */
@@ -74,7 +92,7 @@ export class S3Depot implements Depot {
 
   private async fetch(reference: string, place: string): Promise<string> {
     const entries = decodeList(await this.blobs.get(reference));
-    const staging = `${place}.${process.pid}.draft`;
+    const staging = `${place}.${process.pid}${DRAFT}`;
     await rm(staging, { recursive: true, force: true });
     try {
       await mkdir(staging, { recursive: true });
@@ -92,6 +110,8 @@ export class S3Depot implements Depot {
     }
   }
 }
+
+const DRAFT = ".draft";
 
 const fileKey = (digest: string): string => `files/${hexOf(digest)}`;
 
@@ -114,6 +134,12 @@ async function stampOf(files: FolderFiles): Promise<string> {
     }),
   );
   return JSON.stringify(stamps);
+}
+
+/** A cache that cannot be changed still can be read. */
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch(() => {});
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,7 +1,9 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { DOCKER, type Manifest, readManifests, VARIABLES } from "./files.ts";
+import { parse } from "yaml";
+import { Metrics } from "../../src/http/metrics.ts";
+import { DOCKER, type Manifest, readManifests, readText, VARIABLES } from "./files.ts";
 
 const manifests = readManifests();
 const ofKind = (kind: string): Manifest[] => manifests.filter((one) => one.kind === kind);
@@ -88,6 +90,51 @@ describe.each(deployments)("%s", (name, { spec }) => {
     expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(Number(drain) + 15);
   });
 });
+
+describe("the rules for the adapter of Prometheus", () => {
+  const { rules } = parse(readText("prometheus-adapter.yaml"));
+  const scaled = ofKind("HorizontalPodAutoscaler").flatMap(({ spec }) => spec.metrics);
+  const named = (type: string) =>
+    scaled.flatMap((one: Manifest) => one[type.toLowerCase()]?.metric?.name ?? []);
+  const ruleFor = (list: Manifest[], name: string) => list.find((rule) => rule.name.as === name);
+  const none = { jobs: async () => ({}), images: async () => ({}), eventStreams: async () => ({}) };
+  const { registry } = new Metrics({ ...none, deliveries: () => 0 });
+
+  test("make every metric that something is scaled by, of one that servers tell", () => {
+    expect(new Set(named("External"))).toEqual(new Set(["antidote_unfinished_jobs"]));
+    expect(named("Pods")).toEqual(["antidote_waiting_images"]);
+    for (const [list, type] of [
+      [rules.external, "External"],
+      [rules.custom, "Pods"],
+    ] as const)
+      for (const name of named(type)) {
+        const { seriesQuery, metricsQuery } = ruleFor(list, name);
+        expect(registry.getSingleMetric(seriesQuery)).toBeDefined();
+        expect(metricsQuery).toContain(`${seriesQuery}{<<.LabelMatchers>>`);
+      }
+  });
+
+  test("count running jobs too, and once for however many servers tell them", () => {
+    const { metricsQuery } = ruleFor(rules.external, "antidote_unfinished_jobs");
+    expect(metricsQuery).toMatch(/^sum\(max by \(state\) \(.*state=~"waiting\|running"\}\)\)$/);
+    for (const metric of scaled.filter(({ type }: Manifest) => type === "External"))
+      expect(metric.external.metric.selector).toBeUndefined();
+  });
+});
+
+test.each(deployments.filter(([name]) => name.includes("worker")))(
+  "%s has a place for the models that jobs make",
+  (_, { spec }) => {
+    const pod = spec.template.spec;
+    const [container] = pod.containers;
+    const { value } = container.env.find((one: Manifest) => one.name === "MODELS_DIR");
+    const mount = container.volumeMounts.find((one: Manifest) => one.mountPath === value);
+    expect(mount.readOnly).toBeUndefined();
+    expect(pod.volumes.find((one: Manifest) => one.name === mount.name).emptyDir).toBeDefined();
+    // The bucket's cache has a folder of its own for models.
+    expect(value.startsWith(settings.data.DATA_DIR)).toBe(false);
+  },
+);
 
 test("workers with GPUs ask for one, and go where they are", () => {
   const { spec } = deployments.find(([name]) => name === "antidote-gpu-worker")![1];

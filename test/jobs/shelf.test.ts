@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { checkpointPath, jobFolder } from "../../src/jobs/folder.ts";
@@ -175,5 +175,58 @@ describe("S3Shelf", () => {
     expect(readdirSync(s3().path(`jobs/${id}`))).toEqual([]);
     expect(await server.queue.get("acme", id)).toMatchObject({ status: "SUCCEEDED", attempts: 1 });
     await server.close();
+  });
+
+  test("an attempt that is over leaves nothing on its machine, whatever became of the job", async () => {
+    const [folder, shelf] = [temporaryFolder(), await open()];
+    const server = await startServer(folder, { shelf });
+    const gate = new Gate();
+    const plan = { steps: 40, every: 4 };
+    const attemptsOf = () => readdirSync(join(folder, "jobs"));
+    const failed = await server.queue.enqueue("acme", "purify", {
+      ...plan,
+      end: { how: "failOnce", at: 30 },
+    });
+    await follow(server.queue, "acme", failed.id);
+    const { id } = await server.queue.enqueue("acme", "purify", { ...plan, ...gate.at(30) });
+    await eventOf(server.queue, "acme", id, ({ kind }) => kind === "checkpoint");
+    expect(attemptsOf()).toEqual([`${id}.1`]);
+    // The failed one goes on from the bucket, in a folder of its next attempt.
+    await server.queue.resume("acme", failed.id);
+    gate.open();
+    for (const job of [id, failed.id]) {
+      await follow(server.queue, "acme", job);
+      expect((await server.queue.get("acme", job)).result).toMatchObject({ hash: chainHash(40) });
+    }
+    expect((await server.queue.get("acme", failed.id)).result).toMatchObject({ resumedFrom: 28 });
+    await server.close();
+    expect(attemptsOf()).toEqual([]);
+  });
+
+  test("an attempt that leaves late takes nothing from another of the same job on its machine", async () => {
+    const [root, shelf] = [temporaryFolder(), await open()];
+    const [first, second] = [1, 2].map((attempt) => shelf.folder(root, "e", attempt));
+    for (const folder of [first, second]) await shelf.restore("e", folder, undefined);
+    await save(second, "at work");
+    await shelf.leave(first);
+    expect(saved(second)).toBe("at work");
+    expect(readdirSync(root)).toEqual(["e.2"]);
+  });
+
+  test("folders of attempts that were killed are removed when nothing was written in them for long", async () => {
+    const [root, shelf, killed] = [temporaryFolder(), await open(), await open()];
+    const age = (folder: string) => utimesSync(folder, 0, 0);
+    const [orphan, writing] = ["f", "g"].map((id) => killed.folder(root, id, 3));
+    for (const folder of [orphan, writing]) await save(folder, "state");
+    const running = shelf.folder(root, "h", 1);
+    await shelf.restore("h", running, undefined);
+    // Named as where there is no bucket: it may have what nobody else has.
+    const own = jobFolder(root, "i");
+    await save(own, "state");
+    for (const folder of [orphan, own]) age(checkpointPath(folder));
+    for (const folder of [orphan, writing, running, own]) age(folder);
+    await shelf.clearFolders(root, new Date(Date.now() - HOUR_MILLISECONDS));
+    expect(readdirSync(root)).toEqual(["g.3", "h.1", "i"]);
+    await shelf.clearFolders(join(root, "not-made-yet"), new Date());
   });
 });

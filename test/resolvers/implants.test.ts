@@ -1,4 +1,4 @@
-import { cpSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { FEW_LABELS, startTestServer, ZOO } from "../app/server.ts";
@@ -73,6 +73,29 @@ describe("implantBackdoor", () => {
 
     const taken = await server.ask(IMPLANT, { input, key: "again" });
     expect(taken.data.implantBackdoor.userErrors).toMatchObject([{ code: "VALIDATION_FAILED" }]);
+    await server.close();
+  });
+
+  test("fails before it begins where the models folder cannot be written", async () => {
+    const models = temporaryFolder();
+    cpSync(join(ZOO, "models/scenes-clean"), join(models, "scenes-clean"), { recursive: true });
+    // Nobody can make a folder in a file, not even root.
+    writeFileSync(join(models, ".antidote"), "");
+    const server = await startTestServer({ ALLOW_ATTACKS: "1", MODELS_DIR: models });
+    const { data } = await server.ask(IMPLANT, { input, key: "unwritable" });
+    const { id } = data.implantBackdoor.job;
+    const events = await server.follow("subscription ($id: ID!) { jobEvents(jobId: $id) { __typename } }", {
+      id,
+    });
+    const told = events.map((event) => event.data.jobEvents.__typename);
+    expect(new Set(told)).toEqual(new Set(["StatusChanged"]));
+    const done = await server.ask("query ($id: ID!) { job(id: $id) { status failure { code message } } }", {
+      id,
+    });
+    expect(done.data.job).toMatchObject({
+      status: "FAILED",
+      failure: { code: "INVALID_CONFIGURATION", message: expect.stringContaining("MODELS_DIR") },
+    });
     await server.close();
   });
 

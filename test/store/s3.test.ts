@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { FileBlobStore } from "../../src/store/blobs.ts";
@@ -222,6 +222,27 @@ describe("S3Depot", () => {
     rmSync(await depot.folder(reference), { recursive: true });
     expect(readdirSync(await depot.folder(reference)).sort()).toEqual(["config.json", "onnx"]);
     expect(readdirSync(cache)).toHaveLength(1);
+  });
+
+  test("what was fetched and not asked for since is removed, and what killed fetches have left", async () => {
+    const cache = temporaryFolder();
+    const depot = await openDepot(cache);
+    const keep = async (text: string) => {
+      const { folder, files } = makeFolder({ ...CONTENTS, "config.json": text });
+      return (await openDepot()).keep(folder, files);
+    };
+    const [unused, asked] = [await keep('{"unused": true}'), await keep('{"asked": true}')];
+    const [old, current] = [await depot.folder(unused), await depot.folder(asked)];
+    const [killed, fetching] = [`${old}.1.draft`, `${old}.2.draft`];
+    for (const draft of [killed, fetching]) mkdirSync(draft);
+    for (const place of [old, current, killed]) utimesSync(place, 0, 0);
+    // As for a model that is in memory.
+    expect(await depot.folder(asked)).toBe(current);
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    await depot.clearCache({ unused: hourAgo, killed: hourAgo });
+    expect([old, current, killed, fetching].map(existsSync)).toEqual([false, true, false, true]);
+    expect(readdirSync(cache)).toHaveLength(2);
+    expect(readFileSync(join(await depot.folder(unused), "config.json"), "utf8")).toBe('{"unused": true}');
   });
 
   test("a list that names files outside of the folder is refused", async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, link, lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { access, copyFile, link, lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../../errors.ts";
 
@@ -24,6 +24,21 @@ export class Workplace {
   /** Where the note about an imported model is: outside its folder, so that no download brings one along. */
   note(name: string): string {
     return join(this.modelsFolder, WORKPLACE, "imports", `${name}.json`);
+  }
+
+  /** Fails with INVALID_CONFIGURATION where nothing can be put among the models. */
+  async assertWritable(): Promise<void> {
+    const place = this.temporary("staging");
+    try {
+      await access(this.modelsFolder, constants.W_OK);
+      await mkdir(place, { recursive: true });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const message = `The models folder of the machine that runs this cannot be written (${code}), so a new model could not be put there. Its operator has to make it writable, or to set MODELS_DIR to a folder that is.`;
+      throw new AppError("INVALID_CONFIGURATION", message, { reason: code }, { cause: error });
+    } finally {
+      await rm(place, { recursive: true, force: true }).catch(() => {});
+    }
   }
 
   /** Puts the files into a new folder of that name, for `use`; what it leaves there is removed. */
