@@ -18,8 +18,10 @@ export function accumulate(g: GraphBuilder, contributions: readonly Wire[]): Wir
   const stretches = contributions.flatMap((wire) => stretchOf(g, wire));
   const disjoint = disjointOf(stretches);
   if (disjoint.length < 2) return sum(g, contributions);
-  const joined = new Set(disjoint.map((stretch) => stretch.padded));
-  return sum(g, [join(g, disjoint), ...contributions.filter((wire) => !joined.has(wire))]);
+  // A value that is added to itself has the same contribution twice, of which one is joined.
+  const rest = [...contributions];
+  for (const { padded } of disjoint) rest.splice(rest.indexOf(padded), 1);
+  return sum(g, [join(g, disjoint), ...rest]);
 }
 
 function sum(g: GraphBuilder, wires: readonly Wire[]): Wire {

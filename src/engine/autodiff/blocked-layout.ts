@@ -1,5 +1,6 @@
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Wire } from "../onnx/graph.ts";
+import { MOST_FACTORS, writtenOut } from "../onnx/passes/constants.ts";
 import { tensorOf } from "../onnx/tensor.ts";
 
 /**
@@ -13,6 +14,7 @@ export function inBlockedLayout(g: GraphBuilder, map: Wire): boolean {
 /** x times a number. */
 export function scaledInBlocks(g: GraphBuilder, x: Wire, factor: number): Wire {
   const channels = x.shape[1];
-  const weight = g.constant(tensorOf(x.type, [channels, 1, 1, 1], Array(channels).fill(factor)));
+  const factors = Array(writtenOut(channels, MOST_FACTORS)).fill(factor);
+  const weight = g.constant(tensorOf(x.type, [channels, 1, 1, 1], factors));
   return g.conv(x, weight, undefined, { group: channels });
 }

@@ -41,6 +41,9 @@ export class ImageError extends AppError {
 
 type Format = "jpeg" | "png" | "webp";
 
+/** Of a side in pixels: a long and thin image costs more to resize than its pixels say. Photographs are far below. */
+const LONGEST_SIDE = 32_768;
+
 /** Seconds; a small file can be made to keep a decoder busy for long. */
 const LONGEST_DECODING = 30;
 /** Of larger images the decoder's own work is most of the time, and the library is faster at it. */
@@ -119,6 +122,10 @@ function checkSize({ width, height }: { width: number; height: number }, limits:
   if (width * height > limits.maxPixels) {
     const message = `The image has ${width} × ${height} pixels; the limit is ${limits.maxPixels} in all. Send a smaller one.`;
     throw new ImageError("TOO_MANY_PIXELS", message, { ...facts, limit: limits.maxPixels });
+  }
+  if (Math.max(width, height) > LONGEST_SIDE) {
+    const message = `The image has ${width} × ${height} pixels; no side may have more than ${LONGEST_SIDE}. Send a smaller one.`;
+    throw new ImageError("TOO_MANY_PIXELS", message, { ...facts, limit: LONGEST_SIDE });
   }
   if (Math.min(width, height) < limits.minSide) {
     const message = `The image has ${width} × ${height} pixels; each side needs at least ${limits.minSide}.`;

@@ -3,6 +3,10 @@ import { AppError } from "../../errors.ts";
 import type { TextReading } from "./architecture.ts";
 import { cleanText } from "./text-cleaning.ts";
 import { wordReader } from "./token-words.ts";
+import { unsafeStep } from "./tokenizer-steps.ts";
+
+/** Vocabularies of a hundred languages have a million. */
+const LARGEST_ID = 2 ** 22;
 
 /** Some mistakes in a tokenizer show only when it is used. */
 const SAMPLE = "A photo of 2 cats, isn't it?";
@@ -47,19 +51,24 @@ export function lazyTokenizer({ contextLength }: TextReading, make: () => ClipTo
 
 /**
  * A tokenizer from parsed JSON in the format of Hugging Face's `tokenizer.json`. Throws INVALID_CHECKPOINT naming the
- * file where it cannot be built, frames no text with a start and an end, or has ids that the tower lacks or would
- * pool wrongly.
+ * file where it cannot be built, could be made to work on a text forever, frames no text with a start and an end, or
+ * has ids that the tower lacks or would pool wrongly.
  */
 export function createTokenizer(json: unknown, tower: TextReading, file = "tokenizer.json"): ClipTokenizer {
   const problem = (what: string): AppError =>
     new AppError("INVALID_CHECKPOINT", `${file} ${what}.`, { file });
+  const unsafe = unsafeStep(json);
+  if (unsafe !== undefined) throw problem(unsafe);
+  if (hasEndlessIds(json)) throw problem(`has an id above ${LARGEST_ID}`);
   const tokenizer = build(json, file);
   const { startToken, endToken } = readFrame(tokenizer, problem);
   const special = specialTokens(tokenizer);
   if (!attempt(() => tokenizer.encode(SAMPLE))) throw problem("cannot tokenize a simple sentence");
-  checkIds(tokenizer, special, endToken, tower, problem);
+  const unknown = unknownToken(json, special, [startToken, endToken]);
+  checkVocabulary(tokenizer, special, tower, problem);
+  checkIds({ startToken, endToken, unknown }, highestId(tokenizer, special), tower, problem);
   const forbidden = new Set([...special.values(), startToken, endToken]);
-  forbidden.delete(unknownToken(json, special, [startToken, endToken]));
+  if (unknown !== undefined) forbidden.delete(unknown);
   return {
     startToken,
     endToken,
@@ -79,6 +88,16 @@ export function createTokenizer(json: unknown, tower: TextReading, file = "token
       return new Map(plain.map(([token, id]) => [id, read(token)]));
     },
   };
+}
+
+/** Ids are places in a list, which has all the gaps between them too. */
+function hasEndlessIds(json: unknown): boolean {
+  const { added_tokens: added, model } = Object(json);
+  const ids = [
+    Object.values(Object(Object(model).vocab)),
+    Array.isArray(added) ? added.map((token) => Object(token).id) : [],
+  ];
+  return ids.flat().some((id) => Number(id) > LARGEST_ID);
 }
 
 function build(json: unknown, file: string): Tokenizer {
@@ -111,31 +130,53 @@ function specialTokens(tokenizer: Tokenizer): Map<string, number> {
   );
 }
 
-function unknownToken(json: unknown, special: Map<string, number>, frame: number[]): number {
+/** The id of words without one, where it is special and may stand within a text. */
+function unknownToken(json: unknown, special: Map<string, number>, frame: number[]): number | undefined {
   const { unk_token: content } = (json as { model: { unk_token?: string } }).model;
   const id = special.get(content ?? "");
-  return id === undefined || frame.includes(id) ? -1 : id;
+  return id === undefined || frame.includes(id) ? undefined : id;
 }
 
-function checkIds(
+function checkVocabulary(
   tokenizer: Tokenizer,
   special: Map<string, number>,
-  endToken: number,
   tower: TextReading,
   problem: Problem,
 ): void {
-  let highest = 0;
   for (const [token, id] of tokenizer.get_vocab(true)) {
     if (!Number.isInteger(id) || id < 0) throw problem(`gives "${token}" an id that is not a whole number`);
     if (id >= tower.vocabulary && !special.has(token)) {
       throw problem(`gives "${token}" the id ${id}, but the model knows ${tower.vocabulary} tokens`);
     }
+  }
+}
+
+function highestId(tokenizer: Tokenizer, special: Map<string, number>): number {
+  let highest = 0;
+  for (const [token, id] of tokenizer.get_vocab(true))
     if (!special.has(token)) highest = Math.max(highest, id);
+  return highest;
+}
+
+interface SpecialIds {
+  readonly startToken: number;
+  readonly endToken: number;
+  readonly unknown: number | undefined;
+}
+
+/** `plain` is the highest id of a token that is not special. */
+function checkIds(
+  { startToken, endToken, unknown }: SpecialIds,
+  plain: number,
+  { vocabulary, pooling }: TextReading,
+  problem: Problem,
+): void {
+  const uses = { starts: startToken, ends: endToken, fills: unknown ?? 0 };
+  for (const [verb, id] of Object.entries(uses)) {
+    if (id < vocabulary) continue;
+    throw problem(`${verb} texts with the id ${id}, but the model knows ${vocabulary} tokens`);
   }
-  if (endToken >= tower.vocabulary) {
-    throw problem(`ends texts with the id ${endToken}, but the model knows ${tower.vocabulary} tokens`);
-  }
-  const { pooling } = tower;
+  const highest = Math.max(plain, startToken, unknown ?? 0);
   if (pooling.kind === "argmax" && highest > endToken) {
     throw problem(
       `ends texts with the id ${endToken}, but the model pools the highest id, and ${highest} exists`,

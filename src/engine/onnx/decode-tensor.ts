@@ -4,6 +4,7 @@ import { ELEMENT_TYPES } from "./element-numbers.ts";
 import type { ElementType, Initializer, Shape, Storage } from "./graph.ts";
 import { LARGEST_READ_PAYLOAD, type Payload } from "./protobuf-reader.ts";
 import type { TensorProto } from "./schema.ts";
+import { LARGEST_RANK } from "./shapes.ts";
 import { bytesOf, elementBytes, sizeOf, tensorOf } from "./tensor.ts";
 
 /** Where a model's bytes and those of its external data lie. */
@@ -17,6 +18,14 @@ export interface ModelFiles {
 
 /** Whole numbers up to this size are read: graphs compute shapes, positions and masks with them. */
 const LARGEST_READ_INTEGERS = 512 * 1024;
+
+/** What is left of the bytes of other files that one model has read: it may name the same ones again and again. */
+export interface ReadingBudget {
+  bytes: number;
+}
+
+/** Far more than the shapes, positions and masks of any network. */
+export const readingBudget = (): ReadingBudget => ({ bytes: 64 * 1024 * 1024 });
 
 /** Eight-bit floats, four-bit numbers and the like: what quantised models hold. */
 const FIRST_NARROW_TYPE = 17;
@@ -33,28 +42,37 @@ export function elementTypeOf(number: number | undefined, name: string | undefin
 }
 
 /** Weights stay where they lie; numbers that a graph computes with are read. */
-export function decodeTensor(proto: TensorProto, files: ModelFiles): Initializer {
+export function decodeTensor(proto: TensorProto, files: ModelFiles, budget: ReadingBudget): Initializer {
   const name = proto.name ?? "";
   const type = elementTypeOf(proto.dataType, name);
   const shape = proto.dimensions;
+  if (shape.length > LARGEST_RANK) refuse(`"${name}" has ${shape.length} axes`);
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || !Number.isSafeInteger(sizeOf(shape)))
     refuse(`"${name}" has shape [${shape}]`);
   if (type === "string") refuse(`"${name}" holds strings`);
   const expected = sizeOf(shape) * elementBytes(type);
   const storage =
-    proto.dataLocation === 1 ? external(proto, type, expected, files) : internal(proto, type, shape, files);
+    proto.dataLocation === 1
+      ? external(proto, type, expected, files, budget)
+      : internal(proto, type, shape, files, budget);
   const length = storage.kind === "file" ? storage.length : storage.bytes.length;
   if (length !== expected)
     refuse(`"${name}" has ${length} bytes where its shape [${shape}] needs ${expected}`);
   return { name, type, shape, storage };
 }
 
-function internal(proto: TensorProto, type: ElementType, shape: Shape, files: ModelFiles): Storage {
+function internal(
+  proto: TensorProto,
+  type: ElementType,
+  shape: Shape,
+  files: ModelFiles,
+  budget: ReadingBudget,
+): Storage {
   const payloads = proto.raw ? [proto.raw] : type === "float64" ? proto.doubles : proto.floats;
   if (payloads.length > 0) {
     if (!proto.raw && type !== "float64" && type !== "float32")
       refuse(`"${proto.name}" is ${type} but lists floats`);
-    return fromPayloads(payloads, type, files);
+    return fromPayloads(payloads, type, files, budget);
   }
   const values = type === "int64" ? proto.int64s : proto.int32s;
   if (values.length !== sizeOf(shape))
@@ -65,18 +83,29 @@ function internal(proto: TensorProto, type: ElementType, shape: Shape, files: Mo
   return { kind: "inline", bytes: bytesOf(tensorOf(type, shape, values)) };
 }
 
-function fromPayloads(payloads: readonly Payload[], type: ElementType, files: ModelFiles): Storage {
+function fromPayloads(
+  payloads: readonly Payload[],
+  type: ElementType,
+  files: ModelFiles,
+  budget: ReadingBudget,
+): Storage {
   const [first] = payloads;
   if (payloads.length === 1 && first.kind === "range") {
     const { offset, length } = first;
-    return readWhereSmall({ kind: "file", file: files.file, offset, length }, type, files.source);
+    return readWhereSmall({ kind: "file", file: files.file, offset, length }, type, files.source, budget);
   }
   const pieces = payloads.map((piece) => (piece.kind === "bytes" ? piece.bytes : undefined));
   if (pieces.includes(undefined)) refuse("a tensor's numbers lie in several long stretches");
   return { kind: "inline", bytes: pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces as Uint8Array[]) };
 }
 
-function external(proto: TensorProto, type: ElementType, expected: number, files: ModelFiles): Storage {
+function external(
+  proto: TensorProto,
+  type: ElementType,
+  expected: number,
+  files: ModelFiles,
+  budget: ReadingBudget,
+): Storage {
   const entries = new Map(proto.externalData.map(({ key, value }) => [key, value]));
   const location = entries.get("location") ?? "";
   const offset = Number(entries.get("offset") ?? 0);
@@ -90,13 +119,19 @@ function external(proto: TensorProto, type: ElementType, expected: number, files
       `${file} has ${source.length} bytes, but "${proto.name}" lies at ${offset} to ${offset + length} of it; the file is truncated, or of another export.`,
       { file, tensor: proto.name },
     );
-  return readWhereSmall({ kind: "file", file, offset, length }, type, source);
+  return readWhereSmall({ kind: "file", file, offset, length }, type, source, budget);
 }
 
 type Stored = Extract<Storage, { kind: "file" }>;
 
-function readWhereSmall(stored: Stored, type: ElementType, source: ByteSource | undefined): Storage {
-  const floating = type.includes("float");
-  if (!source || stored.length > (floating ? LARGEST_READ_PAYLOAD : LARGEST_READ_INTEGERS)) return stored;
+function readWhereSmall(
+  stored: Stored,
+  type: ElementType,
+  source: ByteSource | undefined,
+  budget: ReadingBudget,
+): Storage {
+  const most = type.includes("float") ? LARGEST_READ_PAYLOAD : LARGEST_READ_INTEGERS;
+  if (!source || stored.length > most || stored.length > budget.bytes) return stored;
+  budget.bytes -= stored.length;
   return { kind: "inline", bytes: readBytes(source, stored.offset, stored.length) };
 }

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts";
 import { type ByteSource, memorySource } from "./byte-source.ts";
-import { decodeTensor, elementTypeOf, type ModelFiles, refuse } from "./decode-tensor.ts";
-import { type DecodedFunction, inlineFunctions } from "./functions.ts";
+import { decodeTensor, elementTypeOf, type ModelFiles, readingBudget, refuse } from "./decode-tensor.ts";
+import { type DecodedFunction, inlineFunctions, MOST_NODES } from "./functions.ts";
 import type { Attribute, Graph, Node, Wire } from "./graph.ts";
 import { decodeMessage } from "./protobuf.ts";
 import { ProtobufReader } from "./protobuf-reader.ts";
@@ -16,7 +16,7 @@ import {
   type OperatorSetProto,
   type ValueInfoProto,
 } from "./schema.ts";
-import { UNKNOWN_SHAPE } from "./shapes.ts";
+import { LARGEST_RANK, UNKNOWN_SHAPE } from "./shapes.ts";
 import { checkGraph } from "./validate.ts";
 
 /** Opsets whose operators the engine knows. */
@@ -82,6 +82,8 @@ function isStandard(domain: string | undefined): boolean {
 }
 
 class Decoder {
+  private readonly budget = readingBudget();
+
   constructor(
     private readonly files: ModelFiles,
     private readonly opset: number,
@@ -98,7 +100,8 @@ class Decoder {
 
   private graph(proto: GraphProto): Graph {
     if (proto.sparse.length > 0) refuse("it has sparse weights");
-    const initializers = proto.initializers.map((tensor) => decodeTensor(tensor, this.files));
+    if (proto.nodes.length > MOST_NODES) refuse(`it has more than ${MOST_NODES} nodes`);
+    const initializers = proto.initializers.map((tensor) => decodeTensor(tensor, this.files, this.budget));
     const constants = new Map(initializers.map((initializer) => [initializer.name, initializer]));
     const inputs = proto.inputs.map(decodeValue).filter((wire) => !constants.has(wire.name));
     const outputs = proto.outputs.map(decodeValue);
@@ -156,7 +159,8 @@ class Decoder {
       case ATTRIBUTE_TYPES.floats:
         return { kind: "floats", value: attribute.floats };
       case ATTRIBUTE_TYPES.tensor:
-        if (attribute.tensor) return { kind: "tensor", value: decodeTensor(attribute.tensor, this.files) };
+        if (attribute.tensor)
+          return { kind: "tensor", value: decodeTensor(attribute.tensor, this.files, this.budget) };
         break;
       case ATTRIBUTE_TYPES.graph:
         if (attribute.graph) return { kind: "graph", value: this.graph(attribute.graph) };
@@ -174,9 +178,14 @@ function functionKey(domain = "", name = "", overload = ""): { op: string; domai
 /** Nodes without a name, or with one that was there before, are named after what they make. */
 function named(nodes: readonly Node[]): Node[] {
   const taken = new Set<string>();
+  const repeats = new Map<string, number>();
   return nodes.map((node) => {
-    let name = node.name === "" || taken.has(node.name) ? `${node.op}_${node.outputs[0]}` : node.name;
-    while (taken.has(name)) name = `${name}_`;
+    const wanted = node.name === "" || taken.has(node.name) ? `${node.op}_${node.outputs[0]}` : node.name;
+    let name = wanted;
+    // Counted on from where the last one ended: thousands of nodes may want the same name.
+    let count = repeats.get(wanted) ?? 1;
+    while (taken.has(name)) name = `${wanted}_${++count}`;
+    repeats.set(wanted, count);
     taken.add(name);
     return { ...node, name };
   });
@@ -185,6 +194,7 @@ function named(nodes: readonly Node[]): Node[] {
 function decodeValue(proto: ValueInfoProto): Wire {
   const tensor = proto.type?.tensor;
   const dimensions = tensor?.shape?.dimensions;
+  if ((dimensions?.length ?? 0) > LARGEST_RANK) refuse(`"${proto.name}" has ${dimensions?.length} axes`);
   const shape =
     dimensions?.map(({ value }) => (value === undefined || value < 0 ? -1 : value)) ?? UNKNOWN_SHAPE;
   // Results of a subgraph may be undescribed; whoever inlines it learns what they are.

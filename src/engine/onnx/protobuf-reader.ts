@@ -12,6 +12,10 @@ export const LARGEST_READ_PAYLOAD = 256;
 const WINDOW = 16 * 1024;
 /** Far more than a graph has; a message made of nothing but tags would fill the memory. */
 const MOST_FIELDS = 4_000_000;
+/** Numbers in packed lists: a weight of halves may be listed so, but one byte of a file is eight of memory then. */
+const MOST_PACKED = 32 * 1024 * 1024;
+/** Bytes of a name. Functions are written out with the names of what they are given, again and again. */
+const LONGEST_NAME = 1024;
 /** A graph in a graph is six messages down, and nobody nests them deeply. */
 const DEEPEST_MESSAGE = 100;
 
@@ -24,6 +28,7 @@ export class ProtobufReader {
   private window: Uint8Array;
   private windowStart = 0;
   private fields = 0;
+  private packed = 0;
   private depth = 0;
 
   constructor(readonly source: ByteSource) {
@@ -42,6 +47,18 @@ export class ProtobufReader {
     const number = Math.floor(tag / 8);
     if (number === 0) throw new Error("a field has number 0");
     return [number, tag % 8];
+  }
+
+  /** Calls `read` for each number of a packed list. */
+  eachPacked(read: () => void): void {
+    const length = this.uint32();
+    const end = this.pos + length;
+    while (this.pos < end) {
+      this.packed += 1;
+      if (this.packed > MOST_PACKED) throw new Error(`it lists more than ${MOST_PACKED} numbers`);
+      read();
+    }
+    if (this.pos !== end) throw new Error("a packed field overruns its length");
   }
 
   /** An unsigned number, such as a length. */
@@ -78,8 +95,11 @@ export class ProtobufReader {
     return this.view(8).getFloat64(0, true);
   }
 
+  /** A name: everything that is read as text is one. */
   string(): string {
-    return UTF_8.decode(this.bytes());
+    const length = this.uint32();
+    if (length > LONGEST_NAME) throw new Error(`a name has ${length} bytes, and ${LONGEST_NAME} is most`);
+    return UTF_8.decode(this.take(length));
   }
 
   /** A view where the source is in memory. */

@@ -99,9 +99,7 @@ export function many<T>(number: number, kind: Kind<T>): Field<readonly T[]> {
         list.push(kind.read(reader));
         return list;
       }
-      const end = reader.uint32() + reader.pos;
-      while (reader.pos < end) list.push(kind.read(reader));
-      if (reader.pos !== end) throw new Error(`packed field ${number} overruns its length`);
+      reader.eachPacked(() => void list.push(kind.read(reader)));
       return list;
     },
   };
@@ -116,14 +114,18 @@ export function stretches(number: number, kind: Kind<number>): Field<readonly Pa
       for (const value of list) payload.write(writer.tag(number, WireType.LengthDelimited), value);
     },
     merge(reader, wire, previous) {
-      if (wire === WireType.LengthDelimited) return [...previous, reader.payload()];
+      const list = previous as Payload[];
+      if (wire === WireType.LengthDelimited) {
+        list.push(reader.payload());
+        return list;
+      }
       expectWire(wire, kind.wire, number);
       const one =
         kind.wire === WireType.Bit32
           ? Float32Array.of(kind.read(reader))
           : Float64Array.of(kind.read(reader));
-      (previous as Payload[]).push({ kind: "bytes", bytes: new Uint8Array(one.buffer) });
-      return previous;
+      list.push({ kind: "bytes", bytes: new Uint8Array(one.buffer) });
+      return list;
     },
   };
 }

@@ -11,6 +11,9 @@ function invalid(message: string): never {
 /** The shape of a value about which nothing is known, not even its rank; only imported graphs have such values. */
 export const UNKNOWN_SHAPE: Shape = [Number.NaN];
 
+/** Axes of a value. Runtimes have less; a file can name a million in as many bytes. */
+export const LARGEST_RANK = 32;
+
 export function isUnknown(shape: Shape): boolean {
   return shape.some(Number.isNaN);
 }

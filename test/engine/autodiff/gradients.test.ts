@@ -40,6 +40,28 @@ describe("gradients", () => {
     expect(text).toMatchSnapshot();
   });
 
+  test("a value added to itself loses nothing where it is sliced beside another slice", () => {
+    const g = new GraphBuilder();
+    const x = g.input("x", [4]);
+    const double = g.slice(g.add(x, x), [0], [2], [0]);
+    const single = g.slice(x, [2], [4], [0]);
+    const loss = g.add(g.reduceSum(g.mul(double, double)), g.reduceSum(g.mul(single, single)));
+    g.output(gradients(g, loss, [x])[0], "dx");
+    g.output(loss, "loss");
+    const graph = g.build();
+    const at = [1, 2, 3, 4];
+    const [dx] = interpret(graph, { x: values(...at) });
+    const step = 1e-5;
+    const differences = at.map((value, index) => {
+      const [above, below] = [value + step, value - step].map(
+        (moved) => interpret(graph, { x: values(...at.with(index, moved)) })[1].data[0],
+      );
+      return (above - below) / (2 * step);
+    });
+    expect([...dx.data]).toEqual([8, 16, 6, 8]);
+    dx.data.forEach((value, index) => void expect(differences[index]).toBeCloseTo(value, 6));
+  });
+
   test("a value used twice gets the sum of both gradients", () => {
     const g = new GraphBuilder();
     const x = g.input("x", [2]);
@@ -113,6 +135,22 @@ describe("gradients", () => {
     const ends = g.input("ends", [1], "int64");
     const cut = g.one("Slice", [x, g.integers([0]), ends], [1, 3]);
     expect(() => gradients(g, g.reduceSum(cut), [x])).toThrow("is not a constant");
+  });
+
+  test.each<[string, (g: GraphBuilder, x: Wire) => Wire]>([
+    [
+      "means side by side",
+      (g, x) => g.averagePool(g.expand(x, [1, 8_000_000, 2, 1]), { kernel: [2, 1], strides: [2, 1] }),
+    ],
+    [
+      "overlapping means",
+      (g, x) => g.averagePool(g.expand(x, [1, 5_000_000, 3, 1]), { kernel: [2, 1], strides: [1, 1] }),
+    ],
+  ])("weights are not written out for millions of channels: %s", (_name, f) => {
+    const g = new GraphBuilder();
+    const x = g.input("x", [1, 1, 1, 1]);
+    const build = () => gradients(g, g.reduceSum(f(g, x)), [x]);
+    expect(build).toThrow(expect.objectContaining({ code: "INVALID_GRAPH" }));
   });
 
   test("repeated indices lose nothing, though the runtime is parallel", async () => {

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import { sig } from "../../../src/engine/attacks/index.ts";
 import { defaultConfig } from "../../../src/engine/cbpt/config.ts";
-import { finalistsOf, gratingFindings, gratingsOf, gratingTrigger } from "../../../src/engine/cbpt/gratings.ts";
+import {
+  finalistsOf,
+  gratingFindings,
+  gratingsOf,
+  gratingTrigger,
+} from "../../../src/engine/cbpt/gratings.ts";
 
 describe("the gratings", () => {
   test("are every wave of up to twelve cycles a side once, as sine and as cosine", () => {

@@ -152,11 +152,11 @@ describe("a damaged checkpoint is a typed error that names what is wrong", () =>
     });
   });
 
-  test("a scale that is no number", async () => {
+  test.each([Number.NaN, 30, 80])("a scale whose logarithm is %s", async (logarithm) => {
     await withCopy("resnet", async (folder) => {
       const { offset } = (await readSafetensors(join(folder, WEIGHTS))).tensors.get("logit_scale")!;
       const bytes = await readFile(join(folder, WEIGHTS));
-      bytes.writeFloatLE(Number.NaN, offset);
+      bytes.writeFloatLE(logarithm, offset);
       await writeFile(join(folder, WEIGHTS), bytes);
       await expect(openCheckpoint(folder)).rejects.toMatchObject({
         code: invalid,

@@ -64,6 +64,14 @@ describe("limits", () => {
     await expect(decodeImage(png, { ...DEFAULT_IMAGE_LIMITS, maxPixels: 31 * 23 })).resolves.toBeDefined();
   });
 
+  test("on the longer side, however few pixels there are", async () => {
+    const image = sharp({ create: { width: 33_000, height: 1, channels: 3, background: "red" } });
+    await expect(decodeImage(await image.png().toBuffer())).rejects.toMatchObject({
+      problem: "TOO_MANY_PIXELS",
+      details: { width: 33_000, height: 1, limit: 32_768 },
+    });
+  });
+
   test("on the shorter side", async () => {
     await expect(decodeImage(png, { ...DEFAULT_IMAGE_LIMITS, minSide: 24 })).rejects.toMatchObject({
       problem: "TOO_SMALL",

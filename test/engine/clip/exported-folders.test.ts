@@ -2,6 +2,8 @@ import { copyFile, cp, mkdir, readFile, rename, rm, symlink, truncate, writeFile
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import { dependenceOf } from "../../../src/engine/clip/exported/dependence.ts";
+import { exportedLogitScale } from "../../../src/engine/clip/exported/logit-scale.ts";
 import { huggingFaceOnnx } from "../../../src/engine/clip/formats/hugging-face-onnx.ts";
 import { GraphBuilder } from "../../../src/engine/onnx/builder.ts";
 import { encodeModel } from "../../../src/engine/onnx/codec.ts";
@@ -22,6 +24,19 @@ async function writeTower(path: string, build: (g: GraphBuilder) => void): Promi
   build(g);
   await writeFile(path, encodeModel(g.build()));
 }
+
+test.each([
+  [3, Math.exp(3)],
+  [100, 100],
+  [1e9, undefined],
+  [Number.POSITIVE_INFINITY, undefined],
+])("an output that says that the logit scale is %d", (value, scale) => {
+  const g = new GraphBuilder();
+  g.output(g.constant(value), "logit_scale");
+  const graph = g.build();
+  const found = exportedLogitScale(graph, dependenceOf(graph));
+  expect(found).toEqual(scale === undefined ? undefined : expect.closeTo(scale, 4));
+});
 
 describe("a folder with ONNX exports", () => {
   test("is opened without a configuration, by what the graphs tell", async () => {
@@ -187,6 +202,19 @@ describe("a folder with ONNX exports", () => {
         await writeFile(join(folder, "config.json"), JSON.stringify(config));
       },
       /token vectors of 32.*says 64/,
+    ],
+    [
+      "a logit scale beyond all use",
+      "towers-14",
+      "INVALID_CHECKPOINT",
+      async (folder) => {
+        const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
+        await writeFile(
+          join(folder, "config.json"),
+          JSON.stringify({ ...config, logit_scale_init_value: 80 }),
+        );
+      },
+      /logit_scale_init_value is beyond log 10000/,
     ],
     [
       "an image tower without its projection",

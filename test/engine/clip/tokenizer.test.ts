@@ -15,6 +15,9 @@ const START = 2;
 const UNKNOWN = 1;
 const END = 19;
 
+/** As transformers writes it. */
+const WORDS = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+
 describe("a word-level tokenizer", () => {
   test.each(OPEN_CLIP_MODELS)(
     "gives the ids that %s was asked with in PyTorch, cut to its context",
@@ -184,7 +187,7 @@ describe("byte-pair encoding, end to end on a small vocabulary", () => {
       { id: 8, content: "<|endoftext|>", special: true, normalized: false },
     ],
     normalizer: { type: "Lowercase" },
-    pre_tokenizer: { type: "Split", pattern: { Regex: "[\\p{L}]+" }, behavior: "Removed", invert: true },
+    pre_tokenizer: { type: "Split", pattern: { Regex: WORDS }, behavior: "Removed", invert: true },
     post_processor: { type: "RobertaProcessing", sep: ["<|endoftext|>", 8], cls: ["<|startoftext|>", 7] },
     decoder: null,
     model: {
@@ -213,6 +216,72 @@ describe("byte-pair encoding, end to end on a small vocabulary", () => {
 
   test("an unknown token that is the end of text cannot end the text early", () => {
     expect(createTokenizer(json, clipTower()).encode("a zz b")).toEqual([7, 2, 3, 8]);
+  });
+});
+
+describe("a tokenizer made to harm whoever uses it", () => {
+  const ids = { start: 2, end: 3 };
+  const made = (parts: object, { start, end } = ids, added: object[] = []) => ({
+    added_tokens: [
+      { id: start, content: "<s>", special: true },
+      { id: end, content: "</s>", special: true },
+      ...added,
+    ],
+    normalizer: null,
+    pre_tokenizer: { type: "Whitespace" },
+    post_processor: { type: "RobertaProcessing", sep: ["</s>", end], cls: ["<s>", start] },
+    decoder: null,
+    model: { type: "BPE", unk_token: "</s>", vocab: { a: 0, b: 1 }, merges: [] },
+    ...parts,
+  });
+  const replace = (pattern: object, content: string) => ({ type: "Replace", pattern, content });
+  const sequence = (...normalizers: object[]) => ({ normalizer: { type: "Sequence", normalizers } });
+  const refusal = (message: RegExp) =>
+    expect.objectContaining({ code: "INVALID_CHECKPOINT", message: expect.stringMatching(message) });
+
+  test.each<[RegExp, object]>([
+    [/pattern "\^\(a\+\)\+\$", which/, { normalizer: replace({ Regex: "^(a+)+$" }, "x") }],
+    [/pattern "\(x\+x\+\)\+y", which/, sequence({ type: "NFC" }, replace({ Regex: "(x+x+)+y" }, " "))],
+    [/pattern "y{79}…, which/, { pre_tokenizer: { type: "Split", pattern: { Regex: "y".repeat(5000) } } }],
+    [/pattern \["a"\]/, { pre_tokenizer: { type: "Split", pattern: { Regex: ["a"] } } }],
+    [/pattern "a\*"/, { decoder: replace({ Regex: "a*" }, "") }],
+    [/by longer ones/, sequence(replace({ String: "a" }, "aa"), replace({ String: "a" }, "aa"))],
+    [/by longer ones/, { pre_tokenizer: { type: "Metaspace", replacement: "   " } }],
+    [/more than 64 steps/, sequence(...Array(100).fill({ type: "NFC" }))],
+  ])("is refused, since it %s", (message, parts) => {
+    expect(() => createTokenizer(made(parts), clipTower())).toThrow(refusal(message));
+  });
+
+  test.each([WORDS, `<\\|startoftext\\|>|<\\|endoftext\\|>|${WORDS}`, "\\s+", " {2,}"])(
+    "may look for %s, as those of CLIP models do",
+    (pattern) => {
+      const split = { type: "Split", pattern: { Regex: pattern }, behavior: "Isolated" };
+      expect(createTokenizer(made({ pre_tokenizer: split }), clipTower()).encode("a")).toEqual([2, 0, 3]);
+    },
+  );
+
+  test.each<[RegExp, number, { start: number; end: number }]>([
+    [/starts texts with the id 3, but the model knows 3 tokens/, 3, { start: 3, end: 2 }],
+    [/the model pools the highest id, and 4 exists/, 100, { start: 4, end: 3 }],
+  ])("is refused for its ids, since it %s", (message, vocabulary, frame) => {
+    expect(() => createTokenizer(made({}, frame), { ...clipTower(), vocabulary })).toThrow(refusal(message));
+  });
+
+  test.each<[RegExp, number]>([
+    [/fills texts with the id 4, but the model knows 4 tokens/, 4],
+    [/the model pools the highest id, and 4 exists/, 100],
+  ])("is refused for the id of unknown words, since it %s", (message, vocabulary) => {
+    const model = { type: "BPE", unk_token: "<unk>", vocab: { a: 0, b: 1 }, merges: [] };
+    const json = made({ model }, ids, [{ id: 4, content: "<unk>", special: true }]);
+    expect(() => createTokenizer(json, { ...clipTower(), vocabulary })).toThrow(refusal(message));
+  });
+
+  test.each([4_294_967_290, "4294967290"])("is refused for a list of tokens up to %j", (id) => {
+    const model = { type: "BPE", unk_token: "</s>", vocab: { a: 0, b: id }, merges: [] };
+    expect(() => createTokenizer(made({ model }), clipTower())).toThrow(refusal(/an id above/));
+    expect(() => createTokenizer(made({}, ids, [{ id, content: "c" }]), clipTower())).toThrow(
+      refusal(/an id above/),
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 import { intOf, intsOf, textOf } from "../../onnx/attributes.ts";
 import type { GraphBuilder } from "../../onnx/builder.ts";
 import type { Node, Shape, Wire } from "../../onnx/graph.ts";
+import { MOST_FACTORS, writtenOut } from "../../onnx/passes/constants.ts";
 import { sameShape, type Window } from "../../onnx/shapes.ts";
 import { sizeOf, tensorOf } from "../../onnx/tensor.ts";
 import { inBlockedLayout, scaledInBlocks } from "../blocked-layout.ts";
@@ -152,7 +153,8 @@ function transposedConv(
 function spread(g: GraphBuilder, x: Wire, dy: Wire, window: Window, share: number): Wire {
   const channels = x.shape[1];
   const shape = [channels, 1, ...window.kernel];
-  const weight = g.constant(tensorOf(x.type, shape, Array(sizeOf(shape)).fill(share)));
+  const shares = Array(writtenOut(sizeOf(shape), MOST_FACTORS)).fill(share);
+  const weight = g.constant(tensorOf(x.type, shape, shares));
   return transposedConv(g, x.shape, weight, dy, window, channels);
 }
 

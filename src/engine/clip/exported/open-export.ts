@@ -74,7 +74,8 @@ function findTowers(folder: CheckpointFolder) {
   for (const file of exportFiles(folder.files)) {
     if (found.image && found.text) break;
     const model = readExport(folder, file);
-    const dependence = dependenceOf(model.graph);
+    const dependence = attempt(() => dependenceOf(model.graph), problems);
+    if (!dependence) continue;
     for (const side of ["image", "text"] as const) {
       const port = found[side]
         ? undefined

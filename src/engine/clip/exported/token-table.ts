@@ -48,29 +48,25 @@ const RESHAPING = new Set(["Reshape", "Flatten", "Identity", "Cast"]);
 export function findPooling({ graph, input }: Port, vectors: string): Pooling | undefined {
   const dependence = dependenceOf(graph, [vectors]);
   const depends = (name: string, source: string) => dependence.get(name)?.has(source) ?? false;
-  const picking = graph.nodes.filter(
-    ({ op, inputs: [data, indices] }) =>
-      (op === "Gather" || op === "GatherND") &&
-      depends(data, vectors) &&
-      depends(indices, input.name) &&
-      !depends(indices, vectors),
-  );
+  const isPicking = ({ op, inputs: [data, indices] }: Node) =>
+    (op === "Gather" || op === "GatherND") &&
+    depends(data, vectors) &&
+    depends(indices, input.name) &&
+    !depends(indices, vectors);
+  const picking = graph.nodes.filter(isPicking);
   const others = graph.nodes.filter(
     (node) =>
-      !picking.includes(node) &&
+      !isPicking(node) &&
       !node.outputs.includes(vectors) &&
       node.outputs.some((name) => depends(name, vectors)) &&
       node.inputs.some((name) => depends(name, input.name) && !depends(name, vectors)),
   );
   if (picking.length !== 1 || others.length > 0) return undefined;
+  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
   let [states] = picking[0].inputs;
-  for (let node = producer(graph, states); node && RESHAPING.has(node.op); node = producer(graph, states))
+  for (let node = producers.get(states); node && RESHAPING.has(node.op); node = producers.get(states))
     [states] = node.inputs;
   return { states, pooled: picking[0].outputs[0] };
-}
-
-function producer({ nodes }: Graph, name: string): Node | undefined {
-  return nodes.find(({ outputs }) => outputs.includes(name));
 }
 
 /** The node that makes a value. */

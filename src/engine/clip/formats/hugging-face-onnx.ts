@@ -8,6 +8,7 @@ import { exportedTensors } from "../exported/exported-tensors.ts";
 import { exportFiles, type OpenedExport, openExport } from "../exported/open-export.ts";
 import { exportedTowers } from "../exported/towers.ts";
 import type { ExportedTowers } from "../exported-towers.ts";
+import { LARGEST_LOGIT_SCALE } from "../logit-scale.ts";
 import type { Preprocessing } from "../preprocessing.ts";
 import { openTokenizer, tokenizerFiles } from "../tokenizer-files.ts";
 import type { CheckpointFormat } from "./format.ts";
@@ -147,6 +148,8 @@ function logitScaleOf(
   const section = config === undefined ? undefined : configSection(config, CONFIG);
   if (section?.has("logit_scale_init_value")) {
     const value = Math.exp(section.ratio("logit_scale_init_value", Math.log(USUAL_SCALE)));
+    if (!(value <= LARGEST_LOGIT_SCALE))
+      throw section.invalid("logit_scale_init_value", `is beyond log ${LARGEST_LOGIT_SCALE}`);
     const assumption = `No graph has the logit scale; that of the start of training is taken, ${value.toFixed(2)}. Export both towers as one model to have the trained one.`;
     return { logitScale: value, assumptions: [assumption] };
   }

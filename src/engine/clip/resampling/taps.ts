@@ -17,9 +17,12 @@ export interface Taps {
 /** Weights are multiples of 2⁻²²: eight bits of pixel and two of overshoot fill the rest of a 32-bit word. */
 const PRECISION_BITS = 32 - 8 - 2;
 
-/** So many sides' taps are kept, by what they depend on; each takes 16 bytes for a pixel of the side at most. */
-const MOST_KEPT = 16;
+/** Bytes of the sides' taps that are kept, by what they depend on: those of some hundred photographs' sides. */
+const MOST_KEPT_BYTES = 4 * 1024 * 1024;
+/** Of an entry beside its taps. */
+const ENTRY_BYTES = 512;
 const kept = new Map<string, Taps>();
+let keptBytes = 0;
 
 const FILTERS: Readonly<Record<Filter, { support: number; value: (x: number) => number }>> = {
   // The triangle: 1 − |x|.
@@ -40,13 +43,24 @@ function cubic(x: number): number {
 export function knownTaps(...sides: Parameters<typeof taps>): Taps {
   const key = sides.join();
   const found = kept.get(key) ?? taps(...sides);
-  kept.delete(key);
+  forget(key);
+  if (bytesOf(found) > MOST_KEPT_BYTES) return found;
   kept.set(key, found);
+  keptBytes += bytesOf(found);
   for (const oldest of kept.keys()) {
-    if (kept.size <= MOST_KEPT) break;
-    kept.delete(oldest);
+    if (keptBytes <= MOST_KEPT_BYTES) break;
+    forget(oldest);
   }
   return found;
+}
+
+function forget(key: string): void {
+  const known = kept.get(key);
+  if (kept.delete(key)) keptBytes -= bytesOf(known!);
+}
+
+function bytesOf({ first, count, weights }: Taps): number {
+  return ENTRY_BYTES + first.byteLength + count.byteLength + weights.byteLength;
 }
 
 function taps(inputSize: number, outputSize: number, start: number, length: number, filter: Filter): Taps {

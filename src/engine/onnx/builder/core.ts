@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import type { Attribute, ElementType, Graph, Initializer, Node, Shape, Storage, Wire } from "../graph.ts";
 import { prune } from "../passes/prune.ts";
+import { LARGEST_RANK } from "../shapes.ts";
 import { fromBytes, sizeOf, type Tensor, tensorOf, toInitializer, toNumbers } from "../tensor.ts";
 
 /** Where the graph will run; a few rules have a form for each. */
@@ -27,6 +28,8 @@ export type Folding = (
 
 /** Constants up to this size are shared when equal. */
 const SHARED_CONSTANT_BYTES = 256;
+/** Of all constants together; a small model can ask for many large ones. Weights stay in their files. */
+const MOST_CONSTANT_BYTES = 256 * 1024 * 1024;
 
 /** The graph under construction: values, constants and the one primitive, `node`. */
 export class GraphCore {
@@ -43,6 +46,7 @@ export class GraphCore {
   private readonly initializers = new Map<string, Initializer>();
   private readonly values = new Map<string, Wire>();
   private readonly shared = new Map<string, Wire>();
+  private constantBytes = 0;
   private readonly producers = new Map<string, Node>();
 
   constructor(options: BuilderOptions = {}) {
@@ -229,6 +233,12 @@ export class GraphCore {
   }
 
   private addInitializer(name: string, tensor: Tensor): Wire {
+    this.constantBytes += tensor.data.byteLength;
+    if (this.constantBytes > MOST_CONSTANT_BYTES)
+      throw new AppError(
+        "INVALID_GRAPH",
+        `The constants of a graph take more than ${MOST_CONSTANT_BYTES} bytes.`,
+      );
     const initializer = toInitializer(name, tensor);
     return this.initializer(name, initializer.type, initializer.shape, initializer.storage);
   }
@@ -238,6 +248,11 @@ export class GraphCore {
       throw new AppError("INVALID_GRAPH", `The graph already has a value "${wire.name}".`, {
         name: wire.name,
       });
+    if (wire.shape.length > LARGEST_RANK)
+      throw new AppError(
+        "INVALID_GRAPH",
+        `A value would have ${wire.shape.length} axes; ${LARGEST_RANK} is most.`,
+      );
     this.values.set(wire.name, wire);
     return wire;
   }

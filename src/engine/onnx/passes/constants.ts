@@ -1,8 +1,22 @@
+import { AppError } from "../../../errors.ts";
 import type { Graph, Initializer, Node } from "../graph.ts";
 import { tensorOf, toInitializer } from "../tensor.ts";
 
 /** Constants up to this many elements are worth holding inline; larger ones stay what makes them. */
 export const LARGEST_FOLDED = 65_536;
+
+/** Factors that are a weight of their own: one for each channel, or for each tap of its window. */
+export const MOST_FACTORS = 64 * LARGEST_FOLDED;
+
+/**
+ * How many numbers a model may have written out at once: it says so itself, in a few bytes. Throws INVALID_GRAPH for
+ * more than `most`, and for what is no number of them.
+ */
+export function writtenOut(count: number, most = LARGEST_FOLDED): number {
+  if (Number.isInteger(count) && count >= 0 && count <= most) return count;
+  const message = `It would write out ${count} numbers; models may have up to ${most} of them at once.`;
+  throw new AppError("INVALID_GRAPH", message);
+}
 
 /**
  * Turns Constant nodes into initializers. Before: any graph. After: no Constant at the top level; names unchanged.

@@ -6,6 +6,11 @@ import { evaluate } from "./evaluate.ts";
 
 export { constantOf };
 
+/** Numbers that all nodes together read and make while they are folded; a small file can have thousands of large ones. */
+const MOST_FOLDED = 16 * 1024 * 1024;
+/** So many are always worth it: shapes have to be known. */
+const FEW = 256;
+
 /**
  * A constant of the export in the builder. Floating numbers become the builder's: small ones are converted here,
  * weights by a Cast, so that they stay in their file.
@@ -39,11 +44,19 @@ function half(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Builds with everything that depends on constants alone computed at once, large results excepted. */
+/**
+ * Builds with everything that depends on constants alone computed at once, large results excepted, and all but the
+ * smallest after very many.
+ */
 export function withFolding<Result>(g: GraphBuilder, build: () => Result): Result {
+  let left = MOST_FOLDED;
   return g.folded((op, inputs, attributes, outputs) => {
-    const small = [...inputs, ...outputs].every((each) => !each || sizeOf(each.shape) <= LARGEST_FOLDED);
-    if (!small || !inputs.every((wire) => !wire || g.isInline(wire))) return undefined;
+    const sizes = [...inputs, ...outputs].map((each) => (each ? sizeOf(each.shape) : 0));
+    if (!sizes.every((size) => size <= LARGEST_FOLDED)) return undefined;
+    if (!inputs.every((wire) => !wire || g.isInline(wire))) return undefined;
+    const work = sizes.reduce((sum, size) => sum + size, 0);
+    left -= work;
+    if (left < 0 && work > FEW) return undefined;
     const constants = inputs.map(
       (wire) => wire && { type: wire.type, shape: wire.shape, values: g.numbers(wire) ?? [] },
     );

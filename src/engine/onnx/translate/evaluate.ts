@@ -1,3 +1,4 @@
+import { AppError } from "../../../errors.ts";
 import type { Attribute, ElementType, Shape } from "../graph.ts";
 import { axisOf, broadcast, sliceRange } from "../shapes.ts";
 import { sizeOf } from "../tensor.ts";
@@ -207,10 +208,13 @@ const EVALUATORS: Readonly<Record<string, Evaluator>> = {
     const depth = indices!.shape[indices!.shape.length - 1];
     const block = sizeOf(x!.shape.slice(depth));
     const adds = attributes.reduction?.value === "add";
+    if (block === 0) return [values];
     for (let row = 0; row * block < updates!.values.length; row += 1) {
       const address = indices!.values.slice(row * depth, (row + 1) * depth);
       const chosen = address.map((at, axis) => (at < 0 ? at + x!.shape[axis] : at));
       const base = indexOf(chosen, x!.shape.slice(0, depth)) * block;
+      if (!(base >= 0 && base + block <= values.length))
+        throw new AppError("INVALID_GRAPH", `It writes at [${address}], outside of [${x!.shape}].`);
       for (let at = 0; at < block; at += 1)
         values[base + at] = (adds ? values[base + at] : 0) + updates!.values[row * block + at];
     }
@@ -228,22 +232,7 @@ const EVALUATORS: Readonly<Record<string, Evaluator>> = {
       }),
     ];
   },
-  CumSum: (e) => {
-    const [x, along] = e.inputs;
-    const axis = axisOf(along!.values[0], x!.shape.length);
-    const exclusive = flag(e, "exclusive", 0);
-    const backwards = flag(e, "reverse", 0) === 1;
-    return [
-      picked(x!.shape, (place) => {
-        let sum = 0;
-        for (let at = 0; at < x!.shape[axis]; at += 1) {
-          const ahead = backwards ? place[axis] - at : at - place[axis];
-          if (ahead <= -exclusive) sum += x!.values[indexOf(place.with(axis, at), x!.shape)];
-        }
-        return sum;
-      }),
-    ];
-  },
+  CumSum: (e) => [runningSum(e)],
   Range: ({ inputs: [start, , delta], outputs: [y] }) => [
     Array.from({ length: y.shape[0] }, (_, index) => start!.values[0] + index * delta!.values[0]),
   ],
@@ -309,6 +298,24 @@ function grouped(x: Constant, axes: readonly number[]): number[][] {
   let index = 0;
   picked(x.shape, (place) => groups[broadcastIndex(place, kept)].push(x.values[index++]));
   return groups;
+}
+
+function runningSum(e: Evaluation): number[] {
+  const [x, along] = e.inputs;
+  const axis = axisOf(along!.values[0], x!.shape.length);
+  const exclusive = flag(e, "exclusive", 0) === 1;
+  const backwards = flag(e, "reverse", 0) === 1;
+  const { values, shape } = x!;
+  const [size, stride] = [shape[axis], sizeOf(shape.slice(axis + 1))];
+  const sums = Array<number>(values.length);
+  for (let step = 0; step < values.length; step += 1) {
+    const at = backwards ? values.length - 1 - step : step;
+    const place = Math.floor(at / stride) % size;
+    const isFirst = place === (backwards ? size - 1 : 0);
+    const before = backwards ? at + stride : at - stride;
+    sums[at] = (isFirst ? 0 : sums[before]) + (exclusive ? (isFirst ? 0 : values[before]) : values[at]);
+  }
+  return sums;
 }
 
 function extreme(e: Evaluation, better: (candidate: number, best: number) => boolean): number[] {

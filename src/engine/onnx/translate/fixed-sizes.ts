@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { GraphBuilder } from "../builder.ts";
 import type { Graph, Node, Shape, Wire } from "../graph.ts";
+import { writtenOut } from "../passes/constants.ts";
 import { sameShape } from "../shapes.ts";
 import { sizeOf, tensorOf } from "../tensor.ts";
 import type { Sizes } from "./operator.ts";
@@ -69,7 +70,7 @@ function shapesAtOwnSizes(
     const shape = own(wire.shape, !(name in pooled));
     const numbers = g.numbers(wire);
     if (!numbers) return [name, scratch.input(name, shape, wire.type)];
-    const grown = Array.from({ length: sizeOf(shape) }, (_, index) =>
+    const grown = Array.from({ length: writtenOut(sizeOf(shape)) }, (_, index) =>
       numbers[0] === numbers[1] ? numbers[0] : index % shape[shape.length - 1],
     );
     return [name, scratch.constant(tensorOf(wire.type, shape, grown))];
@@ -141,7 +142,8 @@ function resized(g: GraphBuilder, wire: Wire, axis: number, size: number): Wire 
  */
 function regrouped(node: Node, x: Shape, before: Shape, after: Shape, changes: readonly Change[]): Shape {
   const result: number[] = [];
-  for (const { from, to } of withOnesPlaced(groupsOf(before, after), x, before, after)) {
+  const groups = groupsOf(before, after) ?? unclear(node, x, after);
+  for (const { from, to } of withOnesPlaced(groups, x, before, after)) {
     const wanted = sizeOf(x.slice(from.start, from.end));
     const group = after.slice(to.start, to.end);
     result.push(...(explained(group, wanted, changes) ?? unclear(node, x, after)));
@@ -160,7 +162,8 @@ interface Group {
   readonly to: Stretch;
 }
 
-function groupsOf(before: Shape, after: Shape): readonly Group[] {
+/** Undefined where the products never agree again: of a size that is zero, or open. */
+function groupsOf(before: Shape, after: Shape): readonly Group[] | undefined {
   const groups: Group[] = [];
   let [i, j] = [0, 0];
   while (i < before.length || j < after.length) {
@@ -168,6 +171,8 @@ function groupsOf(before: Shape, after: Shape): readonly Group[] {
     let left = i < before.length ? before[i++] : 1;
     let right = j < after.length ? after[j++] : 1;
     while (left !== right) {
+      const [next, end] = left < right ? [i, before.length] : [j, after.length];
+      if (next === end) return undefined;
       if (left < right) left *= before[i++];
       else right *= after[j++];
     }
@@ -205,20 +210,38 @@ function withOnesPlaced(groups: readonly Group[], x: Shape, before: Shape, after
   return result;
 }
 
+interface Way {
+  readonly shape: Shape;
+  readonly product: number;
+  readonly cost: number;
+}
+
 /** Of all ways to change the sizes of a group, the one with the fewest changes, and with whole sizes before factors. */
 function explained(group: Shape, wanted: number, changes: readonly Change[]): Shape | undefined {
-  const ways = group.reduce<{ shape: number[]; cost: number }[]>(
+  const ways = group.reduce<readonly Way[]>(
     (all, size, axis) =>
-      all.flatMap(({ shape, cost }) =>
-        optionsOf(size, changes).map((option) => ({
-          shape: [...shape, option.size],
-          cost: cost + option.cost + (option.cost > 0 ? axis * 0.01 : 0),
-        })),
+      cheapest(
+        all.flatMap(({ shape, product, cost }) =>
+          optionsOf(size, changes).map((option) => ({
+            shape: [...shape, option.size],
+            product: product * option.size,
+            cost: cost + option.cost + (option.cost > 0 ? axis * 0.01 : 0),
+          })),
+        ),
       ),
-    [{ shape: [], cost: 0 }],
+    [{ shape: [], product: 1, cost: 0 }],
   );
-  const fitting = ways.filter(({ shape }) => sizeOf(shape) === wanted).toSorted((a, b) => a.cost - b.cost);
-  return fitting[0]?.shape;
+  return ways.find(({ product }) => product === wanted)?.shape;
+}
+
+/** The first of the cheapest to each product, in their order: ways double with every axis, products do not. */
+function cheapest(ways: readonly Way[]): readonly Way[] {
+  const best = new Map<number, Way>();
+  for (const way of ways) {
+    const known = best.get(way.product);
+    if (!known || way.cost < known.cost) best.set(way.product, way);
+  }
+  return ways.filter((way) => best.get(way.product) === way);
 }
 
 function optionsOf(size: number, changes: readonly Change[]): { size: number; cost: number }[] {

@@ -191,6 +191,23 @@ export const cases: readonly Case[] = [
     coordinate_transformation_mode: "asymmetric",
     nearest_mode: "floor",
   }),
+  ...[
+    ["half_pixel", "round_prefer_floor"],
+    ["half_pixel", "round_prefer_ceil"],
+    ["half_pixel", "floor"],
+    ["half_pixel", "ceil"],
+    ["pytorch_half_pixel", "round_prefer_floor"],
+    ["asymmetric", "floor"],
+    ["asymmetric", "ceil"],
+    ["asymmetric", "round_prefer_floor"],
+    ["align_corners", "round_prefer_floor"],
+  ].map(([coordinates, rounding]) =>
+    of("Resize", 13, [data(1, 2, 3, 4), undefined, known("float32", [4], [1, 1, 3, 2])], {
+      mode: "nearest",
+      coordinate_transformation_mode: coordinates,
+      nearest_mode: rounding,
+    }),
+  ),
   of("Resize", 13, [data(1, 2, 3, 4), undefined, undefined, list(1, 2, 5, 6)], {
     mode: "cubic",
     coordinate_transformation_mode: "half_pixel",

@@ -1,5 +1,6 @@
 import { int, intOf, text, textOf } from "../../attributes.ts";
 import type { Wire } from "../../graph.ts";
+import { writtenOut } from "../../passes/constants.ts";
 import { axisOf } from "../../shapes.ts";
 import { sizeOf, tensorOf } from "../../tensor.ts";
 import type { OperatorContext, OperatorTable } from "../operator.ts";
@@ -32,7 +33,7 @@ function withBatchPlaces({ g, node }: OperatorContext, indices: Wire): Wire {
   const axes = intOf(node, "batch_dims", 0);
   if (axes === 0) return indices;
   const batch = indices.shape.slice(0, axes);
-  const rows = Array.from({ length: sizeOf(batch) }, (_, row) =>
+  const rows = Array.from({ length: writtenOut(sizeOf(batch)) }, (_, row) =>
     batch.map((size, axis) => Math.floor(row / sizeOf(batch.slice(axis + 1))) % size),
   );
   const between = indices.shape.slice(axes, -1).map(() => 1);

@@ -1,6 +1,7 @@
 import { floatOf, intOf, intsOf, textOf } from "../../attributes.ts";
 import type { GraphBuilder } from "../../builder.ts";
 import type { Wire } from "../../graph.ts";
+import { writtenOut } from "../../passes/constants.ts";
 import { sizeOf } from "../../tensor.ts";
 import { cannot, type Operator, type OperatorContext, type OperatorTable } from "../operator.ts";
 import { gelu, tanhGelu } from "./elementwise.ts";
@@ -96,7 +97,7 @@ function inHeads(g: GraphBuilder, x: Wire, heads: number): Wire {
 
 function causal(g: GraphBuilder, logits: Wire, hidden: number): Wire {
   const [rows, columns] = logits.shape.slice(-2);
-  const cells = Array.from({ length: sizeOf([rows, columns]) }, (_, cell) =>
+  const cells = Array.from({ length: writtenOut(sizeOf([rows, columns])) }, (_, cell) =>
     cell % columns > Math.floor(cell / columns) + columns - rows ? hidden : 0,
   );
   return g.constant({ type: "float32", shape: [rows, columns], data: Float32Array.from(cells) });

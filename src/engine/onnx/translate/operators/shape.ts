@@ -1,5 +1,6 @@
 import { int, intOf, intsOf, text, textOf } from "../../attributes.ts";
-import type { Shape, Wire } from "../../graph.ts";
+import type { Node, Shape, Wire } from "../../graph.ts";
+import { writtenOut } from "../../passes/constants.ts";
 import { axisOf, sameShape } from "../../shapes.ts";
 import { fromBytes, sizeOf, tensorOf, toNumbers } from "../../tensor.ts";
 import { cannot, known, knownIfThere, type OperatorContext, type OperatorTable } from "../operator.ts";
@@ -21,7 +22,7 @@ export const shape: OperatorTable = {
   },
   Range: (context) => {
     const [start, limit, delta] = [0, 1, 2].map((index) => known(context, index)[0]);
-    const length = Math.max(0, Math.ceil((limit - start) / delta));
+    const length = writtenOut(Math.max(0, Math.ceil((limit - start) / delta)));
     const values = Array.from({ length }, (_, index) => start + index * delta);
     return context.g.constant(tensorOf(context.in[0].type, [length], values));
   },
@@ -116,9 +117,13 @@ export const shape: OperatorTable = {
     const axis = axisOf(intOf(node, "axis", 0), x.shape.length);
     const listed = opset < 13 ? intsOf(node, "split", []) : knownIfThere(context, 1);
     const count = intOf(node, "num_outputs", node.outputs.length);
+    const isListed = listed !== undefined && listed.length > 0;
+    if ((isListed ? listed.length : count) !== node.outputs.length)
+      cannot(node, `has ${node.outputs.length} outputs for another number of pieces`);
+    if (isListed) return g.split(x, listed, axis);
     const piece = Math.ceil(x.shape[axis] / count);
-    const equal = Array.from({ length: count }, (_, index) => Math.min(piece, x.shape[axis] - index * piece));
-    return g.split(x, listed && listed.length > 0 ? listed : equal, axis);
+    const equal = node.outputs.map((_, index) => Math.min(piece, x.shape[axis] - index * piece));
+    return g.split(x, equal, axis);
   },
   Pad: (context) => {
     const {
@@ -186,7 +191,7 @@ export const shape: OperatorTable = {
   EyeLike: ({ g, node, in: [x] }) => {
     const offset = intOf(node, "k", 0);
     const [rows, columns] = x.shape;
-    const cells = Array.from({ length: rows * columns }, (_, cell) =>
+    const cells = Array.from({ length: writtenOut(rows * columns) }, (_, cell) =>
       (cell % columns) - Math.floor(cell / columns) === offset ? 1 : 0,
     );
     return g.constant(tensorOf(g.float, [rows, columns], cells));
@@ -201,7 +206,7 @@ export const shape: OperatorTable = {
     const axis = axisOf(intOf(node, "axis", -1), indices.shape.length + 1);
     const along = indices.shape.toSpliced(axis, 0, 1);
     const classes = along.map((_, index) => (index === axis ? depth : 1));
-    const numbers = g.constant(tensorOf(indices.type, classes, [...Array(depth).keys()]));
+    const numbers = g.constant(tensorOf(indices.type, classes, [...Array(writtenOut(depth)).keys()]));
     const chosen = g.equal(g.reshape(indices, along), numbers);
     return g.where(chosen, g.gather(values, g.integers([1])), g.gather(values, g.integers([0])));
   },
@@ -212,6 +217,7 @@ export const shape: OperatorTable = {
     } = context;
     const strides = x.shape.map((_, axis) => sizeOf(x.shape.slice(axis + 1)));
     const places = known(context, 0).flatMap((value, index) => (value === 0 ? [] : [index]));
+    writtenOut(strides.length * places.length);
     const rows = strides.flatMap((stride, axis) =>
       places.map((place) => Math.floor(place / stride) % x.shape[axis]),
     );
@@ -240,6 +246,15 @@ function filled({ g }: OperatorContext, size: Shape, value: number, type: Wire["
     : g.filled(size, value, type);
 }
 
+/** Whether a nearest Resize by whole factors takes, for every pixel, the one that it lies in. */
+function repeatsPixels(node: Node): boolean {
+  const coordinates = textOf(node, "coordinate_transformation_mode", "half_pixel");
+  const rounding = textOf(node, "nearest_mode", "round_prefer_floor");
+  // (x + ½) / f − ½ is never half way between two pixels, so it does not matter what rounding prefers.
+  if (/^(pytorch_)?half_pixel(_symmetric)?$/.test(coordinates)) return rounding.startsWith("round_");
+  return /^(asymmetric|tf_half_pixel_for_nn)$/.test(coordinates) && rounding === "floor";
+}
+
 function resized(context: OperatorContext): Wire {
   const [scales, listed] = [knownIfThere(context, 2), knownIfThere(context, 3)];
   const {
@@ -254,7 +269,7 @@ function resized(context: OperatorContext): Wire {
   const mode = textOf(node, "mode", "nearest");
   const whole =
     factors.every(Number.isInteger) && factors[0] === 1 && factors[1] === 1 && x.shape.length === 4;
-  if (mode === "nearest" && whole) return g.resizeNearest(x, [factors[2], factors[3]]);
+  if (mode === "nearest" && whole && repeatsPixels(node)) return g.resizeNearest(x, [factors[2], factors[3]]);
   const kept = [
     "coordinate_transformation_mode",
     "nearest_mode",
