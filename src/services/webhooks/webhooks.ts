@@ -18,10 +18,11 @@ import {
 import { checkWebhookSecret, newWebhookSecret } from "./signature.ts";
 
 const MOST_WEBHOOKS = 20;
-const MOST_TRIES = 8;
 const DELETED_AT_ONCE = 500;
 /** Of a webhook's newest deliveries, so many may be tests that are not sent yet. */
 const MOST_TESTS = 10;
+/** Enough for as many tests at once as may wait: of those that meet, one is written at a time. */
+const MOST_TRIES = 2 * MOST_TESTS;
 const NEWEST = 100;
 const KEPT_MILLISECONDS = 30 * 24 * 3600 * 1000;
 
