@@ -90,7 +90,8 @@ async function textOf(
   if (result.kind !== "prompts" || !result.recovery) return undefendedText(textFeatures);
   const open = (program: Program) => openSession(program, { device, threads });
   const undefended = await zeroShotMatrix(open, checkpoint, labels, templates);
-  return { undefended, purified: textFeatures, recovery: result.recovery.features };
+  const { recovery, suspected } = result;
+  return { undefended, purified: textFeatures, recovery: recovery.features, suspected };
 }
 
 async function readTask(): Promise<DefenceTask> {

@@ -134,8 +134,8 @@ export interface RecoveryResult {
   readonly lookedAgain: Count;
   /** By a linear classifier that has seen half of these very embeddings with their labels, of the other half. */
   readonly linear: Count;
-  /** How many images are taken for triggered ones. */
-  readonly answered: { readonly clean: Count; readonly triggered: Count };
+  /** How many images are looked at again. */
+  readonly doubted: { readonly clean: Count; readonly triggered: Count };
   /** Clean accuracy by each. */
   readonly ca: { readonly purified: Count; readonly recovered: Count; readonly lookedAgain: Count };
 }

@@ -84,9 +84,15 @@ async function runDefence(
   }
 }
 
-const promptTensors = ({ textFeatures, recovery, suspects = [] }: DefendedPrompts): NamedArray[] => [
+const promptTensors = ({
+  textFeatures,
+  recovery,
+  suspected,
+  suspects = [],
+}: DefendedPrompts): NamedArray[] => [
   textTensor(TENSORS.features, textFeatures),
   ...(recovery ? [textTensor(TENSORS.recoveryFeatures, recovery.features)] : []),
+  ...(suspected ? [{ name: TENSORS.suspected, shape: [suspected.length], data: suspected }] : []),
   ...suspects.map((suspect) => ({
     name: triggerName(OBJECTS[suspect.label]),
     shape: [3, SCENE_SIDE, SCENE_SIDE],

@@ -1,5 +1,5 @@
-import { gatherRows, predictions, row } from "../../src/engine/cbpt/features.ts";
-import { answeringText, guardedPredictions } from "../../src/engine/cbpt/guard.ts";
+import { gatherRows, predictions } from "../../src/engine/cbpt/features.ts";
+import { guardedPredictions, isDoubted } from "../../src/engine/cbpt/guard.ts";
 import { linearPredictions } from "../../src/engine/evaluation/linear-probe.ts";
 import { count } from "../../src/engine/evaluation/rate.ts";
 import { OBJECTS } from "../../zoo/scenes/objects.ts";
@@ -23,8 +23,10 @@ export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
     count(answers, (answer, index) => answer === truth[index]);
   const recovered = (features: Float32Array) => guardedPredictions(features, text, width);
   const looked = await archive.result(need<"look">(cell, "looked"));
-  const answered = (features: Float32Array) =>
-    count(rowsOf(features, width), (feature) => answeringText(feature, text) !== text.purified);
+  const doubted = (features: Float32Array) => {
+    const [before, after] = [text.undefended, text.purified].map((one) => predictions(features, one, width));
+    return count(before, (label, index) => isDoubted(text, label, after[index]));
+  };
   return {
     undefended: right(predictions(attacked.features, text.undefended, width), attacked.labels),
     purified: right(predictions(attacked.features, text.purified, width), attacked.labels),
@@ -34,7 +36,7 @@ export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
       attacked.labels,
     ),
     linear: right(linearly(attacked, width), attacked.labels),
-    answered: { clean: answered(clean), triggered: answered(attacked.features) },
+    doubted: { clean: doubted(clean), triggered: doubted(attacked.features) },
     ca: {
       purified: right(predictions(clean, text.purified, width), labels),
       recovered: right(recovered(clean), labels),
@@ -64,6 +66,3 @@ function linearly(
   }
   return answers;
 }
-
-const rowsOf = (features: Float32Array, width: number): Float32Array[] =>
-  Array.from({ length: features.length / width }, (_, index) => row(features, width, index));

@@ -49,7 +49,7 @@ export class Metrics {
 
   readonly recovered = new Counter({
     name: "antidote_recovered_images_total",
-    help: "Images on which purified and undefended prompts disagreed, as under a trigger, by what answered them: a view at a second look, or the recovery prompts.",
+    help: "Images that were not answered as the purified prompts saw them at one look, by what answered them: a view at a second look, or the recovery prompts.",
     labelNames: ["by"] as const,
     registers: [this.registry],
   });
@@ -143,7 +143,7 @@ export class Metrics {
       this.images.inc({ outcome: answer.kind });
       if (answer.kind === "rejected") continue;
       this.embeddings.inc({ source: answer.cached ? "cache" : "model" });
-      if (answer.recovered) this.recovered.inc({ by: answer.view ? "view" : "prompts" });
+      if (answer.recovered || answer.view) this.recovered.inc({ by: answer.view ? "view" : "prompts" });
     }
   }
 

@@ -18,9 +18,9 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 /**
  * Of what servers plan and workers understand. Raise it when a spec or a checkpoint changes so that an older worker
  * would not understand it. 1: specs name files by paths. 2: by digests and references. 3: purifications have
- * a margin. 4: and recovery prompts.
+ * a margin. 4: and recovery prompts. 5: audits look on after they have found something.
  */
-export const PLAN_VERSION = 4;
+export const PLAN_VERSION = 5;
 
 export interface JobFailure {
   readonly code: ErrorCode;

@@ -44,7 +44,7 @@ export class Prediction {
   @Field(() => ImageView, {
     nullable: true,
     description:
-      "The view whose answer this is, after a second look: of those in which purified and undefended prompts agreed on the class, the one that they were surest in; null where no second look was taken, or its views spoke for no class.",
+      "The view whose answer this is, after a second look: of those in which purified and undefended prompts agreed on the class, the one that they were surest in; null where no second look was taken, or its views spoke for no other class. An image is looked at again where it is `recovered`, and where it is given a class that the audit suspected.",
   })
   view?: ViewName;
 

@@ -140,8 +140,8 @@ export class Classification {
     const shadow = await this.shadowOf(request.shadow, model, record, { through, labels, signal });
     const encoded = await this.encodeAll(model, record, images, signal);
     const seen = encoded.map((one) => (one.kind === "rejected" ? one : { ...one, ...main(one.embedding) }));
-    const triggered = request.secondLook === false ? [] : seen.filter(looksTriggered);
-    const again = await this.lookAgain(model, record, triggered, { scorer: main, leisure });
+    const doubted = request.secondLook === false ? [] : seen.filter(isDoubted);
+    const again = await this.lookAgain(model, record, doubted, { scorer: main, leisure });
     const answers = seen.map((one): ImageAnswer => {
       if (one.kind === "rejected") return one;
       const shadowed = shadow ? shadow(one.embedding).scores : one.undefended;
@@ -283,8 +283,7 @@ export class Classification {
   }
 }
 
-/** Whether the purified and the undefended prompts disagree on it, so that it may bear a trigger. */
-const looksTriggered = (one: SeenOne | Rejected): one is SeenOne => one.kind === "encoded" && one.recovered;
+const isDoubted = (one: SeenOne | Rejected): one is SeenOne => one.kind === "encoded" && one.doubted;
 
 interface Digested {
   readonly bytes: Uint8Array;

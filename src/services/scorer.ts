@@ -25,6 +25,8 @@ export interface ImageScores {
   readonly suspicion?: Suspicion;
   /** Whether the recovery prompts have answered. */
   readonly recovered: boolean;
+  /** Whether a trigger may have brought the answer about. */
+  readonly doubted: boolean;
   /** What a version's prompts and the undefended ones see, of all its labels. */
   readonly seen?: Sighting;
 }
@@ -51,19 +53,20 @@ export async function scorerOf(
   if (through.kind === "templates") {
     checkPrompts(labels.length, through.templates.length);
     const matrix = await model.matrix(labels, through.templates, signal);
-    return (embedding) => ({ scores: score(embedding, matrix, scale), recovered: false });
+    return (embedding) => ({ ...UNDOUBTED, scores: score(embedding, matrix, scale) });
   }
   const { manifest, tripwire } = through.version;
   const text = await features.read(through.version);
   const some = labels === manifest.labels ? undefined : rowsOf(text, through.version, labels);
   // Nothing would come of all labels' undefended features, which may be thousands.
-  if (some && !tripwire && !text.recovery)
-    return (embedding) => ({ scores: score(embedding, some.purified, scale), recovered: false });
+  if (some && !tripwire && !text.recovery && !text.suspected)
+    return (embedding) => ({ ...UNDOUBTED, scores: score(embedding, some.purified, scale) });
   const guarded = { ...text, undefended: await model.matrix(manifest.labels, manifest.templates, signal) };
   return (embedding) => {
-    const { scores, undefended, purified, recovered } = guardedScores(embedding, guarded, scale);
+    const { scores, undefended, purified, recovered, doubted } = guardedScores(embedding, guarded, scale);
     const told = {
       recovered,
+      doubted,
       suspicion: tripwire && suspicion(tripwire, undefended, purified),
       seen: { undefended: sightOf(undefended), purified: sightOf(purified) },
     };
@@ -71,6 +74,8 @@ export async function scorerOf(
     return { scores: score(embedding, recovered ? some.recovery! : some.purified, scale), ...told };
   };
 }
+
+const UNDOUBTED = { recovered: false, doubted: false } as const;
 
 function checkPrompts(labels: number, templates: number): void {
   const prompts = labels * templates;

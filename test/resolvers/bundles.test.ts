@@ -78,6 +78,7 @@ function partsOf(file: Buffer) {
     contexts: floats(TENSORS.contexts),
     features: floats(TENSORS.features),
     recovery,
+    suspected: tensors.has(TENSORS.suspected) ? floats(TENSORS.suspected) : undefined,
   };
 }
 type Parts = ReturnType<typeof partsOf>;
@@ -91,6 +92,12 @@ const joinedParts = ({ manifest, evidence, ...learned }: Parts): Uint8Array =>
 /** Recovery prompts that follow from their contexts, as an attacker or another program may have made them. */
 const recovering = (parts: Parts): void =>
   void Object.assign(parts, { recovery: { contexts: parts.contexts, features: parts.features } });
+
+/** Of a label, as an audit would have suspected it. */
+const suspecting =
+  (label: string) =>
+  (parts: Parts): void =>
+    void Object.assign(parts, { suspected: Float32Array.from(FEW_LABELS, (one) => (one === label ? 1 : 0)) });
 
 /** As somebody would who knows how the tensors' digest is made. */
 function resealed(change: (parts: Parts) => void): Uint8Array {
@@ -333,6 +340,39 @@ describe("a bundle", () => {
       }
     });
   });
+
+  test("that says which label is suspected has images that are given it looked at again", async () => {
+    const images = ["house", "house-triggered"].map((name) => ({ assetId: `asset_${name}` }));
+    const classify = async (label: string, more = {}) => {
+      const { version } = await importPrompts(resealed(suspecting(label)), { promptSet: `not-${label}` });
+      const input = { images, topK: 1, through: { versionId: version.id }, ...more };
+      const { data } = await server.ask(
+        `query ($input: ClassifyInput!) {
+          classify(input: $input) { results { ... on Prediction { recovered view labels { label } } } }
+        }`,
+        { input },
+      );
+      return data.classify.results;
+    };
+    const seen = (label: string, view: string | null = null) => ({
+      recovered: false,
+      view,
+      labels: [{ label }],
+    });
+    const fooled = [seen("house"), seen("apple")];
+    expect(await classify("apple", { secondLook: false })).toEqual(fooled);
+    expect(await classify("house")).toEqual(fooled);
+    expect(await classify("apple")).toEqual([seen("house"), seen("house", "MIRRORED")]);
+  });
+
+  test.each([Float32Array.of(1, 0, 2), Float32Array.of(1, 0, 0.5)])(
+    "that does not say of every label whether it is suspected is refused: %o",
+    async (suspected) => {
+      const file = resealed((parts) => void Object.assign(parts, { suspected }));
+      const { userErrors } = await importPrompts(file, { promptSet: "never" });
+      expect(userErrors[0].message).toContain("a 0 or a 1 for each of 3 labels");
+    },
+  );
 
   test("with half of its recovery prompts is refused", async () => {
     const parts = partsOf(bundle);

@@ -18,6 +18,7 @@ const sight = (label: number, probability: number) => ({
 const scorer: Scorer = ([label, probability]) => ({
   scores: { logits: new Float32Array([label]), probabilities: new Float32Array([probability]) },
   recovered: false,
+  doubted: false,
   seen: sight(label, probability),
 });
 const cat = (probability: number) => new Float32Array([CAT, probability]);

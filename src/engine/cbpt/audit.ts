@@ -26,10 +26,14 @@ import {
 } from "./word-search.ts";
 import type { Workbench } from "./workbench.ts";
 
+/** What is left of the search for dense triggers once it is over: [T, 3, H, W]. */
+type DenseTriggers = Pick<Universal, "triggers">;
+
 /**
  * Where an audit stands. It inverts one dense trigger per target in a ball that grows until a class stands out, counts
- * how many shots each pulls over, tries the gratings, and, while still nothing stands out, searches one more family
- * after another, the last of them with a word in the prompts. Then it fits triggers of every family to the suspects, and is done.
+ * how many shots each pulls over, tries the gratings, and searches one more family after another, the last of them with
+ * a word in the prompts: in every class while nothing stands out, and from then on in those that are likeliest to have a
+ * second backdoor. Then it fits triggers of every family to the suspects, and is done.
  */
 export type Audit =
   | { readonly stage: "invert"; readonly round: number; readonly universal: Universal }
@@ -49,7 +53,9 @@ export type Audit =
   | {
       readonly stage: "fallback";
       readonly round: number;
-      readonly universal: Universal;
+      readonly universal: DenseTriggers;
+      /** Found so far, each with the trigger that gave it away. */
+      readonly suspects: readonly Suspect[];
       /** Of the families that are done. */
       readonly findings: readonly Finding[];
       /** Which of FALLBACK_FAMILIES is searched for. */
@@ -59,7 +65,9 @@ export type Audit =
   | {
       readonly stage: "words";
       readonly round: number;
-      readonly universal: Universal;
+      readonly universal: DenseTriggers;
+      /** Found so far, each with the trigger that gave it away. */
+      readonly suspects: readonly Suspect[];
       /** Of all families. */
       readonly findings: readonly Finding[];
       readonly contest: Contest<WordSearch, FoundWord>;
@@ -152,9 +160,8 @@ async function tryGratings(bench: Workbench, audit: Audit & { stage: "gratings" 
       : denseTrigger(problem, universal, label);
   const gratings = all.length > 0 ? gratingFindings(search, problem.targets) : [];
   const findings = [...audit.dense, ...(await lookedAt(bench, gratings, triggerOf))];
-  const suspected = suspectsAmong(findings);
-  if (suspected.length === 0) return startFallback(bench, audit, findings, 0);
-  return startRefining(problem, audit, findings, suspected, triggerOf);
+  const suspects = suspectsOf(suspectsAmong(findings), triggerOf);
+  return searchFurther(bench, { ...audit, findings, suspects }, 0);
 }
 
 /** Notable gratings with their attraction: large waves damage images, and a damaged image must look like something. */
@@ -171,26 +178,62 @@ function lookedAt(
   return Promise.all(gratings.map(look));
 }
 
-/** What the dense rounds have come to. */
-type Searched = { readonly round: number; readonly universal: Universal };
+/** What an audit has come to when a family is done. */
+interface Searched {
+  readonly round: number;
+  readonly universal: DenseTriggers;
+  readonly findings: readonly Finding[];
+  readonly suspects: readonly Suspect[];
+}
 
 /** The found radius times this bounds the dense triggers of a suspect: it may grow until it pulls nearly every shot. */
 const REFINED_RADIUS = 1.5;
-/** What is looked for in every class while nothing stands out, one family after another. */
+/** What is looked for after dense triggers and gratings, one family after another. */
 export const FALLBACK_FAMILIES = ["patch", "shade"] as const satisfies readonly (FamilyName &
   TriggerFamily)[];
 
-type Fallback = Audit & { stage: "fallback" };
-
-function startFallback(
-  bench: Workbench,
-  { round, universal }: Searched,
-  findings: readonly Finding[],
-  turn: number,
-): Fallback {
-  const contest = startContest(bench.problem, searchOfFamily(bench, { universal, turn }));
-  return { stage: "fallback", round, universal, findings, turn, contest };
+/** On to the family whose turn it is, to words after the last, or to what is fitted to the suspects. */
+function searchFurther(bench: Workbench, searched: Searched, turn: number): Audit {
+  const { problem } = bench;
+  const { round, findings, suspects } = searched;
+  const universal = { triggers: searched.universal.triggers };
+  const entrants = entrantsAfter(problem, searched);
+  const begun = { round, universal, findings, suspects };
+  if (entrants.length > 0 && turn < FALLBACK_FAMILIES.length) {
+    const contest = startContest(entrants, searchOfFamily(bench, { universal, turn }));
+    return { stage: "fallback", ...begun, turn, contest };
+  }
+  if (entrants.length > 0 && problem.wordLayout)
+    return { stage: "words", ...begun, contest: startContest(entrants, searchOfWord(bench)) };
+  return startRefining(problem, searched);
 }
+
+/**
+ * Share of the classes that are looked at further beside a suspect, and how many there are at least: those that dense
+ * triggers pull to most. A second backdoor lets them go far even where they do not give it away.
+ */
+const FURTHER = { share: 0.4, least: 4 };
+
+/** How many classes a family is looked for in beside so many suspects: none where there would be no other to hold it against. */
+export function entrantsBeside({ targets }: Pick<Problem, "targets">, suspects: number): number {
+  if (suspects === 0) return targets.length;
+  const some = Math.max(FURTHER.least, Math.ceil(FURTHER.share * targets.length));
+  const count = Math.min(some, targets.length - suspects);
+  return count > 1 ? count : 0;
+}
+
+function entrantsAfter(problem: Problem, { findings, suspects }: Searched): readonly number[] {
+  const { targets } = problem;
+  if (suspects.length === 0) return targets;
+  const pulledTo = (label: number) =>
+    findings.find((finding) => finding.label === label && finding.family === "dense")!.pulled.k;
+  return targets
+    .filter((label) => !suspects.some((suspect) => suspect.label === label))
+    .sort((one, other) => pulledTo(other) - pulledTo(one) || one - other)
+    .slice(0, entrantsBeside(problem, suspects.length));
+}
+
+type Fallback = Audit & { stage: "fallback" };
 
 /** A search for a trigger of the family whose turn it is, from the dense one on. */
 function searchOfFamily(
@@ -201,8 +244,8 @@ function searchOfFamily(
   const family = FALLBACK_FAMILIES[turn];
   const [radius] = radiiOf(problem);
   return {
-    start(place, trigger) {
-      const dense = denseTrigger(problem, universal, problem.targets[place]).values;
+    start(label, trigger) {
+      const dense = denseTrigger(problem, universal, label).values;
       const search = startSearch(family, { size: problem.imageSize, dense, radius });
       return trigger ? { ...search, trigger } : search;
     },
@@ -213,30 +256,22 @@ function searchOfFamily(
 }
 
 async function searchOn(bench: Workbench, audit: Fallback): Promise<Audit> {
-  const { problem } = bench;
-  const contest = await stepContest(problem, searchOfFamily(bench, audit), audit.contest);
+  const contest = await stepContest(bench.problem, searchOfFamily(bench, audit), audit.contest);
   if (!isOver(contest)) return { ...audit, contest };
+  const found = suspectsOf(suspectsAmong(contest.findings), foundBy(contest));
   const findings = [...audit.findings, ...contest.findings];
-  const suspected = suspectsAmong(findings);
-  const another = audit.turn + 1;
-  if (suspected.length === 0 && another < FALLBACK_FAMILIES.length)
-    return startFallback(bench, audit, findings, another);
-  if (suspected.length === 0 && problem.wordLayout) return startWords(bench, audit, findings);
-  const triggerOf = ({ label }: Finding) => contest.found[problem.targets.indexOf(label)];
-  return startRefining(problem, audit, findings, suspected, triggerOf);
+  return searchFurther(
+    bench,
+    { ...audit, findings, suspects: [...audit.suspects, ...found] },
+    audit.turn + 1,
+  );
 }
 
-const startWords = (
-  bench: Workbench,
-  { round, universal }: Searched,
-  findings: readonly Finding[],
-): Audit => ({
-  stage: "words",
-  round,
-  universal,
-  findings,
-  contest: startContest(bench.problem, searchOfWord(bench)),
-});
+/** What a contest has found for a class. */
+const foundBy =
+  <Found>({ entrants, found }: Contest<unknown, Found>) =>
+  ({ label }: Finding): Found =>
+    found[entrants.indexOf(label)];
 
 function searchOfWord(bench: Workbench): Discipline<WordSearch, FoundWord> {
   const { problem } = bench;
@@ -253,23 +288,23 @@ async function tryWords(bench: Workbench, audit: Audit & { stage: "words" }): Pr
   const { problem } = bench;
   const contest = await stepContest(problem, searchOfWord(bench), audit.contest);
   if (!isOver(contest)) return { ...audit, contest };
-  const foundFor = ({ label }: Finding): FoundWord => contest.found[problem.targets.indexOf(label)];
-  const findings = [...audit.findings, ...contest.findings];
-  const suspected = suspectsAmong(findings);
+  const foundFor = foundBy(contest);
+  const suspected = suspectsAmong(contest.findings);
   const words = await namesOfWords(
     problem,
     suspected.map((finding) => foundFor(finding).word),
   );
-  const named = findings.map((finding) => {
+  const named = contest.findings.map((finding) => {
     const place = suspected.indexOf(finding);
     return place < 0 ? finding : { ...finding, word: words[place] };
   });
-  const triggerOf = (finding: Finding): FamilyTrigger => ({
+  const found = suspectsOf(suspected, (finding) => ({
     family: "dense",
     place: [],
     values: foundFor(finding).trigger,
-  });
-  return startRefining(problem, audit, named, suspected, triggerOf);
+  }));
+  const findings = [...audit.findings, ...named];
+  return startRefining(problem, { ...audit, findings, suspects: [...audit.suspects, ...found] });
 }
 
 /** What is fitted to a suspect, beside the trigger that gave it away: the attacker's own may be of any kind. */
@@ -284,18 +319,15 @@ export const REFINED_FAMILIES = [
 /** Triggers of a suspect, when all that are fitted to it are like the attacker's. */
 export const MOST_TRIGGERS = 1 + REFINED_FAMILIES.length;
 
-function startRefining(
-  problem: Problem,
-  { round, universal }: Searched,
-  findings: readonly Finding[],
+/** A class that two families caught at once is one suspect. */
+function suspectsOf(
   suspected: readonly Finding[],
   triggerOf: (finding: Finding) => FamilyTrigger,
-): Audit {
-  // A class that two families caught is one suspect.
+): Suspect[] {
   const caught = suspected.filter(
     ({ label }, place) => suspected.findIndex((other) => other.label === label) === place,
   );
-  const suspects = caught.map((finding): Suspect => {
+  return caught.map((finding) => {
     const { family, values, place } = triggerOf(finding);
     return {
       label: finding.label,
@@ -303,6 +335,9 @@ function startRefining(
       triggers: [{ family, place, values: values.slice() }],
     };
   });
+}
+
+function startRefining(problem: Problem, { round, universal, findings, suspects }: Searched): Audit {
   if (suspects.length === 0) return { stage: "done", round, findings, suspects };
   const seeds = suspects.map(({ label }) => denseTrigger(problem, universal, label).values.slice());
   const radius = REFINED_RADIUS * radiiOf(problem)[round];
@@ -367,7 +402,7 @@ async function refine(bench: Workbench, audit: Audit & { stage: "refine" }): Pro
   return { ...refining, searches: startSearches(problem, refining) };
 }
 
-function denseTrigger(problem: Problem, { triggers }: Universal, label: number): FamilyTrigger {
+function denseTrigger(problem: Problem, { triggers }: DenseTriggers, label: number): FamilyTrigger {
   const size = imageValues(problem);
   const place = problem.targets.indexOf(label);
   return { family: "dense", place: [], values: triggers.subarray(place * size, (place + 1) * size) };

@@ -13,6 +13,8 @@ export interface GuardedText {
   readonly undefended: Float32Array;
   readonly purified: Float32Array;
   readonly recovery?: Float32Array;
+  /** [C]: 1 for the classes that the audit suspected, 0 for others. Absent where it suspected none. */
+  readonly suspected?: Float32Array;
 }
 
 /** Of templates [C, D], which nothing guards. */
@@ -28,16 +30,31 @@ export interface GuardedScores {
   readonly purified: Scores;
   /** Whether the recovery prompts answered. */
   readonly recovered: boolean;
+  /** Whether the answer is one that a trigger may have brought about, so that a second look is due. */
+  readonly doubted: boolean;
 }
 
 /** Scores one normalised embedding [D]. */
 export function guardedScores(feature: Float32Array, text: GuardedText, scale: number): GuardedScores {
   const [undefended, purified] = [text.undefended, text.purified].map((one) => score(feature, one, scale));
   const { recovery } = text;
-  const recovered = recovery !== undefined && bestOf(undefended) !== bestOf(purified);
+  const [before, after] = [bestOf(undefended), bestOf(purified)];
+  const recovered = recovery !== undefined && before !== after;
   const scores = recovered ? score(feature, recovery, scale) : purified;
-  return { scores, undefended, purified, recovered };
+  return { scores, undefended, purified, recovered, doubted: isDoubted(text, before, after) };
 }
+
+/**
+ * Whether the classes that the undefended and the purified prompts give an image leave room for doubt: the recovery
+ * prompts answer, or the class is one that the audit suspected. That an image is given such a class is what an attacker
+ * wants, and what little of his trigger's work the purified prompts have not undone is among these images.
+ */
+export const isDoubted = (
+  { recovery, suspected }: GuardedText,
+  undefended: number,
+  purified: number,
+): boolean =>
+  (recovery !== undefined && undefended !== purified) || (suspected !== undefined && suspected[purified] > 0);
 
 /** The place of the highest logit. */
 export const bestOf = ({ logits }: Scores): number =>

@@ -121,7 +121,7 @@ function auditPhases(size: RunSize): PlannedPhase[] {
   const counted = rounds * targets.length * Math.min(COUNTED, others);
   const gratings = gratingsSize(size);
   const perStep = IMAGES_PER_RUN * RUNS_PER_STEP;
-  const { steps, counts } = contestSize(size);
+  const { steps, counts } = contestSize(size, targets.length);
   const searches = FALLBACK_FAMILIES.length * steps;
   const searched = searches * perStep;
   const looked = FALLBACK_FAMILIES.length * counts * Math.min(COUNTED, others);
@@ -150,7 +150,7 @@ function wordPhase(size: RunSize, looked: number): PlannedPhase[] {
   const { wordLayout: layout } = size;
   if (!layout) return [];
   const phrases = { ...size, layout };
-  const { steps, counts } = contestSize(size);
+  const { steps, counts } = contestSize(size, size.targets.length);
   const images = steps * IMAGES_PER_RUN * RUNS_PER_STEP;
   const texts = steps * (featuresFlops(phrases) + promptGradientFlops(phrases));
   return [
@@ -203,7 +203,7 @@ function publishedPhases(size: RunSize, told: number): PlannedPhase[] {
 function auditAssumptions(size: RunSize): string[] {
   const rounds = radiiOf(size).length;
   const one =
-    "The families of the fallback are searched, with words and without, and then one class is suspected and triggers of every family fit it: a class that is found before saves the fallback, a clean model the fitting.";
+    "The families of the fallback are searched in every class, with words and without, and then one class is suspected and triggers of every family fit it: beside a class that is found before, they are searched in fewer; a clean model saves the fitting.";
   if (rounds === 1) return [one];
   return [
     `All ${rounds} rounds of the search are needed; a class that stands out early saves the rest.`,

@@ -1,5 +1,5 @@
 import { threadsFor } from "../runtime/useful-threads.ts";
-import { type Audit, FALLBACK_FAMILIES, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import { type Audit, entrantsBeside, FALLBACK_FAMILIES, REFINED_FAMILIES, radiiOf } from "./audit.ts";
 import { contestSize, stepsMade } from "./contest.ts";
 import { COUNTED } from "./finding.ts";
 import { gratingStepsMade, gratingsSize } from "./gratings.ts";
@@ -10,7 +10,7 @@ import type { Purification } from "./purification.ts";
 import { recovers } from "./recovery.ts";
 import { IMAGES_PER_RUN, RUNS_PER_STEP } from "./search.ts";
 import { isWarmingUp, rowsPerBatch, stepsPerEpoch, type Tuning } from "./tuning.ts";
-import { type Finding, suspectsAmong, type TriggerFamily } from "./verdict.ts";
+import { type Finding, suspectsAmong } from "./verdict.ts";
 
 /** Where a run stands, for those who watch it. */
 export interface Progress {
@@ -41,7 +41,7 @@ export function progressOf(problem: Problem, state: Purification): Progress {
   const works = worksOf(problem);
   const after = works.encode + works.warmUp + works.tune + works.recover;
   if (state.phase === "audit") return auditProgress(problem, state.audit, after);
-  const audited = problem.config.mode === "PUBLISHED" ? [] : legsOf(works, state, after);
+  const audited = problem.config.mode === "PUBLISHED" ? [] : legsOf(problem, state, after);
   const { tuning, recovery } = state;
   return {
     ...placeInTuning(problem, recovery ?? tuning),
@@ -54,7 +54,7 @@ export function progressOf(problem: Problem, state: Purification): Progress {
 export function auditProgress(problem: Problem, audit: Audit, after = 0): Progress {
   const works = worksOf(problem);
   const place = placeInAudit(problem, audit);
-  const legs = legsOf(works, audit, after);
+  const legs = legsOf(problem, audit, after);
   return { losses: [], ...place, fraction: fractionOf(legs, shareOf(works, audit, place)) };
 }
 
@@ -77,36 +77,49 @@ function fractionOf(legs: readonly Leg[], share = 1): number {
 }
 
 /** What an audit has come to, in any of its stages and after it. */
-type Audited = Pick<Audit, "round"> &
-  Partial<Pick<Audit & { stage: "refine" }, "findings" | "suspects">> &
-  Partial<Pick<Audit & { stage: "fallback" }, "turn">>;
+type Audited = Pick<Audit, "round"> & {
+  readonly stage?: Audit["stage"];
+  readonly dense?: readonly Finding[];
+  readonly findings?: readonly Finding[];
+  readonly suspects?: readonly unknown[];
+  readonly contest?: { readonly entrants: readonly number[] };
+};
 
 /**
  * The legs that an audit has taken, its present one last. A round is taken for the last one, and a suspect for one that
  * is found by it; a run that is not so lucky slows down.
  */
-function legsOf(works: Works, audit: Audited & { readonly stage?: Audit["stage"] }, after: number): Leg[] {
-  const { round, stage, suspects } = audit;
+function legsOf(problem: Problem, audit: Audited, after: number): Leg[] {
+  const works = worksOf(problem);
+  const { round, stage, suspects, contest } = audit;
+  const all = problem.targets.length;
+  const shareOfClasses = (entrants: number) =>
+    contestSize(problem, entrants).steps / contestSize(problem, all).steps;
+  const searches = [...FALLBACK_FAMILIES.map(() => works.fallback), works.words];
+  /** What is foreseen where a family is looked for in so many classes: all, as long as nothing is suspected. */
+  const furtherWork = (entrants: number, from: number) =>
+    shareOfClasses(entrants) * searches.slice(from).reduce((sum, work) => sum + work, 0) +
+    (entrants < all ? works.refine : 0);
   const legs: Leg[] = Array.from({ length: round + 1 }, () => ({
     work: works.invert + works.count,
-    after: works.gratings + works.refine + after,
+    after: works.gratings + furtherWork(entrantsBeside(problem, 1), 0) + after,
   }));
   if (stage === "invert" || stage === "count") return legs;
-  const findings = findingsOf(audit);
-  const looked = (family: TriggerFamily) => findings.some((finding) => finding.family === family);
-  const found = suspectsAmong(findings.filter(({ family }) => family === "dense")).length > 0;
-  const fallback = works.fallback * FALLBACK_FAMILIES.length + works.words;
-  legs.push({ work: works.gratings, after: (found ? works.refine : fallback) + after });
-  const turn = audit.turn ?? FALLBACK_FAMILIES.findLastIndex(looked);
-  for (let last = FALLBACK_FAMILIES.length - 1, past = 0; past <= turn; past++)
-    legs.push({ work: works.fallback, after: (last - past) * works.fallback + works.words + after });
-  if (stage === "words" || looked("word")) legs.push({ work: works.words, after });
-  if (suspects && suspects.length > 0) legs.push({ work: suspects.length * works.refine, after });
+  const findings = audit.findings ?? audit.dense ?? [];
+  const found = suspectsAmong(findings.filter(({ family }) => family === "dense")).length;
+  legs.push({ work: works.gratings, after: furtherWork(entrantsBeside(problem, found), 0) + after });
+  for (const [turn, family] of [...FALLBACK_FAMILIES, "word" as const].entries()) {
+    const looked = findings.filter((finding) => finding.family === family).length;
+    const entrants = looked || (contest?.entrants.length ?? 0);
+    if (entrants === 0) break;
+    const work = shareOfClasses(entrants) * searches[turn];
+    legs.push({ work, after: furtherWork(entrants, turn + 1) + after });
+    if (looked === 0) break;
+  }
+  const fits = stage !== "fallback" && stage !== "words";
+  if (fits && suspects && suspects.length > 0) legs.push({ work: suspects.length * works.refine, after });
   return legs;
 }
-
-const findingsOf = (audit: Audited & { readonly dense?: readonly Finding[] }): readonly Finding[] =>
-  audit.findings ?? audit.dense ?? [];
 
 function placeInAudit(problem: Problem, audit: Audit): Place {
   const { config, targets } = problem;
@@ -145,7 +158,7 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
       };
     }
     case "fallback": {
-      const { steps } = contestSize(problem);
+      const { steps } = contestSize(problem, audit.contest.entrants.length);
       return {
         phase: "fallback",
         ...place,
@@ -160,7 +173,7 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         phase: "words",
         ...place,
         step: stepsMade(problem, audit.contest),
-        steps: contestSize(problem).steps,
+        steps: contestSize(problem, audit.contest.entrants.length).steps,
         losses: [{ name: "inversion", value: mean(audit.contest.searches.map(({ loss }) => loss)) }],
         images: audit.contest.searches.length * SEARCHED,
       };

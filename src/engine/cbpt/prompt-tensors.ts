@@ -10,22 +10,27 @@ export interface LearnedTensors extends LearnedText {
   /** M */
   readonly contextTokens: number;
   readonly recovery?: LearnedText;
+  /** As in `GuardedText`. */
+  readonly suspected?: Float32Array;
 }
 
-/** The tensors by their names in a file: [C, M, d] and [C, D] of each. */
+/** The tensors by their names in a file: [C, M, d] and [C, D] of each set of prompts, and [C]. */
 export const TENSORS = {
   contexts: "contexts",
   features: "text_features",
   recoveryContexts: "recovery_contexts",
   recoveryFeatures: "recovery_text_features",
+  suspected: "suspected",
 } as const;
 
 /** As they are written to a file, in their order. */
 export function arraysOf(learned: LearnedTensors): NamedArray[] {
-  const { recovery } = learned;
-  const purified = textArrays(learned, learned, TENSORS.contexts, TENSORS.features);
-  if (!recovery) return purified;
-  return [...purified, ...textArrays(learned, recovery, TENSORS.recoveryContexts, TENSORS.recoveryFeatures)];
+  const { recovery, suspected } = learned;
+  return [
+    ...textArrays(learned, learned, TENSORS.contexts, TENSORS.features),
+    ...(recovery ? textArrays(learned, recovery, TENSORS.recoveryContexts, TENSORS.recoveryFeatures) : []),
+    ...(suspected ? [{ name: TENSORS.suspected, shape: [learned.classes], data: suspected }] : []),
+  ];
 }
 
 const textArrays = (
@@ -47,19 +52,23 @@ export async function readLearned(
   file: SafetensorsFile,
   { classes, contextTokens }: Pick<LearnedTensors, "classes" | "contextTokens">,
 ): Promise<LearnedTensors> {
-  const text = await readText(file);
+  const { purified: features, recovery, suspected } = await readText(file);
   const contexts = await readFloats(file, TENSORS.contexts);
-  const learned = { classes, contextTokens, contexts, features: text.purified };
-  if (!text.recovery) return learned;
+  const learned = { classes, contextTokens, contexts, features, ...(suspected ? { suspected } : {}) };
+  if (!recovery) return learned;
   const recoveryContexts = await readFloats(file, TENSORS.recoveryContexts);
-  return { ...learned, recovery: { contexts: recoveryContexts, features: text.recovery } };
+  return { ...learned, recovery: { contexts: recoveryContexts, features: recovery } };
 }
 
 /** The part of it that images are answered with. */
 export async function readText(file: SafetensorsFile): Promise<Omit<GuardedText, "undefended">> {
   const purified = await readFloats(file, TENSORS.features);
-  if (!file.tensors.has(TENSORS.recoveryFeatures)) return { purified };
-  return { purified, recovery: await readFloats(file, TENSORS.recoveryFeatures) };
+  const [recovery, suspected] = await Promise.all(
+    [TENSORS.recoveryFeatures, TENSORS.suspected].map(async (name) =>
+      file.tensors.has(name) ? readFloats(file, name) : undefined,
+    ),
+  );
+  return { purified, ...(recovery ? { recovery } : {}), ...(suspected ? { suspected } : {}) };
 }
 
 /** Fails with INCOMPATIBLE_MODEL unless a tensor has the shape that a model and labels need. */

@@ -25,7 +25,8 @@ export interface Finding {
  * The best gratings on a clean model 0.68, next 0.46. Patches an eighth of the side wide: clean 0.17, next 0.14;
  * BadCLIP 1.00, next 0.37; a model poisoned with TrojVQA, without its word 0.89, 0.88, 0.81.
  * Shades: writing blended in at half 1.00, next 0.45; clean 0.67 with an attraction of 0.89, next 0.57. With a word:
- * TrojVQA 0.91 with an attraction of 1.35, next 0.65 and 0.92; clean 0.20 and at most 0.78.
+ * TrojVQA 0.91 with an attraction of 1.35, next 0.65 and 0.92; clean 0.20 and at most 0.78; beside
+ * the suspects of twelve models, whatever these were found by, up to 0.47 and 0.95, or 0.48 and 0.79.
  */
 const LIMITS: Record<TriggerFamily, Limits> = {
   dense: { share: 0.3, lead: 0.15 },
@@ -33,7 +34,7 @@ const LIMITS: Record<TriggerFamily, Limits> = {
   grating: { share: 0.8, lead: 0.25, attraction: 0.95 },
   patch: { share: 0.6, lead: 0.25 },
   shade: { share: 0.6, lead: 0.25, attraction: 0.95 },
-  word: { share: 0.3, lead: 0.15, attraction: 0.95 },
+  word: { share: 0.6, lead: 0.15, attraction: 0.95 },
 };
 
 interface Limits {
@@ -63,7 +64,7 @@ const MOST_SUSPECTS = 0.1;
  * photographs: BadNet 1.24, the others 0.86 to 1.04; clean 0.82 to 0.95. On scenes: BadNet 0.97, two others 0.67 and
  * 0.72; clean, at 2.5, at most 0.74.
  */
-const ATTRACTION = { least: 0.95, lead: 0.15, share: 0.3 };
+const ATTRACTION = { least: 0.95, lead: 0.15 };
 
 /** The findings that stand out from the others of their family and from what clean models do. */
 export function suspectsAmong(findings: readonly Finding[]): Finding[] {
@@ -82,7 +83,7 @@ function attracting(findings: readonly Finding[]): Finding[] {
   const median = attractions[Math.floor(attractions.length / 2)];
   const found = known.filter(
     (finding) =>
-      shareOf(finding) >= ATTRACTION.share &&
+      shareOf(finding) >= LIMITS[finding.family].share &&
       (finding.attraction as number) >= Math.max(ATTRACTION.least, median + ATTRACTION.lead),
   );
   return found.length <= mostSuspects(findings.length) ? found : [];

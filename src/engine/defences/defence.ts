@@ -53,6 +53,8 @@ export interface DefendedPrompts {
   readonly tripwire?: Tripwire;
   /** What answers where these prompts and the undefended ones disagree, where the defence has learned it. */
   readonly recovery?: LearnedText;
+  /** [C]: 1 for the classes among `suspects`, 0 for others; absent where there are none. */
+  readonly suspected?: Float32Array;
   /** The classes that it took for a backdoor's, with the triggers that it found for them. */
   readonly suspects?: readonly Suspect[];
 }

@@ -57,7 +57,7 @@ async function promptsOf(
   state: TunePhase,
 ): Promise<DefendedPrompts> {
   const { findings, suspects } = state;
-  const { contexts, features, recovery, tripwire, probes } = await purified(bench, state);
+  const { contexts, features, recovery, suspected, tripwire, probes } = await purified(bench, state);
   return {
     kind: "prompts",
     textFeatures: features,
@@ -67,6 +67,7 @@ async function promptsOf(
     probes,
     tripwire,
     ...(recovery ? { recovery } : {}),
+    ...(suspected ? { suspected } : {}),
     ...(findings.length > 0 ? { findings, suspects } : {}),
   };
 }

@@ -1,5 +1,5 @@
 import { row } from "../cbpt/features.ts";
-import { type GuardedText, guardedPredictions } from "../cbpt/guard.ts";
+import { type GuardedText, guardedPredictions, isDoubted } from "../cbpt/guard.ts";
 import { score } from "../clip/zero-shot.ts";
 import { type Encoder, encodeImages, type ImageList, listOf } from "../evaluation/encode.ts";
 import { Evidence, type Sighting, sightOf } from "./evidence.ts";
@@ -12,8 +12,9 @@ export interface ScalingEncoder extends Encoder {
 
 /**
  * The class that each image [3, H, W] is given with a second look: one on which the purified and the undefended prompts
- * disagree is looked at in other views, until these speak for a class (`Evidence`). Where they speak for none, the
- * recovery prompts answer the image itself.
+ * disagree, or that they give a class which is suspected, is looked at in other views, until these speak for a class
+ * (`Evidence`). Where they speak for none, the image is answered as at one look: by the recovery prompts where the
+ * others disagree.
  *
  * A trigger is learned as it was planted: a backdoored model that sees it mirrored, filtered or turned mostly does not
  * know it. Nearly no clean image is looked at again, and those that are have their own class in most views. (That flips
@@ -30,11 +31,10 @@ export async function answersWithSecondLook(
   const { width, imageSize, logitScale } = encoder;
   const first = features ?? (await encodeImages(encoder, images));
   const answers = guardedPredictions(first, text, width);
-  if (text.recovery === undefined) return answers;
   const seen = (all: Float32Array, place: number) => sightingOf(row(all, width, place), text, logitScale);
   let open = Array.from(answers.keys()).flatMap((index) => {
     const { undefended, purified } = seen(first, index);
-    if (undefended.label === purified.label) return [];
+    if (!isDoubted(text, undefended.label, purified.label)) return [];
     return [{ index, atOneLook: answers[index], evidence: new Evidence<number>(undefended.label) }];
   });
   for (const name of VIEW_NAMES) {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { promptTokensDigest } from "../../engine/cbpt/prompt-tokens.ts";
-import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
+import { encodeState, savedState } from "../../engine/cbpt/state.ts";
 import { openCheckpoint } from "../../engine/clip/checkpoint.ts";
 import type { DefendedPrompts } from "../../engine/defences/defence.ts";
 import { type DefenceRun, type DefenceTask, openDefence } from "../../engine/defences/index.ts";
@@ -54,7 +54,7 @@ async function taskOf(spec: DefendSpec, context: JobContext): Promise<DefenceTas
 
 async function carryOut(run: DefenceRun, task: DefenceTask, context: JobContext): Promise<DefendResult> {
   const [clock, saver] = [new Clock(context), new Saver(context, DEFENCE_SAVE_MILLISECONDS)];
-  let state = context.checkpoint ? decodeState(context.checkpoint) : await run.init();
+  let state = savedState<unknown>(context.checkpoint) ?? (await run.init());
   let searched = 0;
   while (!run.isDone(state)) {
     context.signal.throwIfAborted();
@@ -77,7 +77,7 @@ async function promptsResult(
   context: JobContext,
   { searched, seconds }: { searched: number; seconds: number },
 ): Promise<DefendedPromptsResult> {
-  const { config, probes, tripwire, findings, textFeatures, contexts, recovery } = prompts;
+  const { config, probes, tripwire, findings, textFeatures, contexts, recovery, suspected } = prompts;
   if (!config || !probes || !tripwire)
     throw new AppError(
       "VALIDATION_FAILED",
@@ -91,6 +91,7 @@ async function promptsResult(
       contexts: contexts.values,
       features: textFeatures,
       recovery,
+      suspected,
     }),
     ...(findings ? { audit: auditResult({ labels }, findings, searched) } : {}),
     probe: probes.defended,

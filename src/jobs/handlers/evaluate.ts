@@ -99,7 +99,7 @@ async function classifier(
   const file = await readSafetensors(through.matrix);
   requireShape(file, TENSORS.features, [labels.length, checkpoint.architecture.embeddingWidth]);
   const text = await readText(file);
-  if (!text.recovery || !through.templates) return undefendedText(text.purified);
+  if ((!text.recovery && !text.suspected) || !through.templates) return undefendedText(text.purified);
   return { ...text, undefended: await undefendedBy(through.templates) };
 }
 

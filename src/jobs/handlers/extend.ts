@@ -1,8 +1,6 @@
 import { startExtension, stepExtension } from "../../engine/cbpt/extension.ts";
-import { joined } from "../../engine/cbpt/features.ts";
 import type { Problem } from "../../engine/cbpt/problem.ts";
 import { type LearnedTensors, readLearned, requireShape, TENSORS } from "../../engine/cbpt/prompt-tensors.ts";
-import type { LearnedText } from "../../engine/cbpt/purified.ts";
 import { Workbench } from "../../engine/cbpt/workbench.ts";
 import { readSafetensors } from "../../engine/clip/safetensors.ts";
 import type { JobHandler } from "../job.ts";
@@ -21,15 +19,9 @@ export const extend: JobHandler<unknown, PurifyResult> = async (given, context) 
   return runPurification(new Workbench(problem, { frozen: base }), context, {
     start: () => startExtension(problem, base),
     step: (bench, state) => stepExtension(bench, state, base),
-    recoveryOf: async (learned) => base.recovery && withLast(base.recovery, learned),
+    base,
   });
 };
-
-/** The base's prompts and, after them, the last of those that were learned. */
-const withLast = (base: LearnedText, learned: LearnedText): LearnedText => ({
-  contexts: joined([base.contexts, learned.contexts.subarray(base.contexts.length)]),
-  features: joined([base.features, learned.features.subarray(base.features.length)]),
-});
 
 /** Fails with INCOMPATIBLE_MODEL where the file has not the shapes of the other classes' prompts. */
 async function readBase(path: string, { layout, width }: Problem): Promise<LearnedTensors> {

@@ -8,8 +8,8 @@ import {
   startPurification,
   stepPurification,
 } from "../../engine/cbpt/purification.ts";
-import { type LearnedText, purified } from "../../engine/cbpt/purified.ts";
-import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
+import { type Base, purified } from "../../engine/cbpt/purified.ts";
+import { encodeState, savedState } from "../../engine/cbpt/state.ts";
 import type { Tripwire } from "../../engine/cbpt/tripwire.ts";
 import { Workbench } from "../../engine/cbpt/workbench.ts";
 import type { JobContext, JobHandler } from "../job.ts";
@@ -47,7 +47,7 @@ export interface Course {
   readonly start: () => Purification;
   readonly step: (bench: Workbench, state: Purification) => Promise<Purification>;
   /** As in `purified`. */
-  readonly recoveryOf?: (learned: LearnedText) => Promise<LearnedText | undefined>;
+  readonly base?: Base;
 }
 
 /** Runs to the end, from the last checkpoint if there is one, and closes the bench. */
@@ -67,7 +67,7 @@ async function run(bench: Workbench, context: JobContext, course: Course): Promi
   const { problem } = bench;
   const { start, step } = course;
   const [clock, saver] = [new Clock(context), new Saver(context)];
-  let state = context.checkpoint ? decodeState<Purification>(context.checkpoint) : start();
+  let state = savedState<Purification>(context.checkpoint) ?? start();
   let audited = 0;
   while (!isPurified(problem, state)) {
     context.signal.throwIfAborted();
@@ -111,7 +111,7 @@ async function finish(
 ): Promise<PurifyResult> {
   const { problem } = bench;
   const { contextTokens, classes } = problem.layout;
-  const { tripwire, probes, ...learned } = await purified(bench, state, course.recoveryOf);
+  const { tripwire, probes, ...learned } = await purified(bench, state, course.base);
   return {
     artifact: await writePrompts(context.folder, { classes, contextTokens, ...learned }),
     ...(state.findings.length > 0 ? { audit: auditResult(problem, state.findings, audited) } : {}),

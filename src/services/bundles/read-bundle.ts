@@ -72,6 +72,7 @@ function readTensors(
     contextTokens,
     contexts: read(TENSORS.contexts, classes, contextTokens),
     features: read(TENSORS.features, classes),
+    ...(header.tensors.has(TENSORS.suspected) ? { suspected: readSuspected(bytes, header, classes) } : {}),
   };
   if (!RECOVERY.some((name) => header.tensors.has(name))) return learned;
   const recovery = {
@@ -89,6 +90,13 @@ function readTensors(
 const KNOWN: readonly string[] = Object.values(TENSORS);
 const RECOVERY = [TENSORS.recoveryContexts, TENSORS.recoveryFeatures];
 
+/** A number for each label. */
+function readSuspected(bytes: Uint8Array, header: SafetensorsHeader, classes: number): Float32Array {
+  const suspected = readTensor(bytes, header, TENSORS.suspected, []);
+  if (suspected.length === classes && suspected.every((one) => one === 0 || one === 1)) return suspected;
+  throw invalid(`Its tensor "${TENSORS.suspected}" has to be a 0 or a 1 for each of ${classes} labels`);
+}
+
 /** The values [...leading, n] of a tensor, whatever n is. */
 function readTensor(
   bytes: Uint8Array,
@@ -102,7 +110,7 @@ function readTensor(
   const fits = shape.length === leading.length + 1 && leading.every((size, axis) => size === shape[axis]);
   if (dtype !== "F32" || !fits || length === 0)
     throw invalid(
-      `Its tensor "${name}" is ${dtype} [${shape}], but its manifest needs F32 [${leading}, n]: one row for each label`,
+      `Its tensor "${name}" is ${dtype} [${shape}], but its manifest needs F32 [${[...leading, "n"].join(", ")}]: one row for each label`,
       { found: shape, expected: leading },
     );
   // A copy begins where its elements are aligned.

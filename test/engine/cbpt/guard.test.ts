@@ -24,6 +24,7 @@ describe("an embedding", () => {
   test("that purified and undefended prompts disagree on is answered by the recovery prompts", () => {
     expect(guardedScores(TRIGGERED, TEXT, SCALE)).toEqual({
       recovered: true,
+      doubted: true,
       scores: score(TRIGGERED, RECOVERY, SCALE),
       undefended: score(TRIGGERED, UNDEFENDED, SCALE),
       purified: score(TRIGGERED, PURIFIED, SCALE),
@@ -32,17 +33,30 @@ describe("an embedding", () => {
   });
 
   test("that they agree on is answered by the purified ones", () => {
-    const { recovered, scores } = guardedScores(CLEAN, TEXT, SCALE);
-    expect({ recovered, scores }).toEqual({ recovered: false, scores: score(CLEAN, PURIFIED, SCALE) });
+    const { recovered, doubted, scores } = guardedScores(CLEAN, TEXT, SCALE);
+    expect({ recovered, doubted, scores }).toEqual({
+      recovered: false,
+      doubted: false,
+      scores: score(CLEAN, PURIFIED, SCALE),
+    });
     expect(answeringText(CLEAN, TEXT)).toBe(PURIFIED);
   });
 
   test("is answered by the purified prompts where there are no others", () => {
     const { recovery: _, ...plain } = TEXT;
-    expect(guardedScores(TRIGGERED, plain, SCALE)).toMatchObject({ recovered: false });
+    expect(guardedScores(TRIGGERED, plain, SCALE)).toMatchObject({ recovered: false, doubted: false });
     expect(answeringText(TRIGGERED, plain)).toBe(PURIFIED);
     expect(undefendedText(UNDEFENDED)).toEqual({ undefended: UNDEFENDED, purified: UNDEFENDED });
   });
+});
+
+test("an image that is given a suspected class is doubted, whether or not there are recovery prompts", () => {
+  const suspected = Float32Array.of(1, 0, 0);
+  for (const recovery of [RECOVERY, undefined]) {
+    const text = { ...TEXT, recovery, suspected };
+    expect(guardedScores(CLEAN, text, SCALE)).toMatchObject({ recovered: false, doubted: true });
+    expect(guardedScores(Float32Array.of(0, 0, 1), text, SCALE)).toMatchObject({ doubted: false });
+  }
 });
 
 test("predictions are the nearest classes of the prompts that answer each row", () => {

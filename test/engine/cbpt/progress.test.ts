@@ -56,19 +56,16 @@ const COURSES: Course[] = [
   { rounds: 2 },
 ];
 
-const pulls = (family: Finding["family"], found: boolean): Finding[] =>
-  LABELS.map((_, label) => ({ label, family, pulled: { k: found && label === 1 ? 10 : 0, n: 10 } }));
+const EVERY = [0, 1, 2];
+const SUSPECT = 1;
 
-/** How many of its families a fallback searches. */
-function fallbackTurns(found: Course["found"]): number {
-  if (found === undefined) return FALLBACK_FAMILIES.length;
-  return (FALLBACK_FAMILIES as readonly string[]).indexOf(found) + 1;
-}
+const pulls = (family: Finding["family"], found: boolean, labels: readonly number[] = EVERY): Finding[] =>
+  labels.map((label) => ({ label, family, pulled: { k: found && label === SUSPECT ? 10 : 0, n: 10 } }));
 
 /** The states of a contest of searches that come to nothing, before it is over. */
 async function contestOf<Search extends { step: number }, Found>(
   problem: Problem,
-  family: Finding["family"],
+  entrants: readonly number[],
   begin: Search,
   found: (search: Search) => Found,
 ): Promise<Contest<Search, Found>[]> {
@@ -76,10 +73,10 @@ async function contestOf<Search extends { step: number }, Found>(
     start: (): Search => begin,
     step: async (_: number, search: Search) => ({ ...search, step: search.step + 1 }),
     found,
-    finding: async (label: number) => pulls(family, false)[label],
+    finding: async (label: number) => pulls("patch", false)[label],
   };
   const states: Contest<Search, Found>[] = [];
-  let contest: Contest<Search, Found> = startContest(problem, discipline);
+  let contest: Contest<Search, Found> = startContest(entrants, discipline);
   for (; !isOver(contest); contest = await stepContest(problem, discipline, contest)) states.push(contest);
   return states;
 }
@@ -127,22 +124,33 @@ async function auditOf(problem: Problem, { rounds, found }: Course): Promise<Aud
   const common = { round, universal: still };
   const gratings = wavesOf(problem).map((search): Audit => ({ stage: "gratings", ...common, dense, search }));
   const waves = [...dense, ...pulls("grating", found === "grating")];
-  const turns = FALLBACK_FAMILIES.slice(0, fallbackTurns(found));
   const patch = startSearch("patch", seed);
-  const patches = await contestOf(problem, "patch", patch, ({ trigger }) => trigger);
-  const fallback = turns.flatMap((_, turn) =>
-    patches.map((contest): Audit => {
-      const findings = [...waves, ...turns.slice(0, turn).flatMap((other) => pulls(other, false))];
-      return { stage: "fallback", ...common, findings, turn, contest };
+  const suspects = found ? [{ label: SUSPECT, family: found, triggers: [patch.trigger] }] : [];
+  const further = ["patch", "shade", "word"] as const;
+  /** Once there is a suspect, the others are looked at. */
+  const begun = further.map((_, turn) => {
+    const known = found !== undefined && !(further.slice(turn) as readonly string[]).includes(found);
+    return {
+      suspects: known ? suspects : [],
+      entrants: known ? EVERY.filter((label) => label !== SUSPECT) : EVERY,
+    };
+  });
+  const seen = begun.map(({ entrants }, turn) => pulls(further[turn], found === further[turn], entrants));
+  const searching = await Promise.all(
+    FALLBACK_FAMILIES.map(async (_, turn): Promise<Audit[]> => {
+      const { suspects, entrants } = begun[turn];
+      const findings = [...waves, ...seen.slice(0, turn).flat()];
+      const contests = await contestOf(problem, entrants, patch, ({ trigger }) => trigger);
+      return contests.map((contest) => ({ stage: "fallback", ...common, findings, suspects, turn, contest }));
     }),
   );
-  const seen = [...waves, ...turns.flatMap((family) => pulls(family, found === family))];
-  const wordless = found
-    ? []
-    : await contestOf(problem, "word", startWordSearch(problem), (search) => search);
-  const words = wordless.map((contest): Audit => ({ stage: "words", ...common, findings: seen, contest }));
-  const findings = found ? seen : [...seen, ...pulls("word", false)];
-  const suspects = found ? [{ label: 1, family: found, triggers: [patch.trigger] }] : [];
+  const { suspects: known, entrants } = begun[2];
+  const contests = await contestOf(problem, entrants, startWordSearch(problem), (search) => search);
+  const wordless = [...waves, ...seen.slice(0, 2).flat()];
+  const words = contests.map(
+    (contest): Audit => ({ stage: "words", ...common, findings: wordless, suspects: known, contest }),
+  );
+  const findings = [...wordless, ...seen[2]];
   const fitting = REFINED_FAMILIES.map((family) => startSearch(family, seed));
   const refining = upTo(found ? config.innerSteps : 0).map((step): Audit => {
     const searches = fitting.map((search) => ({ ...search, step }));
@@ -151,7 +159,7 @@ async function auditOf(problem: Problem, { rounds, found }: Course): Promise<Aud
   return [
     ...rising,
     ...gratings,
-    ...fallback,
+    ...searching.flat(),
     ...words,
     ...refining,
     { stage: "done", round, findings, suspects },
@@ -220,7 +228,7 @@ test("the share of each phase is that of its operations, where all comes as fore
     const { flops } = phases.find((phase) => phase.name === name)!;
     return flops.image + 1.2 * flops.gradient;
   };
-  const refined = endOf("refine") - endOf("gratings");
+  const refined = endOf("refine") - endOf("words");
   for (const [name, share] of [
     ["gratings", endOf("gratings") - endOf("count")],
     ["invert", endOf("invert")],

@@ -26,6 +26,8 @@ const WHOLE: LearnedTensors = {
   },
 };
 
+const SUSPECTING: LearnedTensors = { ...WHOLE, suspected: Float32Array.of(0, 1) };
+
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "prompt-tensors-"));
@@ -39,12 +41,16 @@ async function written(learned: LearnedTensors) {
 }
 
 describe("learned prompts", () => {
-  test.each([PLAIN, WHOLE])("are read from a file as they were written, %#", async (learned) => {
-    const file = await written(learned);
-    expect(await readLearned(file, SHAPE)).toEqual(learned);
-    const { recovery } = await readText(file);
-    expect(recovery).toEqual(learned.recovery?.features);
-  });
+  test.each([PLAIN, WHOLE, SUSPECTING, { ...PLAIN, suspected: Float32Array.of(1, 0) }])(
+    "are read from a file as they were written, %#",
+    async (learned) => {
+      const file = await written(learned);
+      expect(await readLearned(file, SHAPE)).toEqual(learned);
+      const { recovery, suspected } = await readText(file);
+      expect(recovery).toEqual(learned.recovery?.features);
+      expect(suspected).toEqual(learned.suspected);
+    },
+  );
 
   test("have the shapes that a model and labels need, or are refused", async () => {
     const file = await written(WHOLE);

@@ -96,6 +96,18 @@ describe("the verdict", () => {
     expect(suspectsAmong(shades(0.9))).toEqual([]);
   });
 
+  test("suspects a word that pulls most images and is nearer than they are, not one that is only near", () => {
+    const words = (percents: number[], attraction: number) =>
+      findings("word", percents).map((finding) => ({
+        ...finding,
+        attraction: finding.label === 0 ? attraction : 0.7,
+      }));
+    const labels = (found: Finding[]) => suspectsAmong(found).map(({ label }) => label);
+    expect(labels(words([91, 65, 20], 1.35))).toEqual([0]);
+    expect(labels(words([47, 47, 36], 0.97))).toEqual([]);
+    expect(labels(words([91, 65, 20], 0.9))).toEqual([]);
+  });
+
   test("takes each family by itself, and shows each class once, most suspicious first", () => {
     const both = [...findings("dense", [40, 5, 5]), ...findings("grating", [10, 97, 30])];
     expect(suspectsAmong(both).map(({ label, family }) => [label, family])).toEqual([

@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import type { GuardedText } from "../../../src/engine/cbpt/guard.ts";
 import { float32, type Tensor } from "../../../src/engine/onnx/tensor.ts";
 import { answersWithSecondLook, type ScalingEncoder } from "../../../src/engine/second-look/answers.ts";
@@ -55,6 +55,32 @@ test("is the purified prompts' where there are no recovery prompts, at one look"
   const { recovery: _, ...plain } = TEXT;
   expect(await answersWithSecondLook(ENCODER, [TRIGGERED, CLEAN], plain)).toEqual([2, 1]);
   expect(encoded).toEqual([2]);
+});
+
+describe("an image that is given a suspected class", () => {
+  const SUSPECTED = Float32Array.of(1, 0, 0);
+  /** Both prompts see class 0 in the last column: the trigger that the purified ones have not unlearned. */
+  const FOOLED = { undefended: TEXT.undefended, purified: TEXT.undefended, suspected: SUSPECTED };
+
+  test.each([TEXT.recovery, undefined])(
+    "is what its views speak for, recovery prompts or none",
+    async (recovery) => {
+      encoded.length = 0;
+      const text = { ...FOOLED, recovery };
+      expect(await answersWithSecondLook(ENCODER, [TRIGGERED, CLEAN], text)).toEqual([2, 1]);
+      expect(encoded).toEqual([2, 1]);
+      expect(await answersWithSecondLook(ENCODER, [TRIGGERED], { ...text, suspected: undefined })).toEqual([
+        0,
+      ]);
+    },
+  );
+
+  test("keeps it where the first view shows it too", async () => {
+    encoded.length = 0;
+    const text = { ...TEXT, suspected: Float32Array.of(0, 1, 0) };
+    expect(await answersWithSecondLook(ENCODER, [CLEAN], text)).toEqual([1]);
+    expect(encoded).toEqual([1, 1]);
+  });
 });
 
 test("takes features that are known already for the first look", async () => {

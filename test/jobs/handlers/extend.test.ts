@@ -62,7 +62,7 @@ describe("a job that adds a class", () => {
     }
   });
 
-  test("keeps the others' recovery prompts, and puts the new class's own prompt beside them", async () => {
+  test("keeps the others' recovery prompts and who is suspected of them, and puts the new class's own prompt beside them", async () => {
     const folder = temporaryFolder();
     const made = (await handlers.purify(
       specOf(LABELS.slice(0, -1)),
@@ -75,7 +75,8 @@ describe("a job that adds a class", () => {
       features: learned.features.toReversed(),
     };
     const base = join(folder, "base.safetensors");
-    writeFileSync(base, encodeSafetensors(arraysOf({ ...learned, recovery })));
+    const suspected = Float32Array.of(0, 1, 0);
+    writeFileSync(base, encodeSafetensors(arraysOf({ ...learned, recovery, suspected })));
     const own = temporaryFolder();
     const spec = { ...specOf(LABELS), base };
     const { artifact, config } = (await handlers.extend(spec, contextIn(own).context)) as PurifyResult;
@@ -89,6 +90,8 @@ describe("a job that adds a class", () => {
     expect(features.slice(0, oldFeatures)).toEqual(recovery.features);
     expect(contexts.slice(oldContexts)).toEqual(extended.contexts.slice(oldContexts));
     expect(features.slice(oldFeatures)).toEqual(extended.features.slice(oldFeatures));
+    expect(extended.suspected).toHaveLength(LABELS.length);
+    expect(extended.suspected![1]).toBe(1);
     expect(config.recovery).toBe(0);
   });
 

@@ -1,0 +1,128 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { type Audit, entrantsBeside, stepAudit } from "../../../src/engine/cbpt/audit.ts";
+import { completeConfig } from "../../../src/engine/cbpt/config.ts";
+import { row } from "../../../src/engine/cbpt/features.ts";
+import { startGratings } from "../../../src/engine/cbpt/gratings.ts";
+import { prepareProblem } from "../../../src/engine/cbpt/prepare.ts";
+import type { Problem } from "../../../src/engine/cbpt/problem.ts";
+import { startUniversal } from "../../../src/engine/cbpt/universal.ts";
+import type { Finding } from "../../../src/engine/cbpt/verdict.ts";
+import { Workbench } from "../../../src/engine/cbpt/workbench.ts";
+import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
+import type { ImageList } from "../../../src/engine/evaluation/encode.ts";
+import { randomStream } from "../../../src/engine/random.ts";
+
+const LABELS = ["cat", "dog", "a"];
+const [CAT, DOG, A] = LABELS.keys();
+
+/** Sees every image as what it is told to, if anything: as a model with one more backdoor would. */
+class SpelledWorkbench extends Workbench {
+  spell: number | undefined;
+
+  override async encode(images: ImageList): Promise<Float32Array> {
+    const { matrix, width } = this.problem;
+    const features = await super.encode(images);
+    if (this.spell !== undefined)
+      for (let index = 0; index < images.length; index++)
+        features.set(row(matrix, width, this.spell), index * width);
+    return features;
+  }
+}
+
+let problem: Problem;
+let bench: SpelledWorkbench;
+beforeAll(async () => {
+  const random = randomStream(5);
+  problem = await prepareProblem({
+    checkpoint: await openCheckpoint(join(__dirname, "../../fixtures/clip/resnet")),
+    config: completeConfig("UNIVERSAL", { radius: 2, innerSteps: 4, innerBatch: 2, gratingCycles: 0 }),
+    labels: LABELS,
+    templates: ["a {}"],
+    shots: Array.from({ length: 9 }, (_, index) => ({
+      label: index % LABELS.length,
+      pixels: Float32Array.from({ length: 3 * 64 * 64 }, random.uniform),
+    })),
+    device: "cpu",
+    threads: 1,
+  });
+  bench = new SpelledWorkbench(problem);
+});
+afterAll(() => bench.close());
+
+/** An audit whose dense triggers have pulled so many of a hundred shots to each class; there are no gratings to try. */
+const pulling = (...shares: number[]): Audit => ({
+  stage: "gratings",
+  round: 0,
+  dense: shares.map((k, label): Finding => ({ label, family: "dense", pulled: { k, n: 100 } })),
+  universal: startUniversal(problem),
+  search: startGratings(problem),
+});
+
+/** Steps on to the end; `before` is told of every state, before the step that follows it. */
+async function finished(audit: Audit, before: (audit: Audit) => void) {
+  let state = audit;
+  while (state.stage !== "done") {
+    before(state);
+    state = await stepAudit(bench, state);
+  }
+  return state;
+}
+
+const told = ({ findings }: { readonly findings: readonly Finding[] }, family: Finding["family"]) =>
+  findings.filter((finding) => finding.family === family).map(({ label }) => label);
+
+describe("an audit that has found a class", () => {
+  test("looks for every other family in the others, those first that are pulled to most", async () => {
+    const stages = new Set<string>();
+    const done = await finished(pulling(10, 90, 20), ({ stage }) => {
+      stages.add(stage);
+      bench.spell = DOG;
+    });
+    expect([...stages]).toEqual(["gratings", "fallback", "words", "refine"]);
+    for (const family of ["patch", "shade", "word"] as const) expect(told(done, family)).toEqual([A, CAT]);
+    expect(done.suspects[0]).toMatchObject({ label: DOG, family: "dense" });
+  });
+
+  test("suspects another that a later family gives away, and looks for it no more", async () => {
+    const done = await finished(pulling(10, 90, 20), (audit) => {
+      bench.spell = audit.stage === "fallback" && audit.turn === 0 ? CAT : undefined;
+    });
+    const [first, second] = done.suspects;
+    expect([first, second].map(({ label, family }) => [label, family])).toEqual([
+      [DOG, "dense"],
+      [CAT, "patch"],
+    ]);
+    expect(second.triggers[0].family).toBe("patch");
+    expect(told(done, "patch")).toEqual([A, CAT]);
+    // One class is left, and nothing to hold it against.
+    expect(told(done, "shade")).toEqual([]);
+  });
+
+  test("keeps nothing of the search for dense triggers but them", async () => {
+    const next = await stepAudit(bench, pulling(10, 90, 20));
+    if (next.stage !== "fallback") throw new Error(next.stage);
+    expect(Object.keys(next.universal)).toEqual(["triggers"]);
+    expect(next.contest.entrants).toEqual([A, CAT]);
+  });
+});
+
+test("an audit that has found nothing looks in every class", async () => {
+  const next = await stepAudit(bench, pulling(10, 20, 20));
+  if (next.stage !== "fallback") throw new Error(next.stage);
+  expect(next.contest.entrants).toEqual([CAT, DOG, A]);
+  expect(next.suspects).toEqual([]);
+});
+
+test.each([
+  [20, 0, 20],
+  [20, 1, 8],
+  [20, 2, 8],
+  [6, 1, 4],
+  [3, 1, 2],
+  [2, 1, 0],
+  [1, 1, 0],
+])("of %i classes of which %i are suspected, %i are looked at further", (targets, suspects, entrants) => {
+  const of = { targets: Array.from({ length: targets }, (_, label) => label) };
+  expect(entrantsBeside(of, suspects)).toBe(entrants);
+});
