@@ -46,9 +46,10 @@ export class Archive {
     return join(this.root, "files", `${cell.kind}-${digestOf(cell)}`);
   }
 
-  /** An empty folder for the cell's own files. */
+  /** An empty folder for the cell's own files; a result that there was is no longer there. */
   async begin(cell: Cell): Promise<string> {
     const folder = this.folderOf(cell);
+    await rm(this.pathOf(cell), { force: true });
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
     return folder;
@@ -65,10 +66,6 @@ export class Archive {
     );
     const entry = { protocol: PROTOCOL, kind, name, input, needs, ...circumstances, result };
     await writeDurably(this.pathOf(cell), Buffer.from(`${JSON.stringify(entry, null, 1)}\n`));
-  }
-
-  async forget(cell: Cell): Promise<void> {
-    await rm(this.pathOf(cell), { force: true });
   }
 
   private pathOf(cell: Cell): string {

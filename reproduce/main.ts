@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { packageRoot } from "../src/config.ts";
 import { AppError } from "../src/errors.ts";
 import { Archive } from "./archive.ts";
-import { type Cell, digestOf, inOrder } from "./cell.ts";
-import { isOutdated } from "./engine-digest.ts";
+import { type Cell, inOrder } from "./cell.ts";
 import { type Lab, openLab } from "./lab.ts";
+import { missingCells } from "./missing.ts";
 import { type ReproduceOptions, readOptions, USAGE } from "./options.ts";
 import { progressBar } from "./progress.ts";
 import { writeReport } from "./report.ts";
@@ -40,7 +40,6 @@ async function compute(lab: Lab, archive: Archive, options: ReproduceOptions): P
       "BAD_USER_INPUT",
       `Nothing has a name that matches ${options.only}. Sections: ${SECTIONS.map(({ name }) => name).join(", ")}.`,
     );
-  if (options.again) await forgetStale(archive, cells);
   const stop = new AbortController();
   const interrupt = () => stop.abort(new Error("Stopped; the same command goes on from here."));
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
@@ -48,7 +47,15 @@ async function compute(lab: Lab, archive: Archive, options: ReproduceOptions): P
   try {
     const scenes = join(packageRoot, "data", "scenes");
     const { atOnce, threads } = options;
-    const failed = await runCells(cells, { archive, scenes, atOnce, threads, signal: stop.signal, watcher });
+    const missing = await missingCells(archive, cells, options.again);
+    const failed = await runCells(missing, {
+      archive,
+      scenes,
+      atOnce,
+      threads,
+      signal: stop.signal,
+      watcher,
+    });
     return failed.length;
   } finally {
     watcher.stop();
@@ -64,18 +71,6 @@ const chosen = (lab: Lab, only?: RegExp): Cell[] =>
       ? cells
       : inOrder(cells).filter((cell) => only.test(`${cell.kind} ${cell.name}`));
   });
-
-/** Takes back what another engine has made, and what was computed from it. */
-async function forgetStale(archive: Archive, cells: readonly Cell[]): Promise<void> {
-  const stale = new Set<string>();
-  for (const cell of cells) {
-    const made = await archive.find(cell);
-    const outdated = made !== undefined && (await isOutdated(made));
-    if (!outdated && !Object.values(cell.needs).some((need) => stale.has(digestOf(need)))) continue;
-    stale.add(digestOf(cell));
-    await archive.forget(cell);
-  }
-}
 
 try {
   const options = readOptions(process.argv.slice(2));

@@ -25,16 +25,14 @@ export interface Watcher {
 }
 
 /**
- * Performs the cells that are not finished, `atOnce` beside each other, each in a process of its own. A cell that fails
- * takes those with it that need it, and no others; they are tried again the next time. Resolves to what failed.
+ * Performs cells, `atOnce` beside each other, each in a process of its own. A cell that fails takes those with it that
+ * need it, and no others; they are tried again the next time. Resolves to what failed.
  */
 export async function runCells(cells: readonly Cell[], options: RunOptions): Promise<Cell[]> {
-  const { archive, atOnce, signal, watcher } = options;
-  const missing: Cell[] = [];
-  for (const cell of cells) if ((await archive.find(cell)) === undefined) missing.push(cell);
-  watcher.start(missing);
-  const waiting = mostAwaitedFirst(missing);
-  const unfinished = new Map(missing.map((cell) => [digestOf(cell), cell]));
+  const { atOnce, signal, watcher } = options;
+  watcher.start(cells);
+  const waiting = mostAwaitedFirst(cells);
+  const unfinished = new Map(cells.map((cell) => [digestOf(cell), cell]));
   const failed = new Map<string, Cell>();
   const running = new Set<Promise<void>>();
   const perform = async (cell: Cell): Promise<void> => {

@@ -2,10 +2,12 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { Archive } from "../../reproduce/archive.ts";
-import { type Cell, inOrder } from "../../reproduce/cell.ts";
+import { type Cell, digestOf, inOrder } from "../../reproduce/cell.ts";
 import { measureCell, shotsCell } from "../../reproduce/cells.ts";
+import { engineDigest } from "../../reproduce/engine-digest.ts";
 import { readScenes, SCENE_VALUES } from "../../reproduce/images.ts";
 import type { Lab } from "../../reproduce/lab.ts";
+import { missingCells } from "../../reproduce/missing.ts";
 import { writeReport } from "../../reproduce/report.ts";
 import { runCells, type Watcher } from "../../reproduce/run.ts";
 import { attacks } from "../../reproduce/sections/attacks.ts";
@@ -32,7 +34,7 @@ beforeAll(async () => {
 async function run(
   root: string,
   these = cells,
-  { atOnce = 1, onEnd = (_ended: number, _stop: AbortController) => {} } = {},
+  { atOnce = 1, again = false, onEnd = (_ended: number, _stop: AbortController) => {} } = {},
 ) {
   const stop = new AbortController();
   const started: string[] = [];
@@ -54,7 +56,7 @@ async function run(
     signal: stop.signal,
     watcher,
   };
-  await runCells(these, options);
+  await runCells(await missingCells(options.archive, these, again), options);
   return { started, failures };
 }
 
@@ -95,6 +97,28 @@ describe("a reproduction", () => {
     const { data } = await decodeImage(file);
     const bundledShot = planesOf({ images: Uint8Array.from(data) }, 0);
     expect(Buffer.compare(scenes.bytes.subarray(SCENE_VALUES, 2 * SCENE_VALUES), bundledShot)).toBe(0);
+  });
+
+  test("makes anew what another engine made and what rests on it, and loses nothing of it when stopped before", async () => {
+    expect((await run(root, cells, { again: true })).started).toEqual([]);
+    const encoded = cells.find(({ kind }) => kind === "encode")!;
+    const archive = new Archive(root);
+    const made = (await archive.find(encoded))!;
+    await archive.finish(encoded, made.result, { ...made, engine: "another" });
+    const rests = (cell: Cell): boolean =>
+      digestOf(cell) === digestOf(encoded) || Object.values(cell.needs).some(rests);
+    const stale = cells.filter(rests);
+    expect((await missingCells(archive, cells, true)).map(digestOf)).toEqual(stale.map(digestOf));
+    expect(stale.length).toBeGreaterThan(1);
+    const stopAtOnce = (_: number, stop: AbortController): void => stop.abort(new Error("stopped"));
+    await expect(run(root, cells, { again: true, onEnd: stopAtOnce })).rejects.toThrow("stopped");
+    // What was not begun is still there, and is older now than what it was made from.
+    const kept = await Promise.all(stale.map((cell) => archive.find(cell)));
+    expect(kept.filter((entry) => entry === undefined).length).toBeLessThan(2);
+    expect((await archive.find(encoded))!.engine).toBe(await engineDigest("encode"));
+    expect((await run(root)).started.length).toBeLessThan(2);
+    expect((await run(root, cells, { again: true })).started.length).toBeGreaterThan(0);
+    expect((await run(root, cells, { again: true })).started).toEqual([]);
   });
 
   test("refuses to test on shots, tries a failed cell again, and spares those that do not need it", async () => {
