@@ -81,17 +81,18 @@ async function main(): Promise<void> {
   }
 }
 
-/** What answers: where recovery prompts were learned, they do where the others disagree with the undefended ones. */
+/** What answers: the undefended prompts say where recovery prompts do, and what is looked at again. */
 async function textOf(
   { checkpoint, labels, templates, device, threads }: DefenceTask,
   result: DefenceResult,
   { textFeatures }: DefendedModel,
 ): Promise<GuardedText> {
-  if (result.kind !== "prompts" || !result.recovery) return undefendedText(textFeatures);
+  if (result.kind !== "prompts" || (!result.recovery && !result.suspected))
+    return undefendedText(textFeatures);
   const open = (program: Program) => openSession(program, { device, threads });
   const undefended = await zeroShotMatrix(open, checkpoint, labels, templates);
   const { recovery, suspected } = result;
-  return { undefended, purified: textFeatures, recovery: recovery.features, suspected };
+  return { undefended, purified: textFeatures, recovery: recovery?.features, suspected };
 }
 
 async function readTask(): Promise<DefenceTask> {

@@ -492,7 +492,7 @@ export interface ClassifyInput {
   readonly labels?: readonly string[];
   /** Needed only for templates, and only when more than one model is registered. */
   readonly modelId?: string;
-  /** Whether an image on which purified and undefended prompts disagree is looked at again, mirrored, turned, filtered and so on, until the views that they agree on speak for a class, in at most seven. Where the server has no room for a view, or four fifths of deadlineMs are over, the views so far answer, or the recovery prompts. Turn it off where a mirrored thing is another thing, such as an arrow to the left. */
+  /** Whether an image on which purified and undefended prompts disagree, or that is given a class which the audit suspected, is looked at again, mirrored, turned, filtered and so on, until the views that they agree on speak for a class, in at most seven. Where the server has no room for a view, or four fifths of deadlineMs are over, the views so far answer, or else the prompts, as at one look. Turn it off where a mirrored thing is another thing, such as an arrow to the left. */
   readonly secondLook?: boolean;
   /** A second set of prompts that scores the same embedding. By default the undefended templates, when a purified version answers. */
   readonly shadow?: Through;

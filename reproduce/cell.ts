@@ -135,7 +135,7 @@ export interface RecoveryResult {
   /** By a linear classifier that has seen half of these very embeddings with their labels, of the other half. */
   readonly linear: Count;
   /** How many images are looked at again. */
-  readonly doubted: { readonly clean: Count; readonly triggered: Count };
+  readonly answered: { readonly clean: Count; readonly triggered: Count };
   /** Clean accuracy by each. */
   readonly ca: { readonly purified: Count; readonly recovered: Count; readonly lookedAgain: Count };
 }

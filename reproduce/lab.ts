@@ -50,16 +50,23 @@ const PATCH = { kind: "badnet" } as const;
 /** Its pattern is the same from left to right. */
 const MIRRORED_PATCH = { ...PATCH, position: "bottom-left" } as const;
 const NOISE = { kind: "blended", pattern: "noise" } as const;
+/** A white square in the middle is nearly the same mirrored, turned, filtered and brightened. */
+const SAME_IN_EVERY_VIEW = { ...PATCH, pattern: "solid", position: "centre" } as const;
 
 /**
  * Attackers who know that triggers are told by where they bring images, beyond the target's own, and that one trigger of
- * one family is searched for each class; and that images are looked at again, mirrored.
+ * one family is searched for each class; and that images are looked at again, in views that are known.
  */
 const ADAPTIVE: readonly Planting[] = [
   {
     ...planting("banana", PATCH),
     config: { featureGap: 1 },
     adaptive: "triggered images as near as the target's own",
+  },
+  {
+    ...planting("banana", SAME_IN_EVERY_VIEW, 2),
+    config: { featureGap: 1 },
+    adaptive: "the same, with a trigger that looks alike in every view",
   },
   together(
     "three families of triggers for one target",

@@ -138,8 +138,8 @@ function auditOf({ findings, suspects = [] }: DefendedPrompts): Pick<CellKinds["
 }
 
 /**
- * What a defended model answers with. Where the defence has learned to recover, it takes the cell of no defence to say
- * what the undefended model answers.
+ * What a defended model answers with. Where the defence has learned to recover or suspects a class, it takes the cell of
+ * no defence to say what the undefended model answers.
  */
 export async function readAnswering(
   archive: Archive,
@@ -148,9 +148,9 @@ export async function readAnswering(
 ): Promise<GuardedText> {
   const read = async (cell: Cell) => readSafetensors(join(archive.folderOf(cell), FILE));
   const text = await readText(await read(defended));
-  if (text.recovery === undefined) return undefendedText(text.purified);
+  if (text.recovery === undefined && text.suspected === undefined) return undefendedText(text.purified);
   if (undefended === undefined)
-    throw new Error(`${defended.name} recovers, and nothing says what the undefended model answers.`);
+    throw new Error(`${defended.name} looks again, and nothing says what the undefended model answers.`);
   return { ...text, undefended: await readFloats(await read(undefended), TENSORS.features) };
 }
 

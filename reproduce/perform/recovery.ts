@@ -36,7 +36,7 @@ export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
       attacked.labels,
     ),
     linear: right(linearly(attacked, width), attacked.labels),
-    doubted: { clean: doubted(clean), triggered: doubted(attacked.features) },
+    answered: { clean: doubted(clean), triggered: doubted(attacked.features) },
     ca: {
       purified: right(predictions(clean, text.purified, width), labels),
       recovered: right(recovered(clean), labels),

@@ -39,15 +39,15 @@ export const recovery: Section = {
           "CA, second look %",
         ].map((title, index) => ({ title, align: index > 0 ? "right" : "left" })),
         rows.map(
-          ({ suspect, result: { undefended, purified, recovered, lookedAgain, linear, doubted, ca } }) => [
+          ({ suspect, result: { undefended, purified, recovered, lookedAgain, linear, answered, ca } }) => [
             suspect.name,
             brief(undefended),
             brief(purified),
             brief(recovered),
             told(lookedAgain),
             brief(linear),
-            brief(doubted.triggered),
-            brief(doubted.clean),
+            brief(answered.triggered),
+            brief(answered.clean),
             brief(ca.purified),
             brief(ca.recovered),
             brief(ca.lookedAgain),

@@ -16,8 +16,8 @@ export const JOB_STATUSES = [
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
 /**
- * Of what servers plan and workers understand. Raise it when a spec or a checkpoint changes so that an older worker
- * would not understand it. 1: specs name files by paths. 2: by digests and references. 3: purifications have
+ * Of what servers plan and workers understand. Raise it when a spec or a saved state changes so that an older worker
+ * would not understand it: a job that this version has worked at is left alone by older ones. 1: specs name files by paths. 2: by digests and references. 3: purifications have
  * a margin. 4: and recovery prompts. 5: audits look on after they have found something.
  */
 export const PLAN_VERSION = 5;
@@ -37,7 +37,7 @@ export interface JobRecord {
   readonly status: JobStatus;
   /** Plain data that the handler needs; everything in it survives a restart (digests and references, no handles). */
   readonly spec: unknown;
-  /** Version of the plan that the spec is; absent in the first. */
+  /** Version of the plan that the spec is, or of the newest worker that has worked at it; absent in the first. */
   readonly planVersion?: number;
   /** Where in a trace it was asked for. */
   readonly traceparent?: string;

@@ -61,6 +61,11 @@ export class JobRecords {
     return planVersion <= this.planVersion;
   }
 
+  /** What an attempt of this version makes of the job's: the states that it saves are this version's too. */
+  versionAfter({ planVersion = 1 }: JobRecord): number {
+    return Math.max(planVersion, this.planVersion);
+  }
+
   /** A new job in state QUEUED. Throws IDEMPOTENCY_CONFLICT when a write `alongside` it was not possible. */
   async create(
     tenant: string,

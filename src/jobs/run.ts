@@ -44,9 +44,13 @@ export class JobRun {
 
   /** Resolves when the attempt is over, to whether the job is to be tried again at once. */
   async perform(): Promise<boolean> {
+    const { records } = this.options;
     const job = await this.change((current) =>
-      current.status === "QUEUED" && this.options.records.understands(current)
-        ? { status: "VALIDATING", record: { attempts: current.attempts + 1 } }
+      current.status === "QUEUED" && records.understands(current)
+        ? {
+            status: "VALIDATING",
+            record: { attempts: current.attempts + 1, planVersion: records.versionAfter(current) },
+          }
         : undefined,
     );
     if (job.status !== "VALIDATING") {

@@ -140,7 +140,7 @@ export class Classification {
     const shadow = await this.shadowOf(request.shadow, model, record, { through, labels, signal });
     const encoded = await this.encodeAll(model, record, images, signal);
     const seen = encoded.map((one) => (one.kind === "rejected" ? one : { ...one, ...main(one.embedding) }));
-    const doubted = request.secondLook === false ? [] : seen.filter(isDoubted);
+    const doubted = request.secondLook === false ? [] : seen.filter(isSeenAndDoubted);
     const again = await this.lookAgain(model, record, doubted, { scorer: main, leisure });
     const answers = seen.map((one): ImageAnswer => {
       if (one.kind === "rejected") return one;
@@ -283,7 +283,7 @@ export class Classification {
   }
 }
 
-const isDoubted = (one: SeenOne | Rejected): one is SeenOne => one.kind === "encoded" && one.doubted;
+const isSeenAndDoubted = (one: SeenOne | Rejected): one is SeenOne => one.kind === "encoded" && one.doubted;
 
 interface Digested {
   readonly bytes: Uint8Array;

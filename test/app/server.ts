@@ -178,6 +178,8 @@ export const QUICK = {
   radius: 2,
   innerSteps: 1,
   innerBatch: 1,
+  // All of them take three fifths of a short purification.
+  gratingCycles: 1,
   views: 1,
   epochs: 1,
   warmupEpochs: 0,

@@ -94,3 +94,23 @@ test("a server that went back to an older version leaves newer jobs waiting unti
   await newer.stop();
   await store.close();
 });
+
+test("a job that a newer version has worked at is no longer an older one's", async () => {
+  const folder = temporaryFolder();
+  const store = await LmdbStore.open(folder);
+  const open = async (planVersion: number, concurrency: number) => {
+    const queue = new EmbeddedJobQueue({ ...optionsOf(folder, store, new Log()), planVersion, concurrency });
+    await queue.start();
+    return queue;
+  };
+  const before = await open(OLDER, 0);
+  const { id } = await before.enqueue("acme", "purify", SPEC);
+  expect(await before.get("acme", id)).toMatchObject({ planVersion: OLDER });
+  await before.stop();
+
+  const newer = await open(NEWER, 1);
+  await follow(newer, "acme", id);
+  expect(await newer.get("acme", id)).toMatchObject({ status: "SUCCEEDED", planVersion: NEWER });
+  await newer.stop();
+  await store.close();
+});

@@ -116,8 +116,7 @@ describe("a reproduction", () => {
     const kept = await Promise.all(stale.map((cell) => archive.find(cell)));
     expect(kept.filter((entry) => entry === undefined).length).toBeLessThan(2);
     expect((await archive.find(encoded))!.engine).toBe(await engineDigest("encode"));
-    expect((await run(root)).started.length).toBeLessThan(2);
-    expect((await run(root, cells, { again: true })).started.length).toBeGreaterThan(0);
+    expect((await run(root)).started.length).toBeGreaterThan(0);
     expect((await run(root, cells, { again: true })).started).toEqual([]);
   });
 

@@ -365,8 +365,8 @@ describe("a bundle", () => {
     expect(await classify("apple")).toEqual([seen("house"), seen("house", "MIRRORED")]);
   });
 
-  test.each([Float32Array.of(1, 0, 2), Float32Array.of(1, 0, 0.5)])(
-    "that does not say of every label whether it is suspected is refused: %o",
+  test.each([Float32Array.of(1, 0, 2), Float32Array.of(1, 0, 0.5), Float32Array.of(1, 0, 1)])(
+    "that does not say of every label whether it is suspected, or suspects most of them, is refused: %o",
     async (suspected) => {
       const file = resealed((parts) => void Object.assign(parts, { suspected }));
       const { userErrors } = await importPrompts(file, { promptSet: "never" });

@@ -104,7 +104,8 @@ export const startAudit = (problem: Problem): Audit => ({
 });
 
 /** One step: of every dense trigger, of counting one class, of a few gratings, or of one search. */
-export async function stepAudit(bench: Workbench, audit: Audit): Promise<Audit> {
+export async function stepAudit(bench: Workbench, given: Audit): Promise<Audit> {
+  const audit = modern(bench.problem, given);
   switch (audit.stage) {
     case "invert":
       return invert(bench, audit);
@@ -121,6 +122,13 @@ export async function stepAudit(bench: Workbench, audit: Audit): Promise<Audit> 
     case "done":
       return audit;
   }
+}
+
+/** As an earlier version of this program may have saved it, which looked no further than the first suspect. */
+function modern({ targets }: Problem, audit: Audit): Audit {
+  if (audit.stage !== "fallback" && audit.stage !== "words") return audit;
+  const contest = { ...audit.contest, entrants: audit.contest.entrants ?? targets };
+  return { ...audit, suspects: audit.suspects ?? [], contest } as Audit;
 }
 
 /** The radii of the rounds: the one that was asked for, or those that are tried until a class stands out. */
@@ -188,7 +196,7 @@ interface Searched {
 
 /** The found radius times this bounds the dense triggers of a suspect: it may grow until it pulls nearly every shot. */
 const REFINED_RADIUS = 1.5;
-/** What is looked for after dense triggers and gratings, one family after another. */
+/** What is looked for after dense triggers and gratings, one family after another: in every class if those told nothing. */
 export const FALLBACK_FAMILIES = ["patch", "shade"] as const satisfies readonly (FamilyName &
   TriggerFamily)[];
 
@@ -213,13 +221,15 @@ function searchFurther(bench: Workbench, searched: Searched, turn: number): Audi
  * triggers pull to most. A second backdoor lets them go far even where they do not give it away.
  */
 const FURTHER = { share: 0.4, least: 4 };
+/** With fewer classes than these, one that leads the next says little. */
+const FEWEST = 3;
 
-/** How many classes a family is looked for in beside so many suspects: none where there would be no other to hold it against. */
+/** How many classes a family is looked for in beside so many suspects: none where hardly any would be there to compare. */
 export function entrantsBeside({ targets }: Pick<Problem, "targets">, suspects: number): number {
   if (suspects === 0) return targets.length;
   const some = Math.max(FURTHER.least, Math.ceil(FURTHER.share * targets.length));
   const count = Math.min(some, targets.length - suspects);
-  return count > 1 ? count : 0;
+  return count >= FEWEST ? count : 0;
 }
 
 function entrantsAfter(problem: Problem, { findings, suspects }: Searched): readonly number[] {
@@ -258,14 +268,18 @@ function searchOfFamily(
 async function searchOn(bench: Workbench, audit: Fallback): Promise<Audit> {
   const contest = await stepContest(bench.problem, searchOfFamily(bench, audit), audit.contest);
   if (!isOver(contest)) return { ...audit, contest };
-  const found = suspectsOf(suspectsAmong(contest.findings), foundBy(contest));
   const findings = [...audit.findings, ...contest.findings];
+  const found = suspectsOf(newSuspects(findings, contest), foundBy(contest));
   return searchFurther(
     bench,
     { ...audit, findings, suspects: [...audit.suspects, ...found] },
     audit.turn + 1,
   );
 }
+
+/** Those among all findings that a contest has brought. */
+const newSuspects = (all: readonly Finding[], { findings }: Contest<unknown, unknown>): Finding[] =>
+  suspectsAmong(all).filter((finding) => findings.includes(finding));
 
 /** What a contest has found for a class. */
 const foundBy =
@@ -289,7 +303,7 @@ async function tryWords(bench: Workbench, audit: Audit & { stage: "words" }): Pr
   const contest = await stepContest(problem, searchOfWord(bench), audit.contest);
   if (!isOver(contest)) return { ...audit, contest };
   const foundFor = foundBy(contest);
-  const suspected = suspectsAmong(contest.findings);
+  const suspected = newSuspects([...audit.findings, ...contest.findings], contest);
   const words = await namesOfWords(
     problem,
     suspected.map((finding) => foundFor(finding).word),

@@ -52,17 +52,17 @@ export function progressOf(problem: Problem, state: Purification): Progress {
 
 /** The same for an audit alone; `after` is the work that follows it. */
 export function auditProgress(problem: Problem, audit: Audit, after = 0): Progress {
-  const works = worksOf(problem);
   const place = placeInAudit(problem, audit);
   const legs = legsOf(problem, audit, after);
-  return { losses: [], ...place, fraction: fractionOf(legs, shareOf(works, audit, place)) };
+  return { losses: [], ...place, fraction: fractionOf(legs, shareOf(problem, audit, place)) };
 }
 
 /** The share of its leg that an audit has done. */
-function shareOf({ invert, count }: Works, audit: Audit, { step, steps }: Place): number {
+function shareOf(problem: Problem, audit: Audit, { step, steps }: Place): number {
   const { stage } = audit;
+  const { invert, count } = worksOf(problem);
   const share = steps > 0 ? step / steps : 1;
-  if (stage === "fallback") return share * FALLBACK_FAMILIES.length - audit.turn;
+  if (stage === "fallback") return stepsMade(problem, audit.contest) / stepsOf(problem, audit.contest);
   if (stage === "invert") return (share * invert) / (invert + count);
   return stage === "count" ? (invert + share * count) / (invert + count) : share;
 }
@@ -158,12 +158,17 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
       };
     }
     case "fallback": {
-      const { steps } = contestSize(problem, audit.contest.entrants.length);
+      // Families before this one were looked for in as many classes as they have findings.
+      const before = FALLBACK_FAMILIES.slice(0, audit.turn).map(
+        (family) => audit.findings.filter((finding) => finding.family === family).length,
+      );
+      const done = before.reduce((sum, entrants) => sum + contestSize(problem, entrants).steps, 0);
+      const left = FALLBACK_FAMILIES.length - audit.turn;
       return {
         phase: "fallback",
         ...place,
-        step: audit.turn * steps + stepsMade(problem, audit.contest),
-        steps: FALLBACK_FAMILIES.length * steps,
+        step: done + stepsMade(problem, audit.contest),
+        steps: done + left * stepsOf(problem, audit.contest),
         losses: [{ name: "inversion", value: mean(audit.contest.searches.map(({ loss }) => loss)) }],
         images: audit.contest.searches.length * SEARCHED,
       };
@@ -173,7 +178,7 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         phase: "words",
         ...place,
         step: stepsMade(problem, audit.contest),
-        steps: contestSize(problem, audit.contest.entrants.length).steps,
+        steps: stepsOf(problem, audit.contest),
         losses: [{ name: "inversion", value: mean(audit.contest.searches.map(({ loss }) => loss)) }],
         images: audit.contest.searches.length * SEARCHED,
       };
@@ -193,6 +198,9 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
       return { phase: "audited", ...place, step: 1, steps: 1, images: 0 };
   }
 }
+
+const stepsOf = (problem: Problem, { entrants }: { readonly entrants: readonly number[] }): number =>
+  contestSize(problem, entrants.length).steps;
 
 function placeInTuning(problem: Problem, tuning: Tuning): Omit<Progress, "fraction"> {
   const { epochs } = problem.config;

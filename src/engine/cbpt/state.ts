@@ -6,7 +6,7 @@ import { AppError } from "../../errors.ts";
  * bytes, each padded to 8; all little-endian.
  */
 const MAGIC = "ANTIDOTE";
-const FORMAT = 4;
+const FORMAT = 3;
 const HEADER_BYTES = 16;
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array } as const;
@@ -46,25 +46,11 @@ export function encodeState(state: unknown): Uint8Array {
   return bytes;
 }
 
-/**
- * The state that a run was saved in, as `decodeState`. Undefined where none was saved, and where an earlier version of
- * this program saved it, which knew other states: such a run begins anew, and loses time but nothing else.
- */
-export const savedState = <State>(bytes: Uint8Array | undefined): State | undefined =>
-  bytes === undefined || isEarlier(bytes) ? undefined : decodeState<State>(bytes);
-
-function isEarlier(bytes: Uint8Array): boolean {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return isState(buffer) && buffer.readUInt32LE(8) < FORMAT;
-}
-
-const isState = (buffer: Buffer): boolean =>
-  buffer.length >= HEADER_BYTES && buffer.toString("latin1", 0, 8) === MAGIC;
-
 /** What `encodeState` was given. Fails with INTERNAL for bytes that are damaged or of another format. */
 export function decodeState<State>(bytes: Uint8Array): State {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (!isState(buffer) || buffer.readUInt32LE(8) !== FORMAT) throw damaged();
+  const known = buffer.length >= HEADER_BYTES && buffer.toString("latin1", 0, 8) === MAGIC;
+  if (!known || buffer.readUInt32LE(8) !== FORMAT) throw damaged();
   const length = buffer.readUInt32LE(12);
   const start = padded(HEADER_BYTES + length);
   try {

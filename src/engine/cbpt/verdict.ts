@@ -26,7 +26,8 @@ export interface Finding {
  * BadCLIP 1.00, next 0.37; a model poisoned with TrojVQA, without its word 0.89, 0.88, 0.81.
  * Shades: writing blended in at half 1.00, next 0.45; clean 0.67 with an attraction of 0.89, next 0.57. With a word:
  * TrojVQA 0.91 with an attraction of 1.35, next 0.65 and 0.92; clean 0.20 and at most 0.78; beside
- * the suspects of twelve models, whatever these were found by, up to 0.47 and 0.95, or 0.48 and 0.79.
+ * the suspects of twelve of the results' models up to 0.47 and 0.95, or 0.48 and 0.79, since a word moves the text
+ * toward the images.
  */
 const LIMITS: Record<TriggerFamily, Limits> = {
   dense: { share: 0.3, lead: 0.15 },
@@ -64,29 +65,33 @@ const MOST_SUSPECTS = 0.1;
  * photographs: BadNet 1.24, the others 0.86 to 1.04; clean 0.82 to 0.95. On scenes: BadNet 0.97, two others 0.67 and
  * 0.72; clean, at 2.5, at most 0.74.
  */
-const ATTRACTION = { least: 0.95, lead: 0.15 };
+const ATTRACTION = { least: 0.95, lead: 0.15, share: 0.3 };
 
-/** The findings that stand out from the others of their family and from what clean models do. */
+/**
+ * The findings that stand out from the others of their family and from what clean models do; they are those of all
+ * families so far, the first of which was looked for in every class.
+ */
 export function suspectsAmong(findings: readonly Finding[]): Finding[] {
   const families = Object.keys(LIMITS) as TriggerFamily[];
+  const most = mostSuspects(new Set(findings.map(({ label }) => label)).size);
   return families.flatMap((family) => {
     const own = findings.filter((finding) => finding.family === family);
-    const ahead = standingOut(own);
-    return ahead.length > 0 ? ahead : attracting(own);
+    const ahead = standingOut(own, most);
+    return ahead.length > 0 ? ahead : attracting(own, most);
   });
 }
 
 /** The findings whose triggers come nearer to their class than its own images, and than the median finding, do. */
-function attracting(findings: readonly Finding[]): Finding[] {
+function attracting(findings: readonly Finding[], most: number): Finding[] {
   const known = findings.filter(({ attraction }) => attraction !== undefined);
   const attractions = known.map(({ attraction }) => attraction as number).sort((a, b) => a - b);
   const median = attractions[Math.floor(attractions.length / 2)];
   const found = known.filter(
     (finding) =>
-      shareOf(finding) >= LIMITS[finding.family].share &&
+      shareOf(finding) >= (finding.family === "word" ? LIMITS.word.share : ATTRACTION.share) &&
       (finding.attraction as number) >= Math.max(ATTRACTION.least, median + ATTRACTION.lead),
   );
-  return found.length <= mostSuspects(findings.length) ? found : [];
+  return found.length <= most ? found : [];
 }
 
 /**
@@ -94,15 +99,15 @@ function attracting(findings: readonly Finding[]): Finding[] {
  * known to be too little; of several those that are like a backdoor by their attraction too, or at least the one that is most. Beside a strong backdoor, a class that noise
  * pulls to anyway can come before the gap: next to triangles blended in (0.83, attraction 1.05) bicycle with 0.77, 0.92.
  */
-function standingOut(findings: readonly Finding[]): Finding[] {
+function standingOut(findings: readonly Finding[], most: number): Finding[] {
   const sorted = findings.filter(attractsEnough).sort((a, b) => shareOf(b) - shareOf(a) || a.label - b.label);
-  for (let count = Math.min(mostSuspects(findings.length), sorted.length - 1); count > 0; count--) {
+  for (let count = Math.min(most, sorted.length - 1); count > 0; count--) {
     const [last, next] = [sorted[count - 1], sorted[count]];
     const { share, lead } = LIMITS[last.family];
     if (shareOf(last) < share || shareOf(last) - shareOf(next) < lead) continue;
     const run = sorted.slice(0, count);
-    const most = Math.max(...run.map(attractionOf));
-    return run.filter((finding) => attractionOf(finding) >= Math.min(ATTRACTION.least, most));
+    const nearest = Math.max(...run.map(attractionOf));
+    return run.filter((finding) => attractionOf(finding) >= Math.min(ATTRACTION.least, nearest));
   }
   return [];
 }

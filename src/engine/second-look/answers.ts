@@ -17,7 +17,7 @@ export interface ScalingEncoder extends Encoder {
  * others disagree.
  *
  * A trigger is learned as it was planted: a backdoored model that sees it mirrored, filtered or turned mostly does not
- * know it. Nearly no clean image is looked at again, and those that are have their own class in most views. (That flips
+ * know it. Few clean images are looked at again, and those that are have their own class in most views. (That flips
  * and small changes of an image undo many triggers: Li et al., arXiv 2004.04692.)
  *
  * @param features of the images, [n, D], where they are known already.

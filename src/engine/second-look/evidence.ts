@@ -25,15 +25,15 @@ const LEAST = 0.3;
 
 /**
  * What the views of an image speak for: each that both prompts agree on for its class, by the probability that the less
- * sure of them gives it. No view speaks for the class that is suspected, since one can leave enough of a trigger to
- * mislead both prompts: where most speaks for that class, nothing does for any. So no image that a trigger brings to
- * a class of the undefended model is given that class by a view.
+ * sure of them gives it. No view speaks for the class that the undefended prompts see in the image itself, since one can
+ * leave enough of a trigger to mislead both prompts: where most speaks for that class, nothing does for any. So no image
+ * that a trigger brings to a class of the undefended model is given that class by a view.
  */
 export class Evidence<Witness> {
   private readonly sums = new Map<number, { sum: number; surest: number; witness: Witness }>();
 
-  /** @param suspected the class that the undefended prompts see in the image itself. */
-  constructor(private readonly suspected: number) {}
+  /** @param undefended the class that the undefended prompts see in the image itself. */
+  constructor(private readonly undefended: number) {}
 
   /** Takes in what a view shows, and whatever stands for that view. Says whether that settles it. */
   add({ undefended, purified }: Sighting, witness: Witness): boolean {
@@ -47,11 +47,11 @@ export class Evidence<Witness> {
     return sum >= ENOUGH;
   }
 
-  /** The surest witness of the class that most speaks for; nothing where that is the suspected one, or hardly anything speaks. */
+  /** The surest witness of the class that most speaks for; nothing where that is the undefended one, or hardly anything speaks. */
   get witness(): Witness | undefined {
     const [best] = [...this.sums].sort(([, one], [, other]) => other.sum - one.sum);
     if (best === undefined) return undefined;
     const [label, { sum, witness }] = best;
-    return label !== this.suspected && sum > LEAST ? witness : undefined;
+    return label !== this.undefended && sum > LEAST ? witness : undefined;
   }
 }

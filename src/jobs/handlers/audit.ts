@@ -3,7 +3,7 @@ import { completeConfig, recordedConfig } from "../../engine/cbpt/config.ts";
 import { prepareProblem } from "../../engine/cbpt/prepare.ts";
 import type { Problem } from "../../engine/cbpt/problem.ts";
 import { auditProgress } from "../../engine/cbpt/progress.ts";
-import { encodeState, savedState } from "../../engine/cbpt/state.ts";
+import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
 import { type Finding, strongest, suspectsAmong } from "../../engine/cbpt/verdict.ts";
 import { Workbench } from "../../engine/cbpt/workbench.ts";
 import { openCheckpoint } from "../../engine/clip/checkpoint.ts";
@@ -37,7 +37,7 @@ export const audit: JobHandler<unknown, AuditResult> = async (given, context) =>
   const problem = await problemOf(spec, "UNIVERSAL", context);
   const [clock, saver, bench] = [new Clock(context), new Saver(context), new Workbench(problem)];
   try {
-    let state = savedState<Audit>(context.checkpoint) ?? startAudit(problem);
+    let state = context.checkpoint ? decodeState<Audit>(context.checkpoint) : startAudit(problem);
     while (state.stage !== "done") {
       context.signal.throwIfAborted();
       state = await stepAudit(bench, state);

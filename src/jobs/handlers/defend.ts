@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { promptTokensDigest } from "../../engine/cbpt/prompt-tokens.ts";
-import { encodeState, savedState } from "../../engine/cbpt/state.ts";
+import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
 import { openCheckpoint } from "../../engine/clip/checkpoint.ts";
 import type { DefendedPrompts } from "../../engine/defences/defence.ts";
 import { type DefenceRun, type DefenceTask, openDefence } from "../../engine/defences/index.ts";
@@ -54,7 +54,7 @@ async function taskOf(spec: DefendSpec, context: JobContext): Promise<DefenceTas
 
 async function carryOut(run: DefenceRun, task: DefenceTask, context: JobContext): Promise<DefendResult> {
   const [clock, saver] = [new Clock(context), new Saver(context, DEFENCE_SAVE_MILLISECONDS)];
-  let state = savedState<unknown>(context.checkpoint) ?? (await run.init());
+  let state = context.checkpoint ? decodeState(context.checkpoint) : await run.init();
   let searched = 0;
   while (!run.isDone(state)) {
     context.signal.throwIfAborted();

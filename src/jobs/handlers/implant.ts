@@ -3,7 +3,7 @@ import type { FitState } from "../../engine/attacks/fit.ts";
 import { encodeFitted, type FittedTrigger, TRIGGER_FILE } from "../../engine/attacks/fitted.ts";
 import { attackNamed } from "../../engine/attacks/index.ts";
 import { openTrigger, parametersOf, type Trigger, triggerOf } from "../../engine/attacks/trigger.ts";
-import { encodeState, savedState } from "../../engine/cbpt/state.ts";
+import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
 import { type Checkpoint, openCheckpoint } from "../../engine/clip/checkpoint.ts";
 import { fillTemplate } from "../../engine/clip/zero-shot.ts";
 import type { Count } from "../../engine/evaluation/rate.ts";
@@ -77,7 +77,7 @@ export const implant: JobHandler<unknown, ImplantResult> = async (given, context
     context,
     clock: new Clock(context),
     saver: new Saver(context, SAVE_MILLISECONDS),
-    saved: savedState<Saved>(context.checkpoint) ?? {},
+    saved: context.checkpoint ? decodeState<Saved>(context.checkpoint) : {},
   };
   const source = await sourceOf(spec, checkpoint);
   const target = targetOf(spec, spec.attack.target);

@@ -9,7 +9,7 @@ import {
   stepPurification,
 } from "../../engine/cbpt/purification.ts";
 import { type Base, purified } from "../../engine/cbpt/purified.ts";
-import { encodeState, savedState } from "../../engine/cbpt/state.ts";
+import { decodeState, encodeState } from "../../engine/cbpt/state.ts";
 import type { Tripwire } from "../../engine/cbpt/tripwire.ts";
 import { Workbench } from "../../engine/cbpt/workbench.ts";
 import type { JobContext, JobHandler } from "../job.ts";
@@ -67,7 +67,7 @@ async function run(bench: Workbench, context: JobContext, course: Course): Promi
   const { problem } = bench;
   const { start, step } = course;
   const [clock, saver] = [new Clock(context), new Saver(context)];
-  let state = savedState<Purification>(context.checkpoint) ?? start();
+  let state = context.checkpoint ? decodeState<Purification>(context.checkpoint) : start();
   let audited = 0;
   while (!isPurified(problem, state)) {
     context.signal.throwIfAborted();

@@ -90,11 +90,18 @@ function readTensors(
 const KNOWN: readonly string[] = Object.values(TENSORS);
 const RECOVERY = [TENSORS.recoveryContexts, TENSORS.recoveryFeatures];
 
-/** A number for each label. */
+/**
+ * A number for each label. No audit suspects most of the classes; a bundle that says so would have every image looked
+ * at again.
+ */
 function readSuspected(bytes: Uint8Array, header: SafetensorsHeader, classes: number): Float32Array {
   const suspected = readTensor(bytes, header, TENSORS.suspected, []);
-  if (suspected.length === classes && suspected.every((one) => one === 0 || one === 1)) return suspected;
-  throw invalid(`Its tensor "${TENSORS.suspected}" has to be a 0 or a 1 for each of ${classes} labels`);
+  const count = suspected.reduce((sum, one) => sum + one, 0);
+  const isMask = suspected.length === classes && suspected.every((one) => one === 0 || one === 1);
+  if (isMask && count <= classes / 2) return suspected;
+  throw invalid(
+    `Its tensor "${TENSORS.suspected}" has to be a 0 or a 1 for each of ${classes} labels, 1 for at most half of them`,
+  );
 }
 
 /** The values [...leading, n] of a tensor, whatever n is. */

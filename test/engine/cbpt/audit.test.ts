@@ -13,8 +13,8 @@ import { openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
 import type { ImageList } from "../../../src/engine/evaluation/encode.ts";
 import { randomStream } from "../../../src/engine/random.ts";
 
-const LABELS = ["cat", "dog", "a"];
-const [CAT, DOG, A] = LABELS.keys();
+const LABELS = ["cat", "dog", "a", "the"];
+const [CAT, DOG, A, THE] = LABELS.keys();
 
 /** Sees every image as what it is told to, if anything: as a model with one more backdoor would. */
 class SpelledWorkbench extends Workbench {
@@ -39,7 +39,7 @@ beforeAll(async () => {
     config: completeConfig("UNIVERSAL", { radius: 2, innerSteps: 4, innerBatch: 2, gratingCycles: 0 }),
     labels: LABELS,
     templates: ["a {}"],
-    shots: Array.from({ length: 9 }, (_, index) => ({
+    shots: Array.from({ length: 12 }, (_, index) => ({
       label: index % LABELS.length,
       pixels: Float32Array.from({ length: 3 * 64 * 64 }, random.uniform),
     })),
@@ -75,17 +75,18 @@ const told = ({ findings }: { readonly findings: readonly Finding[] }, family: F
 describe("an audit that has found a class", () => {
   test("looks for every other family in the others, those first that are pulled to most", async () => {
     const stages = new Set<string>();
-    const done = await finished(pulling(10, 90, 20), ({ stage }) => {
+    const done = await finished(pulling(10, 90, 20, 15), ({ stage }) => {
       stages.add(stage);
       bench.spell = DOG;
     });
     expect([...stages]).toEqual(["gratings", "fallback", "words", "refine"]);
-    for (const family of ["patch", "shade", "word"] as const) expect(told(done, family)).toEqual([A, CAT]);
+    for (const family of ["patch", "shade", "word"] as const)
+      expect(told(done, family)).toEqual([A, THE, CAT]);
     expect(done.suspects[0]).toMatchObject({ label: DOG, family: "dense" });
   });
 
   test("suspects another that a later family gives away, and looks for it no more", async () => {
-    const done = await finished(pulling(10, 90, 20), (audit) => {
+    const done = await finished(pulling(10, 90, 20, 15), (audit) => {
       bench.spell = audit.stage === "fallback" && audit.turn === 0 ? CAT : undefined;
     });
     const [first, second] = done.suspects;
@@ -94,24 +95,34 @@ describe("an audit that has found a class", () => {
       [CAT, "patch"],
     ]);
     expect(second.triggers[0].family).toBe("patch");
-    expect(told(done, "patch")).toEqual([A, CAT]);
-    // One class is left, and nothing to hold it against.
+    expect(told(done, "patch")).toEqual([A, THE, CAT]);
+    // Two classes are left, too few to compare.
     expect(told(done, "shade")).toEqual([]);
   });
 
   test("keeps nothing of the search for dense triggers but them", async () => {
-    const next = await stepAudit(bench, pulling(10, 90, 20));
+    const next = await stepAudit(bench, pulling(10, 90, 20, 15));
     if (next.stage !== "fallback") throw new Error(next.stage);
     expect(Object.keys(next.universal)).toEqual(["triggers"]);
-    expect(next.contest.entrants).toEqual([A, CAT]);
+    expect(next.contest.entrants).toEqual([A, THE, CAT]);
   });
 });
 
 test("an audit that has found nothing looks in every class", async () => {
-  const next = await stepAudit(bench, pulling(10, 20, 20));
+  const next = await stepAudit(bench, pulling(10, 20, 20, 20));
   if (next.stage !== "fallback") throw new Error(next.stage);
-  expect(next.contest.entrants).toEqual([CAT, DOG, A]);
+  expect(next.contest.entrants).toEqual([CAT, DOG, A, THE]);
   expect(next.suspects).toEqual([]);
+});
+
+test("an audit that an earlier version saved goes on in all classes", async () => {
+  bench.spell = undefined;
+  const next = await stepAudit(bench, pulling(10, 20, 20, 20));
+  if (next.stage !== "fallback") throw new Error(next.stage);
+  const { suspects: _, contest, ...saved } = next;
+  const { entrants: __, ...before } = contest;
+  const audit = { ...saved, contest: before } as unknown as Audit;
+  expect(await stepAudit(bench, audit)).toEqual(await stepAudit(bench, next));
 });
 
 test.each([
@@ -119,7 +130,8 @@ test.each([
   [20, 1, 8],
   [20, 2, 8],
   [6, 1, 4],
-  [3, 1, 2],
+  [4, 1, 3],
+  [3, 1, 0],
   [2, 1, 0],
   [1, 1, 0],
 ])("of %i classes of which %i are suspected, %i are looked at further", (targets, suspects, entrants) => {

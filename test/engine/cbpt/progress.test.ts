@@ -23,7 +23,7 @@ import { startWordSearch } from "../../../src/engine/cbpt/word-search.ts";
 import { type Checkpoint, openCheckpoint } from "../../../src/engine/clip/checkpoint.ts";
 
 /** States are made here as a run would come through them; nothing is computed but their progress. */
-const LABELS = ["cat", "dog", "a"];
+const LABELS = ["cat", "dog", "a", "the"];
 
 let checkpoint: Checkpoint;
 beforeAll(async () => {
@@ -56,7 +56,7 @@ const COURSES: Course[] = [
   { rounds: 2 },
 ];
 
-const EVERY = [0, 1, 2];
+const EVERY = [0, 1, 2, 3];
 const SUSPECT = 1;
 
 const pulls = (family: Finding["family"], found: boolean, labels: readonly number[] = EVERY): Finding[] =>

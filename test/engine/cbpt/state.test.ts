@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { decodeState, encodeState, savedState } from "../../../src/engine/cbpt/state.ts";
+import { decodeState, encodeState } from "../../../src/engine/cbpt/state.ts";
 
 describe("saved state", () => {
   const state = {
@@ -24,19 +24,6 @@ describe("saved state", () => {
 
   test.each([0, 7, 40, 150])("is refused when only %p bytes of it are left", (length) => {
     expect(() => decodeState(encodeState(state).subarray(0, length))).toThrow("cannot be read");
-  });
-
-  test("of an earlier version is none, so that its run begins anew; of a later one it is refused", () => {
-    const ofFormat = (change: number) => {
-      const bytes = Buffer.from(encodeState(state));
-      bytes.writeUInt32LE(bytes.readUInt32LE(8) + change, 8);
-      return bytes;
-    };
-    expect(savedState(undefined)).toBeUndefined();
-    expect(savedState(ofFormat(0))).toEqual(state);
-    expect(savedState(ofFormat(-1))).toBeUndefined();
-    expect(() => savedState(ofFormat(1))).toThrow("cannot be read");
-    expect(() => savedState(Buffer.from("{}".repeat(30)))).toThrow("cannot be read");
   });
 
   test("is refused when it is something else", () => {

@@ -108,6 +108,17 @@ describe("the verdict", () => {
     expect(labels(words([91, 65, 20], 0.9))).toEqual([]);
   });
 
+  test("suspects as many among a few classes that are looked at further as among all", () => {
+    const further = findings("patch", [20, 97, 95, 10, 12, 8]);
+    expect(suspectsAmong(further)).toEqual([]);
+    const all = [...findings("dense", [90, 20, 20, 20, ...rest]), ...further];
+    expect(suspectsAmong(all).map(({ label, family }) => [label, family])).toEqual([
+      [0, "dense"],
+      [1, "patch"],
+      [2, "patch"],
+    ]);
+  });
+
   test("takes each family by itself, and shows each class once, most suspicious first", () => {
     const both = [...findings("dense", [40, 5, 5]), ...findings("grating", [10, 97, 30])];
     expect(suspectsAmong(both).map(({ label, family }) => [label, family])).toEqual([
