@@ -47,7 +47,7 @@ export interface Manifest {
   /** The undefended prompts that it is compared with. */
   readonly templates: readonly string[];
   readonly source: PromptSource;
-  /** Of the learned tensors alone: contexts [C, M, d] and text_features [C, D]. In format 1, of a file with them. */
+  /** Of the learned tensors alone, as `arraysOf` has them. In format 1, of a file with them. */
   readonly tensors: string;
 }
 

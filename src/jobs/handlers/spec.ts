@@ -39,7 +39,7 @@ export const evaluateSpec = z.object({
     z.object({
       kind: z.literal("matrix"),
       matrix: z.string().min(1),
-      /** The undefended ones, which decide what recovery prompts answer; jobs of earlier versions have none. */
+      /** The undefended ones, which decide what recovery prompts answer and what is looked at again; jobs of earlier versions have none. */
       templates: templates.optional(),
     }),
   ]),
