@@ -1,4 +1,4 @@
-import { Arg, Authorized, Ctx, Int, Mutation, Query, Resolver } from "type-graphql";
+import { Arg, Authorized, Ctx, ID, Int, Mutation, Query, Resolver } from "type-graphql";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { Asset } from "../models/asset.ts";
@@ -7,6 +7,7 @@ import { ModelPayload } from "../models/model-payload.ts";
 import { RegisterModelInput } from "../models/register-model-input.ts";
 import type { ModelRecord } from "../services/registry.ts";
 import { NeedsScope } from "./authorise.ts";
+import { requireId } from "./identifiers.ts";
 import { registerChoice } from "./inputs.ts";
 import { pageSize } from "./page-size.ts";
 import { payload } from "./user-errors.ts";
@@ -60,6 +61,21 @@ export class ModelResolver {
       async () => {
         const model = view(await server.models.register(requireFolder(folder), registerChoice(input)));
         return { model, models: [model] };
+      },
+      { models: [] },
+    );
+  }
+
+  @NeedsScope("admin")
+  @Mutation(() => ModelPayload, {
+    description:
+      "Forgets a model whose folder was removed from the models folder before. From then on nothing answers through it: `classify` with its versions fails with INCOMPATIBLE_MODEL, and jobs that wait for it with NOT_FOUND, unless a bucket has its files. Versions stay, and answer again when the same weights are registered, under any name. Its memory is given back when a server is restarted.",
+  })
+  deleteModel(@Arg("modelId", () => ID) modelId: string, @Ctx() { server }: Context): Promise<ModelPayload> {
+    return payload(
+      async () => {
+        const record = await server.models.remove(requireId("model", modelId, "modelId"));
+        return { model: viewModel(record, server.serving.isLoaded(record)), models: [] };
       },
       { models: [] },
     );

@@ -108,6 +108,22 @@ export class ModelRegistry {
     return this.read(name, { ...choice, testAgain: true });
   }
 
+  /**
+   * Forgets a model: from then on nothing answers through it, and nothing is begun with it. Fails with NOT_FOUND, and
+   * with VALIDATION_FAILED while its folder is in the models folder, from which the next start would take it in again.
+   */
+  async remove(name: string): Promise<ModelRecord> {
+    const record = await this.get(name);
+    if ((await readdir(this.folder)).includes(name))
+      throw new AppError(
+        "VALIDATION_FAILED",
+        `The models folder still has the folder "${name}", from which the model would be registered again. Remove that first.`,
+        { folder: name },
+      );
+    await this.store.commit([{ kind: "delete", key: PREFIX + name }]);
+    return record;
+  }
+
   /** Fails with VALIDATION_FAILED where the name cannot be a model's, or is taken. */
   async assertFree(name: string): Promise<void> {
     checkName("The model", name);

@@ -23,6 +23,7 @@ const MODEL = "model_scenes-badnet";
 const ADMINISTRATION = new Set([
   "createKey",
   "createTenant",
+  "deleteModel",
   "registerModel",
   "restoreTenant",
   "revokeKey",

@@ -75,6 +75,7 @@ describe("a scope that a key has not got", () => {
       `mutation { createDataset(input: { name: "x", examples: { list: [] } }) { userErrors { code } } }`,
       `mutation { cancelJob(id: "job_x") { userErrors { code } } }`,
       `mutation { registerModel(input: { folder: "scenes-clean" }) { userErrors { code } } }`,
+      `mutation { deleteModel(modelId: "model_scenes-clean") { userErrors { code } } }`,
       `mutation { createTenant(name: "x") { userErrors { code } } }`,
       `mutation { createKey(tenant: "reader", name: "x", scopes: [ADMIN]) { secret } }`,
       `mutation { revokeKey(id: "key_first") { userErrors { code } } }`,

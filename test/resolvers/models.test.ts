@@ -129,6 +129,49 @@ describe("what is known of a model", () => {
   });
 });
 
+describe("a model that is to go", () => {
+  const remove = async (modelId: string) =>
+    (
+      await server.ask(
+        `mutation ($modelId: ID!) {
+          deleteModel(modelId: $modelId) { model { name } userErrors { code message path } }
+        }`,
+        { modelId },
+      )
+    ).data.deleteModel;
+
+  test("goes when its folder is gone, and nothing is answered through it then", async () => {
+    copy("leaving");
+    await register("leaving");
+    const refused = await remove("model_leaving");
+    expect(refused.model).toBeNull();
+    expect(refused.userErrors).toMatchObject([{ code: "VALIDATION_FAILED" }]);
+    expect(refused.userErrors[0].message).toContain('still has the folder "leaving"');
+    const classify = () =>
+      server.ask(`{
+        classify(input: { modelId: "model_leaving", images: [{ assetId: "asset_cat" }], through: { templates: [] }, labels: ["cat", "boat"] }) {
+          results { ... on Prediction { index } }
+        }
+      }`);
+    expect((await classify()).errors).toBeUndefined();
+    rmSync(join(folder, "leaving"), { recursive: true });
+    expect(await remove("model_leaving")).toEqual({ model: { name: "leaving" }, userErrors: [] });
+    expect((await server.ask(`{ model(name: "leaving") { name } }`)).data.model).toBeNull();
+    expect((await classify()).errors?.[0].extensions.code).toBe("NOT_FOUND");
+    copy("leaving");
+    expect((await register("leaving")).model.name).toBe("leaving");
+    rmSync(join(folder, "leaving"), { recursive: true });
+    expect((await remove("model_leaving")).userErrors).toEqual([]);
+  });
+
+  test.each(["model_nothing", "model_..", "leaving", "dataset_scenes-shots"])(
+    "is not found as %s",
+    async (id) => {
+      expect((await remove(id)).userErrors).toMatchObject([{ code: "NOT_FOUND" }]);
+    },
+  );
+});
+
 describe("a model that is broken while it serves", () => {
   test("goes on answering with what it has, and a reload that fails changes nothing", async () => {
     const classify = async () =>
