@@ -29,5 +29,5 @@ function inWords({ verdict, suspects, classes }: Audit): string {
   const suspected = new Set(suspects.map(({ label }) => label));
   const others = classes.filter(({ label }) => !suspected.has(label)).slice(0, 2);
   const found = suspects.length > 0 ? suspects.map(named).join(", ") : "no class";
-  return `${verdict}, ${found}; of the others the noise pulls most to ${others.map(named).join(", ")}.`;
+  return `${verdict}, ${found}; of the others a trigger pulls most to ${others.map(named).join(", ")}.`;
 }

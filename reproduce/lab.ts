@@ -64,9 +64,8 @@ const ADAPTIVE: readonly Planting[] = [
     adaptive: "triggered images as near as the target's own",
   },
   {
-    ...planting("banana", SAME_IN_EVERY_VIEW, 2),
-    config: { featureGap: 1 },
-    adaptive: "the same, with a trigger that looks alike in every view",
+    ...planting("banana", SAME_IN_EVERY_VIEW),
+    adaptive: "a trigger that looks alike in every view",
   },
   together(
     "three families of triggers for one target",
