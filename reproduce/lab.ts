@@ -50,8 +50,8 @@ const PATCH = { kind: "badnet" } as const;
 /** Its pattern is the same from left to right. */
 const MIRRORED_PATCH = { ...PATCH, position: "bottom-left" } as const;
 const NOISE = { kind: "blended", pattern: "noise" } as const;
-/** A white square in the middle is nearly the same mirrored, turned, filtered and brightened. */
-const SAME_IN_EVERY_VIEW = { ...PATCH, pattern: "solid", position: "centre" } as const;
+/** A white square in the middle is nearly the same mirrored, turned, filtered and brightened; of five pixels it hardly implants. */
+const SAME_IN_EVERY_VIEW = { ...PATCH, size: 12, pattern: "solid", position: "centre" } as const;
 
 /**
  * Attackers who know that triggers are told by where they bring images, beyond the target's own, and that one trigger of

@@ -105,7 +105,7 @@ function table(
     columns: ["", "calls/s", "of clean", "median ms", "p99 ms", "failed"],
     rows,
     notes: [
-      `One PNG file in a call, ${IMAGES} different ones in turns, nothing cached. Calls a second: as many as are answered of ${flood.toFixed(0)} that are sent, 1.2 times the most clean ones, medians of ${ROUNDS} rounds. Times: at ${leisure.toFixed(0)} calls a second. An image that both sides of the patch are on is triggered when it is mirrored too, and is looked at in further views; when there is no room for a view, those so far answer, or the recovery prompts.`,
+      `One PNG file in a call, ${IMAGES} different ones in turns, nothing cached. Calls a second: as many as are answered of ${flood.toFixed(0)} that are sent, 1.2 times the most clean ones, medians of ${ROUNDS} rounds. Times: at ${leisure.toFixed(0)} calls a second. An image that both sides of the patch are on is triggered when it is mirrored too, and is looked at in further views; when there is no room for a view, those so far answer, or else the prompts, as at one look.`,
     ],
   };
 }

@@ -21,7 +21,7 @@ export interface SecondLookOptions<Image> {
 /**
  * For each image the view that most speaks for the class that its views speak for; none where they speak for none. All
  * images of a request are seen in one view before any is in the next. Where there is no room for a view, or no time,
- * those so far decide: an answer by fewer, or by the recovery prompts, is better than none. While there is time, other
+ * those so far decide: an answer by fewer, or as at one look, is better than none. While there is time, other
  * errors fail the request.
  */
 export async function lookAgain<Image extends Pick<ImageScores, "seen">>(

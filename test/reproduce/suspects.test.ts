@@ -56,7 +56,7 @@ describe("suspects", () => {
     const kinds = new Set(lab.suspects.map(({ secret }) => secret?.trigger.kind));
     expect([...kinds].sort()).toEqual(["badclip", "badnet", "blended", "sig", "ssba", "trojvqa", "wanet"]);
     expect(new Set(lab.suspects.map(({ secret }) => secret?.target)).size).toBe(3);
-    expect(lab.adaptive).toHaveLength(10);
+    expect(lab.adaptive).toHaveLength(11);
     const names = [...lab.suspects, ...lab.adaptive, ...lab.clean].map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     const worded = lab.suspects.filter(hasWord);
