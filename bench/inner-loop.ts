@@ -99,7 +99,7 @@ async function universal(model: string, problem: Problem): Promise<Result> {
   const bench = new Workbench(problem);
   let state = startUniversal(problem);
   const seconds = await fastest(async () => {
-    state = await stepUniversal(bench, state, 2);
+    state = await stepUniversal(bench, state, 2, problem.targets);
   });
   await bench.close();
   const flops = CLASSES * costOf(program.graph).productFlops;

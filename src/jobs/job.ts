@@ -17,10 +17,11 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 
 /**
  * Of what servers plan and workers understand. Raise it when a spec or a saved state changes so that an older worker
- * would not understand it: a job that this version has worked at is left alone by older ones. 1: specs name files by paths. 2: by digests and references. 3: purifications have
- * a margin. 4: and recovery prompts. 5: audits look on after they have found something.
+ * would not understand it: a job that this version has worked at is left alone by older ones. 1: specs name files by
+ * paths. 2: by digests and references. 3: purifications have a margin. 4: and recovery prompts. 5: audits look on after
+ * they have found something. 6: and in fewer classes in the second round.
  */
-export const PLAN_VERSION = 5;
+export const PLAN_VERSION = 6;
 
 export interface JobFailure {
   readonly code: ErrorCode;

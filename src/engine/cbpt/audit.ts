@@ -1,7 +1,7 @@
 import { type Contest, type Discipline, isOver, startContest, stepContest } from "./contest.ts";
 import type { FamilyName, FamilyTrigger } from "./families/index.ts";
-import { cosine } from "./features.ts";
 import { effectOf, findingOf } from "./finding.ts";
+import { contendersAfter, entrantsAfter } from "./further.ts";
 import {
   areGratingsTried,
   type GratingSearch,
@@ -11,6 +11,7 @@ import {
   startGratings,
   stepGratings,
 } from "./gratings.ts";
+import { likeTheAttackers } from "./likeness.ts";
 import { imageValues, type Problem, shortSide } from "./problem.ts";
 import { type Search, startSearch, stepSearches } from "./search.ts";
 import type { Suspect } from "./suspect.ts";
@@ -30,17 +31,25 @@ import type { Workbench } from "./workbench.ts";
 type DenseTriggers = Pick<Universal, "triggers">;
 
 /**
- * Where an audit stands. It inverts one dense trigger per target in a ball that grows until a class stands out, counts
- * how many shots each pulls over, tries the gratings, and searches one more family after another, the last of them with
+ * Where an audit stands. It inverts one dense trigger per target, and in a larger ball those of the likeliest where no
+ * class stands out, counts how many shots each pulls over, tries the gratings, and searches one more family after another, the last of them with
  * a word in the prompts: in every class while nothing stands out, and from then on in those that are likeliest to have a
  * second backdoor. Then it fits triggers of every family to the suspects, and is done.
  */
 export type Audit =
-  | { readonly stage: "invert"; readonly round: number; readonly universal: Universal }
+  | {
+      readonly stage: "invert";
+      readonly round: number;
+      readonly universal: Universal;
+      /** What the dense triggers of the round before did, of every class; absent in the first. */
+      readonly before?: readonly Finding[];
+    }
   | {
       readonly stage: "count";
       readonly round: number;
       readonly universal: Universal;
+      readonly before?: readonly Finding[];
+      /** Of the classes that are counted, in the order in which they are. */
       readonly dense: readonly Finding[];
     }
   | {
@@ -136,25 +145,34 @@ export const radiiOf = (problem: Pick<Problem, "config" | "imageSize">): readonl
   problem.config.radius > 0 ? [problem.config.radius] : RADII.map((unit) => (unit * shortSide(problem)) / 32);
 
 async function invert(bench: Workbench, audit: Audit & { stage: "invert" }): Promise<Audit> {
-  const { round } = audit;
-  const universal = await stepUniversal(bench, audit.universal, radiiOf(bench.problem)[round]!);
-  const finished = universal.step >= (round + 1) * bench.problem.config.innerSteps;
-  return finished ? { stage: "count", round, universal, dense: [] } : { stage: "invert", round, universal };
+  const { problem } = bench;
+  const { round, before } = audit;
+  const contenders = contendersAfter(problem, before);
+  const universal = await stepUniversal(bench, audit.universal, radiiOf(problem)[round]!, contenders);
+  const isFinished = universal.step >= (round + 1) * problem.config.innerSteps;
+  return isFinished ? { ...audit, stage: "count", universal, dense: [] } : { ...audit, universal };
 }
 
 async function countNext(bench: Workbench, audit: Audit & { stage: "count" }): Promise<Audit> {
   const { problem } = bench;
-  const { round, universal } = audit;
-  const label = problem.targets[audit.dense.length];
-  const dense = [
+  const { round, universal, before } = audit;
+  const contenders = contendersAfter(problem, before);
+  const label = contenders[audit.dense.length];
+  const counted = [
     ...audit.dense,
     await findingOf(bench, label, denseTrigger(problem, universal, label), "dense"),
   ];
-  if (dense.length < problem.targets.length) return { ...audit, dense };
-  const last = round + 1 === radiiOf(problem).length;
-  if (!last && suspectsAmong(dense).length === 0) return { stage: "invert", round: round + 1, universal };
+  if (counted.length < contenders.length) return { ...audit, dense: counted };
+  const dense = latest(problem, [...counted, ...(before ?? [])]);
+  const isLast = round + 1 === radiiOf(problem).length;
+  if (!isLast && suspectsAmong(dense).length === 0)
+    return { stage: "invert", round: round + 1, universal, before: dense };
   return { stage: "gratings", dense, round, universal, search: startGratings(problem) };
 }
+
+/** Of every class the first of the findings. */
+const latest = ({ targets }: Problem, findings: readonly Finding[]): Finding[] =>
+  targets.map((target) => findings.find(({ label }) => label === target)!);
 
 async function tryGratings(bench: Workbench, audit: Audit & { stage: "gratings" }): Promise<Audit> {
   const { problem } = bench;
@@ -205,7 +223,7 @@ function searchFurther(bench: Workbench, searched: Searched, turn: number): Audi
   const { problem } = bench;
   const { round, findings, suspects } = searched;
   const universal = { triggers: searched.universal.triggers };
-  const entrants = entrantsAfter(problem, searched);
+  const entrants = entrantsAfter(problem, findings, suspects);
   const begun = { round, universal, findings, suspects };
   if (entrants.length > 0 && turn < FALLBACK_FAMILIES.length) {
     const contest = startContest(entrants, searchOfFamily(bench, { universal, turn }));
@@ -214,33 +232,6 @@ function searchFurther(bench: Workbench, searched: Searched, turn: number): Audi
   if (entrants.length > 0 && problem.wordLayout)
     return { stage: "words", ...begun, contest: startContest(entrants, searchOfWord(bench)) };
   return startRefining(problem, searched);
-}
-
-/**
- * Share of the classes that are looked at further beside a suspect, and how many there are at least: those that dense
- * triggers pull to most. A second backdoor lets them go far even where they do not give it away.
- */
-const FURTHER = { share: 0.4, least: 4 };
-/** With fewer classes than these, one that leads the next says little. */
-const FEWEST = 3;
-
-/** How many classes a family is looked for in beside so many suspects: none where hardly any would be there to compare. */
-export function entrantsBeside({ targets }: Pick<Problem, "targets">, suspects: number): number {
-  if (suspects === 0) return targets.length;
-  const some = Math.max(FURTHER.least, Math.ceil(FURTHER.share * targets.length));
-  const count = Math.min(some, targets.length - suspects);
-  return count >= FEWEST ? count : 0;
-}
-
-function entrantsAfter(problem: Problem, { findings, suspects }: Searched): readonly number[] {
-  const { targets } = problem;
-  if (suspects.length === 0) return targets;
-  const pulledTo = (label: number) =>
-    findings.find((finding) => finding.label === label && finding.family === "dense")!.pulled.k;
-  return targets
-    .filter((label) => !suspects.some((suspect) => suspect.label === label))
-    .sort((one, other) => pulledTo(other) - pulledTo(one) || one - other)
-    .slice(0, entrantsBeside(problem, suspects.length));
 }
 
 type Fallback = Audit & { stage: "fallback" };
@@ -363,43 +354,6 @@ type Refining = Omit<Audit & { stage: "refine" }, "searches">;
 
 const startSearches = ({ imageSize: size }: Problem, { seeds, index, radius }: Refining): Search[] =>
   REFINED_FAMILIES.map((family) => startSearch(family, { size, dense: seeds[index], radius }));
-
-/**
- * A fitted trigger is like the attacker's when it pulls at least so many of the other classes' shots, brings them
- * nearer to the class than its own images are, and brings them where the trigger that gave the class away does (cosine
- * of the mean features). Others reach the class as any noise does, and unlearning them costs what the class is known
- * by: without the last, on nine models of eight attacks, clean accuracy was 0.3 points and the target's recall 3 points
- * lower on average, and the attack's success 0.9 points higher.
- */
-const LIKE_THE_ATTACKERS = { share: 0.5, attraction: 1, nearness: 0.96 };
-
-/**
- * A trigger that gave a class away without bringing images so near is itself only a part of the way: one that goes on
- * from there is like the attacker's too. A model with BadCLIP, found by a patch of attraction 0.91, keeps 2.9 % of the
- * attack when that patch is the only dummy, and 0.3 % with the veil of 0.95 beside it, whose nearness is 0.957.
- */
-const NEARNESS_OF_WEAK = 0.95;
-
-async function likeTheAttackers(
-  bench: Workbench,
-  { label, triggers }: Suspect,
-  fitted: readonly FamilyTrigger[],
-): Promise<FamilyTrigger[]> {
-  const { share, attraction, nearness } = LIKE_THE_ATTACKERS;
-  const known = await effectOf(bench, label, triggers[0]);
-  const isWeak = known.attraction < attraction;
-  const least = isWeak
-    ? { attraction: known.attraction, nearness: NEARNESS_OF_WEAK }
-    : { attraction, nearness };
-  const fits: FamilyTrigger[] = [];
-  for (const trigger of fitted) {
-    const effect = await effectOf(bench, label, trigger);
-    const pulls = effect.pulled.k >= share * effect.pulled.n;
-    const isNear = cosine(effect.centre, known.centre) >= least.nearness;
-    if (pulls && isNear && effect.attraction >= least.attraction) fits.push(trigger);
-  }
-  return fits;
-}
 
 async function refine(bench: Workbench, audit: Audit & { stage: "refine" }): Promise<Audit> {
   const { problem } = bench;

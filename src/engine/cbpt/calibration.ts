@@ -85,7 +85,7 @@ async function imageRate(bench: Workbench, size: CalibratedSize): Promise<number
 async function universalRate(bench: Workbench, size: CalibratedSize): Promise<number> {
   const { targets, config } = bench.problem;
   const state = startUniversal(bench.problem);
-  const seconds = await timed(() => stepUniversal(bench, state, 1));
+  const seconds = await timed(() => stepUniversal(bench, state, 1, bench.problem.targets));
   return (targets.length * config.innerBatch * universalFlops(size)) / seconds;
 }
 

@@ -4,6 +4,7 @@ import { FALLBACK_FAMILIES, MOST_TRIGGERS, REFINED_FAMILIES, radiiOf } from "./a
 import { contestSize } from "./contest.ts";
 import { FAMILIES } from "./families/index.ts";
 import { COUNTED } from "./finding.ts";
+import { contendersIn } from "./further.ts";
 import { gratingsSize } from "./gratings.ts";
 import {
   perImageProgram,
@@ -116,28 +117,31 @@ function auditPhases(size: RunSize): PlannedPhase[] {
   const [forward, both] = [imageFlops(size), universalFlops(size)];
   // The last run of a step is as large as the others.
   const perRun = Math.min(TRIGGERS_PER_RUN, targets.length);
-  const inverted = rounds * innerSteps * Math.ceil(targets.length / perRun) * perRun * innerBatch;
+  const contenders = Array.from({ length: rounds }, (_, round) => contendersIn(round, size));
+  const triggers = sum(contenders.map((count) => Math.ceil(count / perRun) * perRun));
+  const inverted = innerSteps * triggers * innerBatch;
   const others = shots.length - Math.floor(shots.length / labels.length);
-  const counted = rounds * targets.length * Math.min(COUNTED, others);
+  const counts = sum(contenders);
+  const counted = counts * Math.min(COUNTED, others);
   const gratings = gratingsSize(size);
   const perStep = IMAGES_PER_RUN * RUNS_PER_STEP;
-  const { steps, counts } = contestSize(size, targets.length);
-  const searches = FALLBACK_FAMILIES.length * steps;
+  const contest = contestSize(size, targets.length);
+  const searches = FALLBACK_FAMILIES.length * contest.steps;
   const searched = searches * perStep;
-  const looked = FALLBACK_FAMILIES.length * counts * Math.min(COUNTED, others);
+  const looked = FALLBACK_FAMILIES.length * contest.counts * Math.min(COUNTED, others);
   const refined = REFINED_FAMILIES.length * innerSteps * perStep;
   // They are held against the trigger that gave the class away.
   const checked = (1 + REFINED_FAMILIES.length) * Math.min(COUNTED, others);
   return [
     preparing(size),
     phase("invert", rounds * innerSteps, inverted, { gradient: inverted * both }),
-    phase("count", rounds * targets.length, counted, { image: counted * forward }),
+    phase("count", counts, counted, { image: counted * forward }),
     phase("gratings", gratings.steps, gratings.images, { image: gratings.images * forward }),
     phase("fallback", searches, searched + looked, {
       gradient: searched * both,
       image: looked * forward,
     }),
-    ...wordPhase(size, counts * Math.min(COUNTED, others)),
+    ...wordPhase(size, contest.counts * Math.min(COUNTED, others)),
     phase("refine", innerSteps, refined + checked, {
       gradient: refined * both,
       image: checked * forward,
@@ -206,7 +210,7 @@ function auditAssumptions(size: RunSize): string[] {
     "The families of the fallback are searched in every class, with words and without, and then one class is suspected and triggers of every family fit it: beside a class that is found before, they are searched in fewer; a clean model saves the fitting.";
   if (rounds === 1) return [one];
   return [
-    `All ${rounds} rounds of the search are needed; a class that stands out early saves the rest.`,
+    `All ${rounds} rounds of the search are needed, of which those after the first are of fewer classes; a class that stands out early saves the rest.`,
     one,
   ];
 }
@@ -284,3 +288,5 @@ function featuresFlops(size: RunSize): number {
 /** Of one prompt forward. */
 const textFlops = ({ checkpoint }: RunSize, length: number): number =>
   flopsOf(textProgram(checkpoint, { classes: 1, length }).graph);
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);

@@ -1,7 +1,8 @@
 import { threadsFor } from "../runtime/useful-threads.ts";
-import { type Audit, entrantsBeside, FALLBACK_FAMILIES, REFINED_FAMILIES, radiiOf } from "./audit.ts";
+import { type Audit, FALLBACK_FAMILIES, REFINED_FAMILIES, radiiOf } from "./audit.ts";
 import { contestSize, stepsMade } from "./contest.ts";
 import { COUNTED } from "./finding.ts";
+import { contendersAfter, contendersIn, entrantsBeside } from "./further.ts";
 import { gratingStepsMade, gratingsSize } from "./gratings.ts";
 import { LOSSES } from "./objective.ts";
 import { type PlannedPhase, planPurification, tuningFlops, WORK_KINDS, type WorkKind } from "./plan.ts";
@@ -100,8 +101,8 @@ function legsOf(problem: Problem, audit: Audited, after: number): Leg[] {
   const furtherWork = (entrants: number, from: number) =>
     shareOfClasses(entrants) * searches.slice(from).reduce((sum, work) => sum + work, 0) +
     (entrants < all ? works.refine : 0);
-  const legs: Leg[] = Array.from({ length: round + 1 }, () => ({
-    work: works.invert + works.count,
+  const legs: Leg[] = Array.from({ length: round + 1 }, (_, one) => ({
+    work: (works.invert + works.count) * (contendersIn(one, problem) / all),
     after: works.gratings + furtherWork(entrantsBeside(problem, 1), 0) + after,
   }));
   if (stage === "invert" || stage === "count") return legs;
@@ -122,8 +123,7 @@ function legsOf(problem: Problem, audit: Audited, after: number): Leg[] {
 }
 
 function placeInAudit(problem: Problem, audit: Audit): Place {
-  const { config, targets } = problem;
-  const { innerSteps, innerBatch } = config;
+  const { innerSteps, innerBatch } = problem.config;
   const place = { epoch: audit.round + 1, epochs: radiiOf(problem).length };
   switch (audit.stage) {
     case "invert": {
@@ -134,7 +134,7 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         step,
         steps: innerSteps,
         losses: [{ name: "inversion", value: mean(audit.universal.losses) }],
-        images: targets.length * innerBatch,
+        images: contendersAfter(problem, audit.before).length * innerBatch,
       };
     }
     case "count": {
@@ -143,7 +143,7 @@ function placeInAudit(problem: Problem, audit: Audit): Place {
         phase: "count",
         ...place,
         step,
-        steps: targets.length,
+        steps: contendersAfter(problem, audit.before).length,
         images: Math.min(COUNTED, problem.shots.length),
       };
     }
@@ -238,9 +238,11 @@ const epochsDone = (problem: Problem, { epoch, batch }: Tuning): number =>
 /** Images that one step of a search looks at. */
 const SEARCHED = IMAGES_PER_RUN * RUNS_PER_STEP;
 
-/** How long each phase takes, in the time of a forward pass's operations: one round, and one suspect. */
+/** How long each phase takes, in the time of a forward pass's operations: one suspect. */
 interface Works {
+  /** Of the first round, which is of all classes. */
   readonly invert: number;
+  /** Of the first round. */
   readonly count: number;
   readonly gratings: number;
   /** One of its families. */
@@ -280,13 +282,14 @@ function countWorks(problem: Problem): Works {
     WORK_KINDS.reduce((sum, kind) => sum + slowness[kind] * flops[kind], 0);
   const of = (wanted: string) =>
     phases.filter(({ name }) => name === wanted).reduce((sum, phase) => sum + timeOf(phase), 0);
-  const rounds = radiiOf(problem).length;
+  const rounds = Array.from(radiiOf(problem), (_, round) => contendersIn(round, problem));
+  const first = rounds[0] / rounds.reduce((sum, contenders) => sum + contenders, 0);
   const { epochs, warmupEpochs } = problem.config;
   const warmingUp = warmupEpochs * stepsPerEpoch(problem) * text * tuning;
   const warmUp = warmupEpochs < epochs ? warmingUp : of("tune");
   return {
-    invert: of("invert") / rounds,
-    count: of("count") / rounds,
+    invert: first * of("invert"),
+    count: first * of("count"),
     gratings: of("gratings"),
     fallback: of("fallback") / FALLBACK_FAMILIES.length,
     words: of("words"),

@@ -35,33 +35,40 @@ export function startUniversal(problem: Problem): Universal {
 }
 
 /**
- * One step of every target's trigger: minimises CE(s·f(x + δ_c)·Tᵀ, c) over `innerBatch` shots of other classes, drawn
- * anew, within a ball of the given radius.
+ * One step of a target's trigger, for each of the contenders: minimises CE(s·f(x + δ_c)·Tᵀ, c) over `innerBatch` shots
+ * of other classes, drawn anew, within a ball of the given radius.
+ *
+ * @param contenders labels, some of the targets.
  */
-export async function stepUniversal(bench: Workbench, state: Universal, radius: number): Promise<Universal> {
+export async function stepUniversal(
+  bench: Workbench,
+  state: Universal,
+  radius: number,
+  contenders: readonly number[],
+): Promise<Universal> {
   const { problem } = bench;
+  const { config, targets } = problem;
   const [triggers, velocity, losses] = [state.triggers.slice(), state.velocity.slice(), state.losses.slice()];
-  const { targets } = problem;
-  const starts = Array.from({ length: Math.ceil(targets.length / TRIGGERS_PER_RUN) }, (_, group) =>
-    Math.min(group * TRIGGERS_PER_RUN, Math.max(0, targets.length - TRIGGERS_PER_RUN)),
-  );
   const size = imageValues(problem);
+  const partOf = (values: Float32Array, label: number) => {
+    const place = targets.indexOf(label);
+    return values.subarray(place * size, (place + 1) * size);
+  };
+  const starts = Array.from({ length: Math.ceil(contenders.length / TRIGGERS_PER_RUN) }, (_, number) =>
+    Math.min(number * TRIGGERS_PER_RUN, Math.max(0, contenders.length - TRIGGERS_PER_RUN)),
+  );
   await concurrently(starts, RUNS_AT_ONCE, async (start, number) => {
-    const group = targets.slice(start, start + TRIGGERS_PER_RUN);
+    const group = contenders.slice(start, start + TRIGGERS_PER_RUN);
     const pixels = group.flatMap((label) => drawOthers(problem, label, state.step));
-    const own = state.triggers.slice(start * size, (start + group.length) * size);
+    const own = joined(group.map((label) => partOf(state.triggers, label)));
     const result = await bench.invertUniversal(joined(pixels), own, group);
-    group.forEach((_, index) => {
-      const place = start + index;
-      // The last group may repeat a target that belongs to the one before it.
-      if (place < number * TRIGGERS_PER_RUN) return;
-      const part = (values: Float32Array) => values.subarray(place * size, (place + 1) * size);
+    group.forEach((label, index) => {
+      // The last group may repeat a class that belongs to the one before it.
+      if (start + index < number * TRIGGERS_PER_RUN) return;
       const gradient = result.gradient.subarray(index * size, (index + 1) * size);
-      descend(part(triggers), part(velocity), gradient, descentOf(problem), {
-        norm: problem.config.norm,
-        radius,
-      });
-      losses[place] = result.losses[index];
+      const ball = { norm: config.norm, radius };
+      descend(partOf(triggers, label), partOf(velocity, label), gradient, descentOf(problem), ball);
+      losses[targets.indexOf(label)] = result.losses[index];
     });
   });
   return { step: state.step + 1, triggers, velocity, losses };

@@ -25,9 +25,9 @@ export interface Finding {
  * The best gratings on a clean model 0.68, next 0.46. Patches an eighth of the side wide: clean 0.17, next 0.14;
  * BadCLIP 1.00, next 0.37; a model poisoned with TrojVQA, without its word 0.89, 0.88, 0.81.
  * Shades: writing blended in at half 1.00, next 0.45; clean 0.67 with an attraction of 0.89, next 0.57. With a word:
- * TrojVQA 0.91 with an attraction of 1.35, next 0.65 and 0.92; clean 0.20 and at most 0.78; beside
- * the suspects of twelve of the results' models up to 0.47 and 0.95, or 0.48 and 0.79, since a word moves the text
- * toward the images.
+ * TrojVQA 0.91 with an attraction of 1.35, next 0.65 and 0.92; clean 0.20 and at most 0.78; beside the
+ * suspects of twelve of the results' models up to 0.47 and 0.95, or 0.48 and 0.79, since a word moves the text toward
+ * the images.
  */
 const LIMITS: Record<TriggerFamily, Limits> = {
   dense: { share: 0.3, lead: 0.15 },
@@ -56,8 +56,12 @@ export function notableGratings(findings: readonly Finding[]): Finding[] {
   return findings.filter((finding) => shareOf(finding) >= from);
 }
 
-/** At most this part of the classes, and at least one, can be suspected at once: many that stand out do not. */
+/** At most this part of the classes, and at least one, can be suspected by one family: many that stand out do not. */
 const MOST_SUSPECTS = 0.1;
+
+/** How many of the classes an audit can suspect at most: each family others. */
+export const mostSuspected = (classes: number): number =>
+  Math.min(classes, Object.keys(LIMITS).length * mostOfOneFamily(classes));
 
 /**
  * Where noise pulls images to any class, the share says little, but a backdoor's trigger still comes nearer to its
@@ -73,7 +77,7 @@ const ATTRACTION = { least: 0.95, lead: 0.15, share: 0.3 };
  */
 export function suspectsAmong(findings: readonly Finding[]): Finding[] {
   const families = Object.keys(LIMITS) as TriggerFamily[];
-  const most = mostSuspects(new Set(findings.map(({ label }) => label)).size);
+  const most = mostOfOneFamily(new Set(findings.map(({ label }) => label)).size);
   return families.flatMap((family) => {
     const own = findings.filter((finding) => finding.family === family);
     const ahead = standingOut(own, most);
@@ -96,8 +100,9 @@ function attracting(findings: readonly Finding[], most: number): Finding[] {
 
 /**
  * The longest run of most-pulled findings of one family that is followed by a wide gap, of those whose attraction is not
- * known to be too little; of several those that are like a backdoor by their attraction too, or at least the one that is most. Beside a strong backdoor, a class that noise
- * pulls to anyway can come before the gap: next to triangles blended in (0.83, attraction 1.05) bicycle with 0.77, 0.92.
+ * known to be too little; of several those that are like a backdoor by their attraction too, or at least the one that
+ * is most. Beside a strong backdoor, a class that noise pulls to anyway can come before the gap: next to triangles
+ * blended in (0.83, attraction 1.05) bicycle with 0.77, 0.92.
  */
 function standingOut(findings: readonly Finding[], most: number): Finding[] {
   const sorted = findings.filter(attractsEnough).sort((a, b) => shareOf(b) - shareOf(a) || a.label - b.label);
@@ -129,6 +134,6 @@ export function strongest(findings: readonly Finding[]): Finding[] {
   return [...best.values()].sort((a, b) => weight(b) - weight(a));
 }
 
-const mostSuspects = (classes: number): number => Math.max(1, Math.floor(MOST_SUSPECTS * classes));
+const mostOfOneFamily = (classes: number): number => Math.max(1, Math.floor(MOST_SUSPECTS * classes));
 
 const shareOf = ({ pulled }: Finding): number => (pulled.n === 0 ? 0 : pulled.k / pulled.n);

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { type Audit, entrantsBeside, stepAudit } from "../../../src/engine/cbpt/audit.ts";
+import { type Audit, stepAudit } from "../../../src/engine/cbpt/audit.ts";
 import { completeConfig } from "../../../src/engine/cbpt/config.ts";
 import { row } from "../../../src/engine/cbpt/features.ts";
+import { entrantsBeside } from "../../../src/engine/cbpt/further.ts";
 import { startGratings } from "../../../src/engine/cbpt/gratings.ts";
 import { prepareProblem } from "../../../src/engine/cbpt/prepare.ts";
 import type { Problem } from "../../../src/engine/cbpt/problem.ts";
