@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { type LearnedTensors, TENSORS } from "../../engine/cbpt/prompt-tensors.ts";
+import { mostSuspected } from "../../engine/cbpt/verdict.ts";
 import { decodeFloats } from "../../engine/clip/float-decoding.ts";
 import { parseSafetensors } from "../../engine/clip/safetensors.ts";
 import type { SafetensorsHeader } from "../../engine/clip/safetensors-header.ts";
@@ -91,16 +92,17 @@ const KNOWN: readonly string[] = Object.values(TENSORS);
 const RECOVERY = [TENSORS.recoveryContexts, TENSORS.recoveryFeatures];
 
 /**
- * A number for each label. No audit suspects most of the classes; a bundle that says so would have every image looked
- * at again.
+ * A number for each label. A bundle that suspects more of them than an audit can would have images looked at again for
+ * nothing.
  */
 function readSuspected(bytes: Uint8Array, header: SafetensorsHeader, classes: number): Float32Array {
   const suspected = readTensor(bytes, header, TENSORS.suspected, []);
   const count = suspected.reduce((sum, one) => sum + one, 0);
+  const most = mostSuspected(classes);
   const isMask = suspected.length === classes && suspected.every((one) => one === 0 || one === 1);
-  if (isMask && count <= classes / 2) return suspected;
+  if (isMask && count <= most) return suspected;
   throw invalid(
-    `Its tensor "${TENSORS.suspected}" has to be a 0 or a 1 for each of ${classes} labels, 1 for at most half of them`,
+    `Its tensor "${TENSORS.suspected}" has to be a 0 or a 1 for each of ${classes} labels, 1 for at most ${most} of them`,
   );
 }
 
