@@ -10,6 +10,7 @@ import { fromField, fromParameters } from "./input-field.ts";
 import type { AuditJobSpec, EvaluateJobSpec, ExtendJobSpec, PurifyJobSpec } from "./job-specs.ts";
 import { checkLabel } from "./labels.ts";
 import { checkName } from "./names.ts";
+import { assertPromptCount } from "./prompt-count.ts";
 import type { VersionRecord } from "./prompts.ts";
 import { type ModelRecord, type ModelRegistry, referenceOf } from "./registry.ts";
 import type { ThroughChoice, ThroughResolver } from "./through.ts";
@@ -140,12 +141,13 @@ export class JobPlanner {
     const { model, dataset } = await this.subjects(choice);
     await fromField("shots", () => checkShots(choice.shots));
     const labels = await fromField("labels", () => chooseLabels(dataset, choice.labels));
+    const templates = await fromField("templates", () => this.templates(choice.templates, labels));
     return {
       model,
       dataset,
       modelFolder: referenceOf(model),
       labels: [...labels],
-      templates: await fromField("templates", () => [...this.options.through.templates(choice.templates)]),
+      templates,
       shots: await fromField("datasetId", () => this.images(dataset, labels, choice.shots)),
       device: await this.device(choice, model),
     };
@@ -186,6 +188,13 @@ export class JobPlanner {
         dataset: dataset.digest,
       },
     };
+  }
+
+  /** What comes of the job is served beside the undefended classifier of these. */
+  private templates(given: readonly string[] | undefined, labels: readonly string[]): string[] {
+    const templates = [...this.options.through.templates(given)];
+    assertPromptCount(labels.length, templates.length);
+    return templates;
   }
 
   private async subjects(choice: Pick<ShotsChoice, "model" | "dataset">) {

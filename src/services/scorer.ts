@@ -4,6 +4,7 @@ import { ALARM_SHARE, rankOf, suspicionOf, type Tripwire } from "../engine/cbpt/
 import { type Scores, score } from "../engine/clip/zero-shot.ts";
 import { type Sighting, sightOf } from "../engine/second-look/evidence.ts";
 import { AppError } from "../errors.ts";
+import { assertPromptCount } from "./prompt-count.ts";
 import type { VersionRecord } from "./prompts.ts";
 import type { ServedModel } from "./serving.ts";
 import type { TextFeatures, VersionText } from "./text-features.ts";
@@ -34,9 +35,6 @@ export interface ImageScores {
 /** Scores an image by its embedding [D]. */
 export type Scorer = (embedding: Float32Array) => ImageScores;
 
-/** A caller's templates and labels make at most so many prompts: some minutes' work for a CPU. */
-const MOST_PROMPTS = 20_000;
-
 /**
  * Scores for the labels, in their order. An image's suspicion, and which prompts answer it, follow from all labels of the
  * version, whichever are asked for. Fails with VALIDATION_FAILED for a label that the version does not know and for too
@@ -51,7 +49,7 @@ export async function scorerOf(
 ): Promise<Scorer> {
   const scale = model.checkpoint.logitScale;
   if (through.kind === "templates") {
-    checkPrompts(labels.length, through.templates.length);
+    assertPromptCount(labels.length, through.templates.length);
     const matrix = await model.matrix(labels, through.templates, signal);
     return (embedding) => ({ ...UNDOUBTED, scores: score(embedding, matrix, scale) });
   }
@@ -76,16 +74,6 @@ export async function scorerOf(
 }
 
 const UNDOUBTED = { recovered: false, doubted: false } as const;
-
-function checkPrompts(labels: number, templates: number): void {
-  const prompts = labels * templates;
-  if (prompts <= MOST_PROMPTS) return;
-  throw new AppError(
-    "VALIDATION_FAILED",
-    `${labels} labels in ${templates} templates are ${prompts} prompts; there can be ${MOST_PROMPTS}.`,
-    { limit: MOST_PROMPTS },
-  );
-}
 
 function suspicion(tripwire: Tripwire, undefended: Scores, purified: Scores): Suspicion {
   const suspected = suspicionOf(undefended.probabilities, purified.probabilities);

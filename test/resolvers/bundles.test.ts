@@ -99,6 +99,19 @@ const suspecting =
   (parts: Parts): void =>
     void Object.assign(parts, { suspected: Float32Array.from(FEW_LABELS, (one) => (one === label ? 1 : 0)) });
 
+/** The same prompts again and again, for other labels. */
+const ofSoManyLabels =
+  (count: number) =>
+  (parts: Parts): void => {
+    const rows = (values: Float32Array) =>
+      Float32Array.from(
+        { length: (count * values.length) / FEW_LABELS.length },
+        (_, index) => values[index % values.length],
+      );
+    Object.assign(parts.manifest, { labels: Array.from({ length: count }, (_, label) => `label ${label}`) });
+    Object.assign(parts, { classes: count, contexts: rows(parts.contexts), features: rows(parts.features) });
+  };
+
 /** As somebody would who knows how the tensors' digest is made. */
 function resealed(change: (parts: Parts) => void): Uint8Array {
   const parts = partsOf(bundle);
@@ -365,14 +378,38 @@ describe("a bundle", () => {
     expect(await classify("apple")).toEqual([seen("house"), seen("house", "MIRRORED")]);
   });
 
-  test.each([Float32Array.of(1, 0, 2), Float32Array.of(1, 0, 0.5), Float32Array.of(1, 0, 1)])(
-    "that does not say of every label whether it is suspected, or suspects most of them, is refused: %o",
-    async (suspected) => {
-      const file = resealed((parts) => void Object.assign(parts, { suspected }));
+  test("that suspects as many labels as an audit of them can is taken", async () => {
+    const file = resealed((parts) => void Object.assign(parts, { suspected: Float32Array.of(1, 1, 1) }));
+    const { version } = await importPrompts(file, { promptSet: "all-suspected" });
+    expect(version).not.toBeNull();
+  });
+
+  test.each([
+    { suspected: [1, 0, 2], labels: 3, most: 3 },
+    { suspected: [1, 0, 0.5], labels: 3, most: 3 },
+    { suspected: [1, 1, 1, 1, 1, 1], labels: 6, most: 5 },
+  ])(
+    "that does not say of every label whether it is suspected, or suspects too many, is refused: $suspected",
+    async ({ suspected, labels, most }) => {
+      const file = resealed((parts) => {
+        ofSoManyLabels(labels)(parts);
+        Object.assign(parts, { suspected: Float32Array.from(suspected) });
+      });
       const { userErrors } = await importPrompts(file, { promptSet: "never" });
-      expect(userErrors[0].message).toContain("a 0 or a 1 for each of 3 labels");
+      const told = `a 0 or a 1 for each of ${labels} labels, 1 for at most ${most} of them`;
+      expect(userErrors[0].message).toContain(told);
     },
   );
+
+  test("with more prompts than are served is refused", async () => {
+    const file = resealed((parts) => {
+      ofSoManyLabels(201)(parts);
+      Object.assign(parts.manifest, { templates: Array.from({ length: 100 }, (_, at) => `number ${at} {}`) });
+    });
+    const { userErrors } = await importPrompts(file, { promptSet: "never" });
+    expect(userErrors).toMatchObject([{ code: "VALIDATION_FAILED", path: ["input", "bundle"] }]);
+    expect(userErrors[0].message).toContain("are 20100 prompts; there can be 20000");
+  });
 
   test("with half of its recovery prompts is refused", async () => {
     const parts = partsOf(bundle);

@@ -8,7 +8,9 @@ import { entryPoint } from "../../engine/runtime/entry-point.ts";
 import { WorkerPool } from "../../engine/runtime/worker-pool.ts";
 import { AppError } from "../../errors.ts";
 import type { BlobStore, Store } from "../../store/store.ts";
+import { fromField } from "../input-field.ts";
 import { checkName } from "../names.ts";
+import { assertPromptCount } from "../prompt-count.ts";
 import type { Prompts, VersionRecord } from "../prompts.ts";
 import type { ModelRecord, ModelRegistry } from "../registry.ts";
 import type { ServedModel, Serving } from "../serving.ts";
@@ -51,7 +53,7 @@ export class PromptImports {
   /**
    * The version that the file holds; `isNew` unless the prompt set has it already. Fails with INVALID_BUNDLE or
    * UNSAFE_ARTIFACT where the file is not what it should be, and with INCOMPATIBLE_MODEL where it was made for another
-   * model than the named one.
+   * model than the named one; with VALIDATION_FAILED where it has more prompts than are served.
    */
   async import(choice: ImportChoice): Promise<{ version: VersionRecord; isNew: boolean }> {
     checkName("The prompt set", choice.promptSet);
@@ -74,8 +76,12 @@ export class PromptImports {
     const module = entryPoint(import.meta.url, "bundle-tasks");
     const tasks = new WorkerPool<BundleTasks>(module, { size: 1, capacity: 1 });
     try {
-      if (isCoop) return await readCoopBundle(tasks, file, coop ?? {}, record, model);
-      const sealed = await tasks.run("openBundle", file);
+      const sealed = isCoop
+        ? await readCoopBundle(tasks, file, coop ?? {}, record, model)
+        : await tasks.run("openBundle", file);
+      const { labels, templates } = sealed.bundle.manifest;
+      await fromField("bundle", () => assertPromptCount(labels.length, templates.length));
+      if (isCoop) return sealed;
       requireFit(sealed.bundle, record, model.checkpoint);
       await requireFeatures(sealed.bundle, model);
       return sealed;
