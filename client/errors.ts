@@ -45,7 +45,9 @@ export class AntidoteError extends Error {
 
   /** Whether the server has said that it did nothing, so that trying again cannot do it twice. */
   get nothingDone(): boolean {
-    return this.code === "THROTTLED" || this.code === "OVERLOADED";
+    if (this.code === "THROTTLED") return true;
+    // A store that went away while it was written to may have done it.
+    return this.code === "OVERLOADED" && this.details.outcome !== "unknown";
   }
 }
 

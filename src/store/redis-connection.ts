@@ -1,4 +1,4 @@
-import { createClient, ErrorReply } from "redis";
+import { ClientOfflineError, createClient, ErrorReply } from "redis";
 import { AppError } from "../errors.ts";
 
 export type RedisClient = ReturnType<typeof newClient>;
@@ -55,15 +55,21 @@ export class RedisConnection {
     }
   }
 
-  /** Runs a command until it is answered. Fails with OVERLOADED when Redis cannot be reached within the patience. */
+  /**
+   * Runs a command until it is answered. Fails with OVERLOADED when Redis cannot be reached within the patience; its
+   * details have `outcome: "unknown"` where the command may have reached Redis all the same.
+   */
   async run<Answer>(command: (client: RedisClient) => Promise<Answer>): Promise<Answer> {
     const start = performance.now();
+    let mayBeDone = false;
     for (let pause = SHORTEST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
         return await this.once(command);
       } catch (error) {
         if (this.closed || !isOutage(error)) throw error;
-        if (performance.now() - start + pause > this.options.patienceMilliseconds) throw unreachable(error);
+        mayBeDone ||= !wasRefused(error);
+        if (performance.now() - start + pause > this.options.patienceMilliseconds)
+          throw unreachable(error, mayBeDone);
         await sleep(pause);
       }
     }
@@ -172,8 +178,12 @@ function isOutage(error: unknown): boolean {
   return !(error instanceof TypeError || error instanceof AppError);
 }
 
-function unreachable(cause: unknown): AppError {
-  const details = { retryAfterMs: 2_000 };
+/** Whether it is known of a command that failed that it was not carried out. */
+const wasRefused = (error: unknown): boolean =>
+  error instanceof ErrorReply || error instanceof ClientOfflineError;
+
+function unreachable(cause: unknown, mayBeDone = false): AppError {
+  const details = { retryAfterMs: 2_000, ...(mayBeDone ? { outcome: "unknown" } : {}) };
   return new AppError("OVERLOADED", "The store cannot be reached. Try again in a moment.", details, {
     cause,
   });

@@ -118,6 +118,24 @@ describe("a story", () => {
     expect(await measuring.result()).toMatchObject({ target: "banana", ca: { n: 6 }, asr: { n: 4 } });
   });
 
+  test("of a job of a kind that the client does not begin", async () => {
+    const input = {
+      modelId: "model_scenes-badnet",
+      datasetId: "dataset_scenes-shots",
+      labels: FEW_LABELS,
+      shots: 2,
+      promptSet: "defended",
+      defence: "COOP",
+      parameters: { epochs: 1 },
+    };
+    const { defend } = await antidote.request<{ defend: { job: { id: string } } }>(
+      `mutation ($input: DefendInput!) { defend(input: $input, idempotencyKey: "coop") { job { id } } }`,
+      { input },
+    );
+    const made = await (await antidote.job(defend.job.id)).result();
+    expect(made).toMatchObject({ __typename: "PromptVersion", number: 1, labels: FEW_LABELS });
+  });
+
   test("of a job that is cancelled and goes on", async () => {
     const { promptSet: _, ...search } = quickPurification("");
     const job = await antidote.audit(search);
@@ -223,13 +241,19 @@ describe("what fails", () => {
 });
 
 describe("a request that fails on the way", () => {
-  const overloaded = () =>
+  const overloadedWith = (details: object) => () =>
     Response.json(
       {
-        errors: [{ message: "Full.", extensions: { code: "OVERLOADED", retryable: true, retryAfterMs: 3 } }],
+        errors: [
+          {
+            message: "Full.",
+            extensions: { code: "OVERLOADED", retryable: true, retryAfterMs: 3, ...details },
+          },
+        ],
       },
       { status: 503 },
     );
+  const overloaded = overloadedWith({});
 
   /** A way on which the first requests meet something else than the server; counts all. */
   function way(...first: (() => Response)[]) {
@@ -250,6 +274,16 @@ describe("a request that fails on the way", () => {
     const { client, seen } = way(overloaded, overloaded);
     expect((await client.createDataset("again", example)).dataset.size).toBe(1);
     expect(seen.requests).toBe(3);
+  });
+
+  test("after which it may have been done comes again only where twice does no harm", async () => {
+    const unknown = overloadedWith({ outcome: "unknown" });
+    const twice = way(unknown);
+    await expect(twice.client.createDataset("twice", example)).rejects.toMatchObject({ code: "OVERLOADED" });
+    expect(twice.seen.requests).toBe(1);
+    const job = way(unknown);
+    expect((await job.client.purify(quickPurification("twice"))).replayed).toBe(false);
+    expect(job.seen.requests).toBe(2);
   });
 
   test("comes again with the same key, so that there is one job", async () => {

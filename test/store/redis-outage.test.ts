@@ -80,6 +80,23 @@ describeWithRedis((redis) => {
     link.close();
   });
 
+  test("a commit that may have been made when patience is over says so, one that was never sent does not", async () => {
+    const { link, store } = await openThrough({ patienceMilliseconds: 300, replyMilliseconds: 200 });
+    expect(await increment(store)).toBe(true);
+    const commit = () => store.commit([{ kind: "put", key: "made", value: 1, expected: 0 }]);
+    const details = (promise: Promise<unknown>) => promise.then(String, (error) => error.details);
+    link.set("deaf");
+    expect(await details(commit())).toEqual({ retryAfterMs: expect.any(Number), outcome: "unknown" });
+    const witness = await open({ prefix: `outage${prefixes}` });
+    expect((await witness.get("made"))?.value).toBe(1);
+    link.set("closed");
+    link.cut();
+    await sleep(100);
+    expect(await details(commit())).toEqual({ retryAfterMs: expect.any(Number) });
+    await Promise.all([store.close(), witness.close()]);
+    link.close();
+  });
+
   test("a connection that has died without a word is made anew", async () => {
     const { link, store } = await openThrough({ replyMilliseconds: 500 });
     expect(await increment(store)).toBe(true);
