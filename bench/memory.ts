@@ -111,7 +111,7 @@ async function programTable(modelFolder: string): Promise<BenchTable> {
     columns: ["RN50", "the program itself", "weights that it reads"],
     rows: programs.map((program) => [
       program.graph.name,
-      megabytes(encodeProgram(program).byteLength),
+      megabytes(encodeProgram(program).model.byteLength),
       megabytes(costOf(program.graph).weightBytes),
     ]),
     notes: [],

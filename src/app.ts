@@ -121,6 +121,7 @@ async function assemble(
     longestWaitMilliseconds: limits.waitMilliseconds,
     onBatch: (images) => metrics.batches.observe(images),
     depot,
+    idleMilliseconds: config.modelIdleMinutes * 60_000 || undefined,
   });
   opened(() => Promise.all([serving.close(), previews.close()]));
   const metrics = new Metrics({

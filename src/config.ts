@@ -22,10 +22,13 @@ const folder = (fallback: string) =>
     .default(fallback)
     .transform((path) => resolve(path));
 
-const whole = (minimum: number, maximum: number, fallback: number) => {
+const wholeBetween = (minimum: number, maximum: number) => {
   const message = `must be a whole number from ${minimum} to ${maximum}`;
-  return z.coerce.number(message).int(message).min(minimum, message).max(maximum, message).default(fallback);
+  return z.coerce.number(message).int(message).min(minimum, message).max(maximum, message);
 };
+
+const whole = (minimum: number, maximum: number, fallback: number) =>
+  wholeBetween(minimum, maximum).default(fallback);
 
 const megabytes = (maximum: number, fallback: number, minimum = 1) =>
   whole(minimum, maximum, fallback).transform((value) => value * MEGABYTE);
@@ -108,11 +111,7 @@ export const environment = z.object({
     .default("antidote"),
   JOB_LOCK_SECONDS: whole(1, 3600, 30),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.string().refine(isWebUrl, "must look like http://collector:4318").optional(),
-  METRICS_PORT: z
-    .string()
-    .regex(/^\d{1,5}$/, "must be a port, e.g. 9464")
-    .transform(Number)
-    .optional(),
+  METRICS_PORT: wholeBetween(0, 65535).optional(),
   DRAIN_SECONDS: whole(0, 3600, 0),
   DEVICE: oneOf(["auto", "cpu", "cuda", "webgpu"], "auto"),
   THREADS: whole(1, 1024, availableParallelism()),
@@ -152,6 +151,7 @@ export const environment = z.object({
   MAX_WAITING_IMAGES: whole(1, 1_000_000, 2048),
   MAX_WAIT_MS: whole(1, 3_600_000, 2_000),
   EMBEDDING_CACHE_MB: megabytes(65_536, 16, 0),
+  MODEL_IDLE_MINUTES: whole(0, 20_160, 60),
   MAX_DATASET_IMAGES: whole(1, 1_000_000, 20_000),
 });
 
@@ -213,6 +213,8 @@ export interface Config {
   readonly drainSeconds: number;
   readonly device: "auto" | "cpu" | "cuda" | "webgpu";
   readonly threads: number;
+  /** A model that nobody has asked for so long leaves the memory; 0 keeps all. */
+  readonly modelIdleMinutes: number;
   readonly jobConcurrency: number;
   /** How far a job's process gives way to others, as nice counts. */
   readonly jobNiceness: number;
@@ -236,7 +238,8 @@ export interface Config {
 export function readConfig(variables: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.entries(variables).filter(([, value]) => value !== undefined && value !== "");
   const parsed = environment.safeParse(Object.fromEntries(given));
-  if (!parsed.success) throw invalid(parsed.error.issues, variables);
+  const problems = [...(parsed.error?.issues ?? []), ...missingKeys(variables)];
+  if (!parsed.success || problems.length > 0) throw invalid(problems, variables);
   const values = parsed.data;
   return {
     port: values.PORT,
@@ -247,7 +250,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     adminKey: values.ADMIN_KEY,
     redis:
       values.REDIS_URL === undefined ? undefined : { url: values.REDIS_URL, prefix: values.REDIS_PREFIX },
-    s3: s3Of(values, variables),
+    s3: s3Of(values),
     jobLockSeconds: values.JOB_LOCK_SECONDS,
     tracesEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
     metricsPort: values.METRICS_PORT,
@@ -255,6 +258,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     device: values.DEVICE,
     threads: values.THREADS,
     attacksAllowed: values.ALLOW_ATTACKS === "1",
+    modelIdleMinutes: values.MODEL_IDLE_MINUTES,
     jobConcurrency: values.JOB_CONCURRENCY,
     jobNiceness: values.JOB_NICENESS,
     auditRetentionDays: values.AUDIT_RETENTION_DAYS,
@@ -282,18 +286,19 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   };
 }
 
-/** Fails like `readConfig` for a bucket without keys. Amazon's own storage wants the bucket in the host's name. */
-function s3Of(values: Variables, variables: Parameters<typeof readConfig>[0]): S3Config | undefined {
+/** What a bucket cannot do without. */
+function missingKeys(variables: Parameters<typeof readConfig>[0]): Problem[] {
+  if (!variables.S3_BUCKET) return [];
+  return ["S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"]
+    .filter((name) => !variables[name])
+    .map((name) => ({ path: [name], message: "must be set with S3_BUCKET" }));
+}
+
+/** Amazon's own storage wants the bucket in the host's name. */
+function s3Of(values: Variables): S3Config | undefined {
   const { S3_BUCKET: bucket, S3_REGION: region, S3_ENDPOINT: endpoint, S3_PATH_STYLE: style } = values;
   const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = values;
-  if (bucket === undefined) return undefined;
-  if (accessKeyId === undefined || secretAccessKey === undefined) {
-    const names = ["S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"].filter((name) => !variables[name]);
-    throw invalid(
-      names.map((name) => ({ path: [name], message: "must be set with S3_BUCKET" })),
-      variables,
-    );
-  }
+  if (bucket === undefined || accessKeyId === undefined || secretAccessKey === undefined) return undefined;
   return {
     endpoint: endpoint ?? `https://s3.${region}.amazonaws.com`,
     bucket,
@@ -306,8 +311,13 @@ function s3Of(values: Variables, variables: Parameters<typeof readConfig>[0]): S
   };
 }
 
+interface Problem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
 function invalid(
-  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+  issues: readonly Problem[],
   variables: Readonly<Record<string, string | undefined>>,
 ): AppError {
   const problems = issues.map(({ path, message }) => {

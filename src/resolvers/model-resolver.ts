@@ -9,7 +9,7 @@ import type { ModelRecord } from "../services/registry.ts";
 import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { registerChoice } from "./inputs.ts";
-import { pageSize } from "./page-size.ts";
+import { AFTER, afterOf, pageSize } from "./page-size.ts";
 import { payload } from "./user-errors.ts";
 import { viewAsset, viewModel } from "./views.ts";
 
@@ -19,9 +19,12 @@ export class ModelResolver {
   @Query(() => [Model], { description: "The registered models, which every tenant may use." })
   async models(
     @Arg("first", () => Int, { nullable: true, defaultValue: 20 }) first: number,
+    @Arg("after", () => String, AFTER) after: string | undefined,
     @Ctx() { server }: Context,
   ): Promise<Model[]> {
-    const records = (await server.models.list()).slice(0, pageSize(first));
+    const last = afterOf("model", after);
+    const later = (await server.models.list()).filter(({ name }) => last === undefined || name > last);
+    const records = later.slice(0, pageSize(first));
     return records.map((record) => viewModel(record, server.serving.isLoaded(record)));
   }
 
@@ -47,7 +50,7 @@ export class ModelResolver {
   @NeedsScope("admin")
   @Mutation(() => ModelPayload, {
     description:
-      "Registers the checkpoint in a folder of the models folder, or reads it again: recognised, checked, and tested with a fixed image and text. One that fails changes nothing.",
+      "Registers the checkpoint in a folder of the models folder, or reads it again: recognised, checked, and tested with a fixed image and text. One that fails changes nothing. Costs 50.",
     complexity: 50,
   })
   registerModel(
@@ -69,12 +72,13 @@ export class ModelResolver {
   @NeedsScope("admin")
   @Mutation(() => ModelPayload, {
     description:
-      "Forgets a model whose folder was removed from the models folder before. From then on nothing answers through it: `classify` with its versions fails with INCOMPATIBLE_MODEL, and jobs that wait for it with NOT_FOUND, unless a bucket has its files. Versions stay, and answer again when the same weights are registered, under any name. Its memory is given back when a server is restarted.",
+      "Forgets a model whose folder was removed from the models folder before. From then on nothing answers through it: `classify` with its versions fails with INCOMPATIBLE_MODEL, and jobs that wait for it with NOT_FOUND, unless a bucket has its files. Versions stay, and answer again when the same weights are registered, under any name. The server that is asked gives its memory back a minute later, others when nobody has asked for it for MODEL_IDLE_MINUTES.",
   })
   deleteModel(@Arg("modelId", () => ID) modelId: string, @Ctx() { server }: Context): Promise<ModelPayload> {
     return payload(
       async () => {
         const record = await server.models.remove(requireId("model", modelId, "modelId"));
+        server.serving.release(record);
         return { model: viewModel(record, server.serving.isLoaded(record)), models: [] };
       },
       { models: [] },

@@ -8,6 +8,7 @@ import type { Device } from "../engine/runtime/device.ts";
 import { ElasticSession } from "../engine/runtime/elastic-session.ts";
 import { entryPoint } from "../engine/runtime/entry-point.ts";
 import { MicroBatcher } from "../engine/runtime/micro-batcher.ts";
+import { type FileStamps, stampsOf } from "../engine/runtime/private-weights.ts";
 import type { Program } from "../engine/runtime/program.ts";
 import type { RoomBounds } from "../engine/runtime/room.ts";
 import type { Session } from "../engine/runtime/session.ts";
@@ -19,6 +20,7 @@ import { AppError } from "../errors.ts";
 import type { Depot } from "../store/depot.ts";
 import { inSpan } from "../telemetry/spans.ts";
 import { digestOf } from "./canonical.ts";
+import { KeepWarm, type Warm } from "./keep-warm.ts";
 import { LeastRecent } from "./least-recent.ts";
 import { type ModelRecord, referenceOf } from "./registry.ts";
 
@@ -30,6 +32,8 @@ export interface ServingOptions extends RoomBounds {
   readonly onBatch: (images: number) => void;
   /** Where the files of models are. */
   readonly depot: Pick<Depot, "folder">;
+  /** A model that nobody has asked for so long leaves the memory; undefined keeps all. */
+  readonly idleMilliseconds?: number;
 }
 
 /** An image's normalised embedding [D], and how it came about; times in milliseconds. */
@@ -43,6 +47,11 @@ export interface EncodedImage {
 
 type ImageTasks = typeof import("../engine/clip/image-tasks.ts");
 
+interface ServedModelOptions extends ServingOptions {
+  /** Told when the weights' files are not those any more that the model was opened from. */
+  readonly onStale: () => void;
+}
+
 const LARGEST_BATCH = 64;
 /** Longer batches are no faster for each image, and whoever comes next waits for them. */
 const LONGEST_BATCH_MILLISECONDS = 200;
@@ -52,11 +61,11 @@ const MATRICES_KEPT = 64;
 
 /** The models in memory. One is loaded once, by the first image that needs it, however many ask at the same time. */
 export class Serving {
-  private readonly models = new Map<string, Promise<ServedModel>>();
-  private readonly opened = new Map<string, ServedModel>();
+  private readonly models: KeepWarm<ServedModel>;
   private readonly pool: WorkerPool<ImageTasks>;
 
   constructor(private readonly options: ServingOptions) {
+    this.models = new KeepWarm(options.idleMilliseconds);
     this.pool = new WorkerPool<ImageTasks>(entryPoint(import.meta.url, "../engine/clip/image-tasks"), {
       ...options,
       size: Math.max(1, Math.min(options.threads, 8)),
@@ -69,20 +78,18 @@ export class Serving {
     if (record.trust === "QUARANTINED")
       throw new AppError("FORBIDDEN", `Model "${record.name}" is quarantined and answers nothing.`);
     const key = keyOf(record);
-    const known = this.models.get(key);
-    if (known) return known;
-    const opening = ServedModel.open(record, this.pool, this.options);
-    this.models.set(key, opening);
-    opening.then(
-      (model) => this.opened.set(key, model),
-      () => this.models.delete(key),
-    );
-    return opening;
+    const onStale = () => this.models.release(key);
+    return this.models.get(key, () => ServedModel.open(record, this.pool, { ...this.options, onStale }));
+  }
+
+  /** Has a model leave the memory, once those are answered who wait for it. */
+  release(record: ModelRecord): void {
+    this.models.release(keyOf(record));
   }
 
   /** How many images wait: to be decoded, and for a model. */
   waitingImages(): { decode: number; encode: number } {
-    const encode = [...this.opened.values()].reduce((sum, { waitingImages }) => sum + waitingImages, 0);
+    const encode = this.models.all().reduce((sum, { waitingImages }) => sum + waitingImages, 0);
     return { decode: this.pool.waitingTasks, encode };
   }
 
@@ -92,16 +99,11 @@ export class Serving {
 
   /** The model where it is in memory: nobody waits for one that is still being loaded. */
   loaded(record: ModelRecord): ServedModel | undefined {
-    return this.opened.get(keyOf(record));
+    return this.models.opened(keyOf(record));
   }
 
   async close(): Promise<void> {
-    const opened = await Promise.allSettled(this.models.values());
-    this.models.clear();
-    this.opened.clear();
-    await Promise.all(
-      opened.map((model) => (model.status === "fulfilled" ? model.value.close() : undefined)),
-    );
+    await this.models.close();
     await this.pool.close();
   }
 }
@@ -110,7 +112,7 @@ const keyOf = ({ folder, weights, preprocessing }: ModelRecord): string =>
   `${folder} ${weights} ${preprocessing}`;
 
 /** A model that answers: its image encoder in a worker thread, and the text matrices that were asked for. */
-export class ServedModel {
+export class ServedModel implements Warm {
   private readonly batcher: MicroBatcher<Float32Array, Float32Array>;
   private readonly underWay = new SharedWork<EncodedImage>();
   private readonly matrices = new LeastRecent<Float32Array>(MATRICES_KEPT);
@@ -118,12 +120,15 @@ export class ServedModel {
   private turn: Promise<unknown> = Promise.resolve();
   /** Images that are being decoded, or wait for it. */
   private preparing = 0;
+  /** What was asked for and is not answered. */
+  private uses = 0;
 
   private constructor(
     readonly checkpoint: Checkpoint,
     private readonly session: Session,
+    private readonly weights: FileStamps,
     private readonly pool: WorkerPool<ImageTasks>,
-    private readonly options: ServingOptions,
+    private readonly options: ServedModelOptions,
   ) {
     this.batcher = new MicroBatcher({
       run: (batch) => this.encodeBatch(batch),
@@ -141,22 +146,29 @@ export class ServedModel {
   static async open(
     record: ModelRecord,
     pool: WorkerPool<ImageTasks>,
-    options: ServingOptions,
+    options: ServedModelOptions,
   ): Promise<ServedModel> {
     const checkpoint = await openCheckpoint(await options.depot.folder(referenceOf(record)));
+    // Before the digest, so that what it is of is what is computed with.
+    const weights = await stampsOf(checkpoint.folder, checkpoint.files);
     const prepared = digestOf(checkpoint.preprocessing) === record.preprocessing;
     if (!prepared || `sha256:${await checkpoint.weightsDigest()}` !== record.weights)
       throw new AppError(
         "INCOMPATIBLE_MODEL",
         `The ${prepared ? "weights" : "preprocessing"} of model "${record.name}" changed after it was registered. Register it again.`,
       );
+    const { device, threads } = options;
     const program = imageProgram(checkpoint, { batch: "dynamic" });
-    const session = await ElasticSession.open(program, options);
-    return new ServedModel(checkpoint, session, pool, options);
+    const session = await ElasticSession.open(program, { device, threads, weights });
+    return new ServedModel(checkpoint, session, weights, pool, options);
   }
 
   get waitingImages(): number {
     return this.batcher.waitingItems;
+  }
+
+  get isBusy(): boolean {
+    return this.uses > 0;
   }
 
   /** Throws OVERLOADED when so many images more would not be taken. */
@@ -182,7 +194,7 @@ export class ServedModel {
     const key = `${digest} ${view ?? ""}`;
     const joined = this.underWay.has(key);
     const encode = (abandoned: AbortSignal) => this.encodeAlone(bytes, view, abandoned);
-    const image = await this.underWay.join(key, encode, signal);
+    const image = await this.used(this.underWay.join(key, encode, signal));
     return joined ? asSeenFor(performance.now() - begin, image) : image;
   }
 
@@ -232,7 +244,20 @@ export class ServedModel {
   private inTurn<Made>(make: () => Promise<Made>): Promise<Made> {
     const made = this.turn.then(make);
     this.turn = made.catch(() => {});
-    return made;
+    return this.used(made);
+  }
+
+  private async used<Made>(made: Promise<Made>): Promise<Made> {
+    this.uses++;
+    try {
+      return await made;
+    } catch (error) {
+      // Opened anew, it is checked anew: its files may have been written again as they were.
+      if (error instanceof AppError && error.code === "INCOMPATIBLE_MODEL") this.options.onStale();
+      throw error;
+    } finally {
+      this.uses--;
+    }
   }
 
   async close(): Promise<void> {
@@ -242,7 +267,7 @@ export class ServedModel {
 
   private readonly open = (program: Program): Promise<Session> => {
     const { device, threads } = this.options;
-    return openWorkerSession(program, { device, threads });
+    return openWorkerSession(program, { device, threads, weights: this.weights });
   };
 
   private async encodeAlone(

@@ -45,6 +45,9 @@ describe("the configuration", () => {
       MODELS_DIR: "nowhere/at/all",
       ADMIN_KEY: "a b",
       REDIS_URL: "https://user:hidden@cache",
+      METRICS_PORT: "65536",
+      S3_BUCKET: "bucket",
+      S3_SECRET_ACCESS_KEY: "",
     };
     let message = "";
     try {
@@ -52,8 +55,9 @@ describe("the configuration", () => {
     } catch (error) {
       message = (error as Error).message;
     }
-    expect(message.split("\n")[0]).toBe("6 environment variables are not valid:");
-    for (const name of Object.keys(variables)) expect(message).toContain(`  ${name}`);
+    expect(message.split("\n")[0]).toBe("9 environment variables are not valid:");
+    const wrong = [...Object.keys(variables), "S3_ACCESS_KEY_ID"].filter((name) => name !== "S3_BUCKET");
+    for (const name of wrong) expect(message).toContain(`  ${name}`);
     expect(message).toContain("must be one of auto, cpu, cuda, webgpu");
     expect(message).not.toContain("a b");
     expect(message).not.toContain("hidden");

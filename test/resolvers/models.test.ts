@@ -1,7 +1,16 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "@jest/globals";
-import { startTestServer, type TestServer, ZOO } from "../app/server.ts";
+import { beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { ServedModel } from "../../src/services/serving.ts";
+import { FOLLOW } from "../app/jobs.ts";
+import {
+  FEW_LABELS,
+  PURIFY,
+  quickPurification,
+  startTestServer,
+  type TestServer,
+  ZOO,
+} from "../app/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const REGISTER = `mutation ($input: RegisterModelInput! = {}) {
@@ -13,10 +22,20 @@ const REGISTER = `mutation ($input: RegisterModelInput! = {}) {
 }`;
 
 const folder = temporaryFolder();
-const bundled = join(ZOO, "models", "scenes-badnet");
 let server: TestServer;
 
-const copy = (name: string) => cpSync(bundled, join(folder, name), { recursive: true });
+const copy = (name: string) =>
+  cpSync(join(ZOO, "models", "scenes-badnet"), join(folder, name), { recursive: true });
+
+/** With other weights than all others here, if only a little. */
+function copyOfItsOwn(name: string): void {
+  copy(name);
+  const path = join(folder, name, "open_clip_model.safetensors");
+  const weights = readFileSync(path);
+  weights.writeFloatLE(weights.readFloatLE(weights.length - 4) + 1e-3, weights.length - 4);
+  writeFileSync(path, weights);
+}
+
 const register = async (name?: string, input: object = {}) =>
   (await server.ask(REGISTER, { input: { folder: name, ...input } })).data.registerModel;
 
@@ -26,7 +45,7 @@ beforeAll(async () => {
   truncateSync(join(folder, "truncated", "open_clip_model.safetensors"), 100_000);
   mkdirSync(join(folder, "empty"));
   writeFileSync(join(folder, "notes.txt"), "not a folder");
-  server = await startTestServer({ MODELS_DIR: folder });
+  server = await startTestServer({ MODELS_DIR: folder, EMBEDDING_CACHE_MB: "0" });
 });
 
 describe("the models folder", () => {
@@ -164,6 +183,60 @@ describe("a model that is to go", () => {
     expect((await remove("model_leaving")).userErrors).toEqual([]);
   });
 
+  test("takes its versions out of service, and they answer again through the same weights under any name", async () => {
+    copyOfItsOwn("leaving");
+    await register("leaving");
+    const { data } = await server.ask(
+      `mutation ($input: ImportPromptsInput!) { importPrompts(input: $input) { version { id } userErrors { message } } }`,
+      {
+        input: {
+          bundle: { base64: readFileSync(join(__dirname, "../fixtures/coop/shared.pth.tar"), "base64") },
+          promptSet: "leaving",
+          modelId: "model_leaving",
+          coop: { labels: FEW_LABELS },
+        },
+      },
+    );
+    expect(data.importPrompts.userErrors).toEqual([]);
+    const through = { versionId: data.importPrompts.version.id };
+    const classify = () =>
+      server.ask(
+        `query ($through: Through!) {
+          classify(input: { images: [{ assetId: "asset_cat" }], through: $through }) { model { name } }
+        }`,
+        { through },
+      );
+    expect((await classify()).data.classify.model.name).toBe("leaving");
+    rmSync(join(folder, "leaving"), { recursive: true });
+    await remove("model_leaving");
+    expect((await classify()).errors?.[0].extensions).toMatchObject({
+      code: "INCOMPATIBLE_MODEL",
+      model: "leaving",
+    });
+    copyOfItsOwn("back");
+    await register("back");
+    expect((await classify()).data.classify.model.name).toBe("back");
+  });
+
+  test("fails the jobs that wait for it", async () => {
+    copyOfItsOwn("leaving");
+    await register("leaving");
+    const begin = async (modelId: string, more = {}) => {
+      const input = { ...quickPurification(modelId.replace("model_", "")), modelId, ...more };
+      return (await server.ask(PURIFY, { input, key: modelId })).data.purify.job.id;
+    };
+    const long = await begin("model_sound", { epochs: 2000 });
+    const waiting = await begin("model_leaving");
+    rmSync(join(folder, "leaving"), { recursive: true });
+    expect((await remove("model_leaving")).userErrors).toEqual([]);
+    await server.ask(`mutation ($id: ID!) { cancelJob(id: $id) { job { status } } }`, { id: long });
+    await server.follow(FOLLOW, { id: waiting });
+    const { data } = await server.ask(`query ($id: ID!) { job(id: $id) { status failure { code } } }`, {
+      id: waiting,
+    });
+    expect(data.job).toEqual({ status: "FAILED", failure: { code: "NOT_FOUND" } });
+  });
+
   test.each(["model_nothing", "model_..", "leaving", "dataset_scenes-shots"])(
     "is not found as %s",
     async (id) => {
@@ -178,19 +251,47 @@ describe("a model that is broken while it serves", () => {
       (
         await server.ask(`{
           classify(input: { modelId: "model_sound", images: [{ assetId: "asset_cat" }, { assetId: "asset_boat" }], through: { templates: [] }, labels: ["cat", "boat"], topK: 1 }) {
-            results { ... on Prediction { labels { label } } }
+            results { ... on Prediction { labels { label } cached } }
           }
         }`)
       ).data.classify.results;
     const before = await classify();
+    expect(before.map(({ cached }: { cached: boolean }) => cached)).toEqual([false, false]);
     truncateSync(join(folder, "sound", "open_clip_model.safetensors"), 1000);
     expect((await register("sound")).userErrors[0].code).toBe("INVALID_CHECKPOINT");
     expect(await classify()).toEqual(before);
     expect((await server.ask(`{ model(name: "sound") { loaded } }`)).data.model.loaded).toBe(true);
   });
 
+  test("does not make new texts of weights that were changed, and does again when they are back", async () => {
+    copy("touched");
+    await register("touched");
+    const classify = (...labels: string[]) =>
+      server.ask(
+        `query ($labels: [String!]!) {
+          classify(input: { modelId: "model_touched", images: [{ assetId: "asset_cat" }], through: { templates: [] }, labels: $labels, topK: 1 }) {
+            results { ... on Prediction { labels { label } } }
+          }
+        }`,
+        { labels },
+      );
+    const answer = { results: [{ labels: [{ label: "cat" }] }] };
+    expect((await classify("cat", "boat")).data.classify).toEqual(answer);
+    const path = join(folder, "touched", "open_clip_model.safetensors");
+    const weights = readFileSync(path);
+    const others = Buffer.from(weights);
+    others.fill(0, others.length - 1000);
+    writeFileSync(path, others);
+    // What it has answers on; what it would have to read again does not.
+    expect((await classify("cat", "boat")).data.classify).toEqual(answer);
+    for (let tries = 0; tries < 2; tries++)
+      expect((await classify("cat", "car")).errors?.[0].extensions.code).toBe("INCOMPATIBLE_MODEL");
+    writeFileSync(path, weights);
+    expect((await classify("cat", "car")).data.classify).toEqual(answer);
+  });
+
   test("that was asked for many times at once is loaded once", async () => {
-    rmSync(join(folder, "later", "README.md"), { force: true });
+    const open = jest.spyOn(ServedModel, "open");
     const answers = await Promise.all(
       ["cat", "boat", "car", "house"].map((name) =>
         server.ask(`{
@@ -206,5 +307,7 @@ describe("a model that is broken while it serves", () => {
       "car",
       "house",
     ]);
+    expect(open).toHaveBeenCalledTimes(1);
+    open.mockRestore();
   });
 });

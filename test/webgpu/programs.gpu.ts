@@ -58,7 +58,7 @@ describe.each(["resnet", "vit"])("%s", (model) => {
   test.each(Object.keys(PROGRAMS))("%s: no operator is left to the CPU", async (name) => {
     const checkpoint = await openCheckpoint(join(__dirname, "../fixtures/clip", model));
     const program = PROGRAMS[name](checkpoint, "webgpu");
-    const session = await onnxruntime.InferenceSession.create(encodeProgram(program), {
+    const session = await onnxruntime.InferenceSession.create(encodeProgram(program).model, {
       executionProviders: ["webgpu"],
       extra: {
         session: {

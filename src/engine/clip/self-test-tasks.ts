@@ -1,5 +1,6 @@
 /** A task for a `WorkerPool`: compiling and running a whole model takes seconds, off the thread that serves. */
 import type { Device } from "../runtime/device.ts";
+import { stampsOf } from "../runtime/private-weights.ts";
 import { openSession } from "../runtime/session.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import type { CheckpointOverrides } from "./overrides.ts";
@@ -16,5 +17,7 @@ export interface SelfTestInput {
 export async function testCheckpoint(input: SelfTestInput): Promise<SelfTest> {
   const { folder, overrides, device, threads } = input;
   const checkpoint = await openCheckpoint(folder, overrides);
-  return selfTest((program) => openSession(program, { device, threads }), checkpoint);
+  // Whoever has a folder registered may still be writing to it.
+  const weights = await stampsOf(checkpoint.folder, checkpoint.files);
+  return selfTest((program) => openSession(program, { device, threads, weights }), checkpoint);
 }

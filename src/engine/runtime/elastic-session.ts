@@ -45,12 +45,12 @@ export class ElasticSession implements Session {
     options: SessionOptions,
     { open = openWorkerSession, idleMilliseconds = IDLE_MILLISECONDS }: ElasticOptions = {},
   ): Promise<Session> {
-    const { device } = options;
+    const { device, weights } = options;
     const threads = device === "cpu" ? usefulThreads(program, options.threads) : options.threads;
-    const whole = await open(program, { device, threads });
+    const own = { device, threads, weights };
+    const whole = await open(program, own);
     const isDivisible = device === "cpu" && threads >= ABREAST;
-    if (!isDivisible) return whole;
-    return new ElasticSession(program, { device, threads }, whole, open, idleMilliseconds);
+    return isDivisible ? new ElasticSession(program, own, whole, open, idleMilliseconds) : whole;
   }
 
   async run(

@@ -1,5 +1,6 @@
 import { encodeModel, withDynamicBatch } from "../onnx/codec.ts";
 import type { Graph } from "../onnx/graph.ts";
+import { type FileStamps, type PackedGraph, packed } from "./private-weights.ts";
 
 /** A graph that is ready to be compiled. */
 export interface Program {
@@ -10,7 +11,22 @@ export interface Program {
   readonly dynamicBatch?: string;
 }
 
-/** The program as the bytes of an ONNX model: a skeleton, the file-stored weights stay in their files. */
-export function encodeProgram({ graph, dynamicBatch }: Program): Uint8Array {
-  return encodeModel(dynamicBatch === undefined ? graph : withDynamicBatch(graph, dynamicBatch));
+/** A program as the bytes of an ONNX model: a skeleton, the weights lie elsewhere. */
+export interface EncodedProgram {
+  readonly name: string;
+  readonly model: Uint8Array;
+  /** Where the weights' files are. */
+  readonly folder: string;
+  /** Of a program whose weights are to be read into memory: what is read. */
+  readonly packed?: Pick<PackedGraph, "ranges" | "bytes"> & { readonly stamps: FileStamps };
+}
+
+/** @param stamps of the weights' files, where these are to be read into memory. */
+export function encodeProgram({ graph, folder, dynamicBatch }: Program, stamps?: FileStamps): EncodedProgram {
+  const encode = (one: Graph) =>
+    encodeModel(dynamicBatch === undefined ? one : withDynamicBatch(one, dynamicBatch));
+  const moved = stamps && packed(graph);
+  if (!moved) return { name: graph.name, model: encode(graph), folder };
+  const { ranges, bytes } = moved;
+  return { name: graph.name, model: encode(moved.graph), folder, packed: { ranges, bytes, stamps } };
 }

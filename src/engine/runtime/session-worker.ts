@@ -5,7 +5,7 @@ import { loadSession, type Session } from "./session.ts";
 import { answerCalls } from "./worker-port.ts";
 import type { SessionCall, SessionWorkerData } from "./worker-session.ts";
 
-const { name, model, folder, options } = workerData as SessionWorkerData;
+const { program, options } = workerData as SessionWorkerData;
 /**
  * A session takes every processor for as long as a run lasts. What comes in meanwhile is read, refused, and decoded for
  * the next run before it goes on: a weight of about a half.
@@ -19,7 +19,7 @@ let session: Promise<Session> | undefined;
 
 answerCalls(async (payload) => {
   const call = payload as SessionCall;
-  session ??= loadSession(name, model, folder, options);
+  session ??= loadSession(program, options);
   const opened = await session;
   if (call.kind === "run") return opened.run(call.feeds, call.fetches);
   if (call.kind === "close") return opened.close();

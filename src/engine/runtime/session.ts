@@ -4,12 +4,19 @@ import { AppError } from "../../errors.ts";
 import type { ElementType, Shape } from "../onnx/graph.ts";
 import type { Tensor, TensorData } from "../onnx/tensor.ts";
 import type { Device } from "./device.ts";
-import { encodeProgram, type Program } from "./program.ts";
+import { type FileStamps, PACKED, readPacked } from "./private-weights.ts";
+import { type EncodedProgram, encodeProgram, type Program } from "./program.ts";
 
 export interface SessionOptions {
   readonly device: Device;
   /** Threads to compute one operator with. */
   readonly threads: number;
+  /**
+   * On the CPU, weights are read into memory, from files that look as these stamps say. Else they are mapped: what is
+   * not used takes no memory, but a file that is cut short in its place ends the process, and one that is written to
+   * changes the answers.
+   */
+  readonly weights?: FileStamps;
 }
 
 export interface RunOptions {
@@ -41,16 +48,22 @@ export interface Session {
  * `openWorkerSession` instead. Throws INVALID_GRAPH when ONNX Runtime refuses the graph or a weight file.
  */
 export async function openSession(program: Program, options: SessionOptions): Promise<Session> {
-  return loadSession(program.graph.name, encodeProgram(program), program.folder, options);
+  return loadSession(encodeProgram(program, privateWeights(options)), options);
 }
 
-/** The same from a model's bytes. */
+/** What a GPU computes with is in its own memory in any case. */
+export const privateWeights = ({ device, weights }: SessionOptions): FileStamps | undefined =>
+  device === "cpu" ? weights : undefined;
+
+/** The same from a program that is encoded already; fails with INCOMPATIBLE_MODEL where its weights have changed. */
 export async function loadSession(
-  name: string,
-  model: Uint8Array,
-  folder: string,
-  { device, threads }: SessionOptions,
+  { name, model, folder, packed }: EncodedProgram,
+  { device, threads }: Pick<SessionOptions, "device" | "threads">,
 ): Promise<Session> {
+  // ONNX Runtime copies what it needs of it.
+  const externalData = packed
+    ? [{ path: PACKED, data: await readPacked(folder, packed, packed.stamps) }]
+    : undefined;
   try {
     const session = await onnxruntime.InferenceSession.create(model, {
       executionProviders: [device],
@@ -62,6 +75,7 @@ export async function loadSession(
       interOpNumThreads: 1,
       // What it would print as an error, it also throws.
       logSeverityLevel: 4,
+      ...(externalData ? { externalData } : {}),
       extra: {
         session: {
           // A model made of bytes has no place of its own to look for its weight files from.

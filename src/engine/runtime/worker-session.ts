@@ -1,15 +1,20 @@
 import type { Tensor } from "../onnx/tensor.ts";
 import { entryPoint } from "./entry-point.ts";
-import { encodeProgram, type Program } from "./program.ts";
-import type { Feeds, RunOptions, Session, SessionOptions, StackedTensor } from "./session.ts";
+import { type EncodedProgram, encodeProgram, type Program } from "./program.ts";
+import {
+  type Feeds,
+  privateWeights,
+  type RunOptions,
+  type Session,
+  type SessionOptions,
+  type StackedTensor,
+} from "./session.ts";
 import { WorkerChannel } from "./worker-channel.ts";
 import { buffersIn } from "./worker-messages.ts";
 
 export interface SessionWorkerData {
-  readonly name: string;
-  readonly model: Uint8Array;
-  readonly folder: string;
-  readonly options: SessionOptions;
+  readonly program: EncodedProgram;
+  readonly options: Pick<SessionOptions, "device" | "threads">;
 }
 
 export type SessionCall =
@@ -24,11 +29,10 @@ export type SessionCall =
  * runs fail with WORKER_LOST, and the next run compiles again in another.
  */
 export async function openWorkerSession(program: Program, options: SessionOptions): Promise<Session> {
+  const { device, threads } = options;
   const data: SessionWorkerData = {
-    name: program.graph.name,
-    model: encodeProgram(program),
-    folder: program.folder,
-    options,
+    program: encodeProgram(program, privateWeights(options)),
+    options: { device, threads },
   };
   const session = new WorkerSession(new WorkerChannel(entryPoint(import.meta.url, "session-worker"), data));
   await session.open();
