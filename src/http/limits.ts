@@ -26,6 +26,8 @@ import { LeastRecent } from "../services/least-recent.ts";
 /** A thousand labels written into the query, and a query around them; more belongs in variables. */
 export const MOST_TOKENS = 5000;
 const DEEPEST = 15;
+/** With fields of introspection: tools ask for types of lists of lists, 15 deep. */
+const DEEPEST_OF_ALL = 30;
 const MOST_ALIASES = 30;
 const HIGHEST_COST = 20_000;
 /** Fields and fragments of an operation with its fragments written out; whoever follows each spread sees all of them. */
@@ -53,31 +55,39 @@ function fragmentMeasure(
   return ofFragment;
 }
 
-/** Refuses what is nested deeper than any sensible question; introspection is not counted. */
+/** Refuses what is nested deeper than any sensible question; introspection may be deeper. */
 export const depthLimit: ValidationRule = (context) => {
-  const ofFragment = fragmentMeasure((name) => context.getFragment(name), depthOf);
+  const measures = [
+    { depthOf: depthMeasure((field) => !isIntrospection(field)), deepest: DEEPEST },
+    { depthOf: depthMeasure(() => true), deepest: DEEPEST_OF_ALL },
+  ].map(({ depthOf, deepest }) => ({
+    depthOf,
+    deepest,
+    ofFragment: fragmentMeasure((name) => context.getFragment(name), depthOf),
+  }));
   return {
     OperationDefinition(operation) {
-      const depth = depthOf(operation.selectionSet, ofFragment);
-      if (depth > DEEPEST)
-        context.reportError(
-          new GraphQLError(`The operation is ${depth} fields deep; at most ${DEEPEST} are allowed.`, {
-            nodes: operation,
-          }),
-        );
+      for (const { depthOf, deepest, ofFragment } of measures) {
+        const depth = depthOf(operation.selectionSet, ofFragment);
+        if (depth <= deepest) continue;
+        const message = `The operation is ${depth} fields deep; at most ${deepest} are allowed.`;
+        return context.reportError(new GraphQLError(message, { nodes: operation }));
+      }
     },
   };
 };
 
-const depthOf: Measure = (selections, ofFragment) =>
-  (selections?.selections ?? []).reduce((deepest, selection) => {
-    if (selection.kind === Kind.FRAGMENT_SPREAD) return Math.max(deepest, ofFragment(selection.name.value));
-    if (selection.kind === Kind.INLINE_FRAGMENT)
-      return Math.max(deepest, depthOf(selection.selectionSet, ofFragment));
-    return isIntrospection(selection)
-      ? deepest
-      : Math.max(deepest, 1 + depthOf(selection.selectionSet, ofFragment));
-  }, 0);
+/** How many fields are below each other, of those that count. */
+function depthMeasure(counts: (field: FieldNode) => boolean): Measure {
+  const depthOf: Measure = (selections, ofFragment) =>
+    (selections?.selections ?? []).reduce((deepest, selection) => {
+      if (selection.kind === Kind.FRAGMENT_SPREAD) return Math.max(deepest, ofFragment(selection.name.value));
+      if (selection.kind === Kind.INLINE_FRAGMENT)
+        return Math.max(deepest, depthOf(selection.selectionSet, ofFragment));
+      return counts(selection) ? Math.max(deepest, 1 + depthOf(selection.selectionSet, ofFragment)) : deepest;
+    }, 0);
+  return depthOf;
+}
 
 const sizeOf: Measure = (selections, ofFragment) =>
   (selections?.selections ?? []).reduce(

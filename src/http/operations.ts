@@ -11,18 +11,21 @@ import {
   specifiedRules,
   validate,
 } from "graphql";
+import type { Logger } from "pino";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { charge, costOf, LIMITING_RULES, MOST_TOKENS } from "./limits.ts";
 import type { Metrics, Transport } from "./metrics.ts";
 import type { OperationParameters } from "./operation-parameters.ts";
+import { codeOf } from "./public-errors.ts";
 import type { TrustedDocuments } from "./trusted-documents.ts";
 
-/** What an operation is checked against, and counted in. */
+/** What an operation is checked against, and counted and logged in. */
 export interface Grounds {
   readonly schema: GraphQLSchema;
   readonly documents: TrustedDocuments;
   readonly metrics: Metrics;
+  readonly logger: Logger;
 }
 
 /** How and by whom an operation is asked for. */
@@ -38,8 +41,8 @@ export interface PreparedOperation extends ExecutionArgs {
   readonly contextValue: Context;
   readonly cost: number;
   readonly type: OperationTypeNode | undefined;
-  /** Takes down how long it took and whether it failed; called once. */
-  readonly onOutcome: (failed: boolean) => void;
+  /** Takes down how long it took and how it failed, if it did; called once. */
+  readonly onOutcome: (errors: readonly unknown[]) => void;
 }
 
 /** Why an operation may not run. */
@@ -51,23 +54,30 @@ export interface RefusedOperation {
 
 /**
  * Checks and charges an operation for the transports beside Apollo's, with the limits that hold on HTTP. One that is
- * refused has been counted; any other is by what came of it, see {@link counted}.
+ * refused has been counted and logged; any other is by what came of it, see {@link counted}.
  */
 export async function prepareOperation(
-  { schema, documents, metrics }: Grounds,
+  { schema, documents, metrics, logger }: Grounds,
   parameters: OperationParameters,
   { transport, contextValue, readOnly }: Asked,
 ): Promise<PreparedOperation | RefusedOperation> {
   const answered = metrics.timeOperation(transport);
   let type: OperationTypeNode | undefined;
   let cost: number | undefined;
+  const onOutcome = (errors: readonly unknown[]) => {
+    const milliseconds = Math.round(1000 * answered(type, errors.length > 0));
+    const { requestId } = contextValue;
+    const operation = parameters.operationName ?? undefined;
+    logger.info({ requestId, transport, operation, milliseconds, codes: errors.map(codeOf) }, "request");
+  };
   try {
     const { query, operationName, variables } = documents.resolve(parameters, contextValue.caller);
     const document = parseDocument(query);
     const problems = validate(schema, document, [...specifiedRules, ...LIMITING_RULES]);
     if (problems.length > 0) {
-      answered(type, true);
-      return { errors: problems.map((problem) => withCode(problem, "VALIDATION_FAILED")) };
+      const errors = problems.map((problem) => withCode(problem, "VALIDATION_FAILED"));
+      onOutcome(errors);
+      return { errors };
     }
     const operation = getOperationAST(document, operationName);
     type = operation?.operation;
@@ -78,7 +88,6 @@ export async function prepareOperation(
     cost = costOf({ schema, document, operationName, variables });
     await charge(contextValue, cost);
     if (readOnly && type === "mutation") throw changesNothing();
-    const onOutcome = (failed: boolean) => void answered(type, failed);
     return {
       schema,
       document,
@@ -90,7 +99,7 @@ export async function prepareOperation(
       onOutcome,
     };
   } catch (error) {
-    answered(type, true);
+    onOutcome([error]);
     return { errors: [asGraphQLError(error)], cost };
   }
 }
@@ -101,7 +110,7 @@ export async function counted<Outcome extends ExecutionResult | AsyncIterable<un
   outcome: Promise<Outcome> | Outcome,
 ): Promise<Outcome> {
   const told = await outcome;
-  onOutcome("errors" in told && told.errors !== undefined);
+  onOutcome(("errors" in told && told.errors) || []);
   return told;
 }
 

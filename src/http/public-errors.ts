@@ -71,6 +71,9 @@ export function publicError(error: unknown, requestId: string, logger: Logger): 
   };
 }
 
+/** What the caller is told of an error as its code. */
+export const codeOf = (error: unknown): ErrorCode => (knownErrorOf(error) ?? masked()).code;
+
 type Known = Pick<AppError, "code" | "message" | "details">;
 
 const masked = (): Known => ({

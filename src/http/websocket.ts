@@ -1,8 +1,8 @@
+import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ExecutionResult, execute, subscribe } from "graphql";
+import { type ExecutionResult, execute, type GraphQLError, subscribe } from "graphql";
 import { type Extra, useServer as serveOperations } from "graphql-ws/use/ws";
-import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
@@ -25,7 +25,6 @@ interface WebSocketOptions extends Grounds {
   readonly path: string;
   /** Bytes of one message. */
   readonly maxPayload: number;
-  readonly logger: Logger;
   /** Fails with UNAUTHENTICATED; called again for every operation, so a revoked key ends there. */
   readonly createContext: (authorization: string | undefined, signal?: AbortSignal) => Promise<Context>;
 }
@@ -55,6 +54,8 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
     metrics.sockets.inc();
     socket.once("close", () => metrics.sockets.dec());
   });
+  /** The requests whose refusals these are; the messages that they came with have ids of the caller's own. */
+  const refusedIn = new WeakMap<GraphQLError, string>();
   const disposable = serveOperations<Record<string, unknown>>(
     {
       onConnect: async ({ connectionParams, extra }) => {
@@ -81,6 +82,7 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
           );
           if (!("errors" in operation)) return { ...operation, gone, span } satisfies SocketOperation;
           span.end();
+          for (const error of operation.errors) refusedIn.set(error, contextValue.requestId);
           return operation.errors;
         } catch (error) {
           span.end();
@@ -102,7 +104,8 @@ export function serveWebSocket(options: WebSocketOptions): () => Promise<void> {
         span.end();
         return source;
       },
-      onError: (_context, id, _payload, errors) => errors.map((error) => publicError(error, id, logger)),
+      onError: (_context, _id, _payload, errors) =>
+        errors.map((error) => publicError(error, refusedIn.get(error) ?? randomUUID(), logger)),
       onNext: (_context, _id, _payload, operation, result) => {
         const { cost, contextValue, span } = operation as SocketOperation;
         const errors = result.errors?.map((error) => publicError(error, contextValue.requestId, logger));

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { parse } from "graphql";
+import { getIntrospectionQuery, parse } from "graphql";
 import { costOf } from "../../src/http/limits.ts";
 import { createSchema } from "../../src/resolvers/schema.ts";
 import { type PublicError, startTestServer, type TestServer } from "./server.ts";
@@ -49,6 +49,10 @@ const TRANSPORTS: Record<string, Ask> = {
 const nested = (depth: number): string =>
   `{ promptSet(name: "x") { versions { edges { node { ${"job { result { ".repeat(depth)} id ${"} }".repeat(depth)} } } } } }`;
 
+/** Three deep, and a name below so many types. */
+const introspection = (types: number): string =>
+  `{ __schema { types { fields { type { ${"ofType { ".repeat(types - 1)} name ${"}".repeat(types)} } } } }`;
+
 const aliases = (count: number): string =>
   `{ ${Array.from({ length: count }, (_, index) => `a${index}: __typename`).join(" ")} }`;
 
@@ -71,6 +75,11 @@ const COSTLY = "{ promptSets(first: 100) { versions(first: 50) { totalCount } } 
 /** What just passes, what does not, and how it is refused. */
 const LIMITS: Record<string, { passes: string; refused: string; code: string }> = {
   depth: { passes: nested(5), refused: nested(6), code: "VALIDATION_FAILED" },
+  "depth of introspection": {
+    passes: introspection(26),
+    refused: introspection(27),
+    code: "VALIDATION_FAILED",
+  },
   aliases: { passes: aliases(30), refused: aliases(31), code: "VALIDATION_FAILED" },
   tokens: { passes: statuses(5000 - 12), refused: statuses(5000 - 11), code: "PARSE_FAILED" },
   cost: {
@@ -85,8 +94,6 @@ const LIMITS: Record<string, { passes: string; refused: string; code: string }> 
     code: "COST_EXCEEDED",
   },
 };
-
-const introspection = `{ __schema { types { fields { args { type { ${"ofType { ".repeat(9)} name ${"}".repeat(9)} } } } } } }`;
 
 describe.each(Object.entries(TRANSPORTS))("over %s", (transport, ask) => {
   let key: string;
@@ -109,8 +116,9 @@ describe.each(Object.entries(TRANSPORTS))("over %s", (transport, ask) => {
     expect(performance.now() - start).toBeLessThan(5000);
   });
 
-  test("introspection is not refused for its depth", async () => {
-    expect((await ask(introspection, {}, key)).codes).toEqual([]);
+  test("introspection may be as deep as tools make it, and however deep it is, it is told so", async () => {
+    expect((await ask(getIntrospectionQuery(), {}, key)).codes).toEqual([]);
+    expect((await ask(introspection(1600), {}, key)).codes).toEqual(["VALIDATION_FAILED"]);
   });
 
   test("an answer tells what its operation costs, and what it may", async () => {

@@ -49,6 +49,22 @@ describe("a WebSocket", () => {
     expect(answer.data.viewer.tenant).toBe("demo");
   });
 
+  test("refuses under a request's id of its own, whatever the message is called", async () => {
+    const client = createClient({
+      url: address(),
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: `Bearer ${ADMIN_KEY}` },
+      generateID: () => "the caller's words",
+    });
+    const refused = await client
+      .iterate({ query: "{ nothing }" })
+      .next()
+      .catch((errors) => errors);
+    await client.dispose();
+    expect(refused).toMatchObject([{ extensions: { code: "VALIDATION_FAILED" } }]);
+    expect(refused[0].extensions.requestId).toMatch(/^[\da-f]{8}-[\da-f-]{27}$/);
+  });
+
   test("takes the key from the request that opens it, too", async () => {
     const headers = { authorization: `Bearer ${ADMIN_KEY}` };
     class WithHeader extends WebSocket {
