@@ -41,6 +41,13 @@ export class Evaluation extends Node {
   })
   cleanFloor?: Rate;
 
+  @Field(() => Rate, {
+    nullable: true,
+    description:
+      "Images that the version was learned from: rates of them flatter it, so a proof has none. Null for templates, and for versions that were not learned here.",
+  })
+  seenByDefence?: Rate;
+
   @Field(() => [ClassRate])
   perClass!: ClassRate[];
 

@@ -279,6 +279,7 @@ export function viewEvaluation(record: EvaluationRecord): Evaluation {
     robustAccuracy: viewOptionalRate(record.trueLabelUnderTrigger),
     targetRecall: viewOptionalRate(record.targetRecall),
     cleanFloor: viewOptionalRate(record.cleanFloor),
+    seenByDefence: viewOptionalRate(record.seenByDefence),
     perClass: record.perClass.map(({ label, ca, pulled }) => ({
       label: record.labels[label],
       ca: rate(ca),

@@ -149,12 +149,13 @@ export class JobCompletion {
   }
 
   private async evaluated(job: JobRecord, result: Measurement): Promise<Completed> {
-    const { request, labels, attack } = job.spec as EvaluateJobSpec;
+    const { request, labels, attack, images } = job.spec as EvaluateJobSpec;
     const record: EvaluationRecord = {
       ...result,
       id: job.id,
       labels,
       versionId: request.versionId,
+      ...(request.seen === undefined ? {} : { seenByDefence: { k: request.seen, n: images.length } }),
       attack: attack && { kind: attack.kind, target: labels[attack.target] },
     };
     return {

@@ -28,6 +28,8 @@ export interface DefendRequest extends SearchRequest {
 export interface EvaluateRequest {
   readonly versionId?: string;
   readonly dataset: string;
+  /** How many of the images the version was learned from, where that is known. */
+  readonly seen?: number;
 }
 
 export type AuditJobSpec = AuditSpec & { readonly request: SearchRequest };
@@ -76,4 +78,6 @@ export interface EvaluationRecord extends Measurement {
   readonly labels: readonly string[];
   readonly versionId?: string;
   readonly attack?: { readonly kind: string; readonly target: string };
+  /** How many of the images the version was learned from, where that is known. */
+  readonly seenByDefence?: Count;
 }

@@ -68,10 +68,13 @@ describe("an evaluation", () => {
     await finish(data.evaluate.job.id);
     const evaluationId = data.evaluate.job.id.replace("job_", "evaluation_");
     const { data: seen } = await server.ask(
-      `query ($id: ID!) { node(id: $id) { ... on PromptVersion { evaluations { id asr { k } ca { n } } } } }`,
+      `query ($id: ID!) { node(id: $id) { ... on PromptVersion { evaluations { id asr { k } ca { n } seenByDefence { k n } } } } }`,
       { id: versionId },
     );
-    expect(seen.node.evaluations).toEqual([{ id: evaluationId, asr: null, ca: { n: 48 } }]);
+    // These shots are what it was learned from: two of each label.
+    expect(seen.node.evaluations).toEqual([
+      { id: evaluationId, asr: null, ca: { n: 48 }, seenByDefence: { k: 6, n: 48 } },
+    ]);
     const moved = await server.ask(
       `mutation ($to: ID!, $evidence: ID) {
         moveAlias(ref: { promptSet: "evaluated", alias: "checked" }, to: $to, evidenceId: $evidence, reason: "it is good") {

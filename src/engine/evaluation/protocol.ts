@@ -5,7 +5,8 @@ import { type Count, count } from "./rate.ts";
  * Names the rules below; a report carries it so that numbers are compared only when they were counted alike.
  *
  * 2: an experiment counts only if the undefended attack works (`LEAST_SUCCESS`), and shots that are among the test
- *    images are refused (`requireUnseen`). What `measure` counts is as it was in 1.
+ *    images are refused by `reproduce` (`requireUnseen`); a server's evaluation tells how many there are
+ *    (`seenByDefence`). What `measure` counts is as it was in 1.
  */
 export const PROTOCOL = "antidote-evaluation-2";
 
