@@ -63,6 +63,7 @@ export type Evaluation = Pick<
   | "robustAccuracy"
   | "targetRecall"
   | "cleanFloor"
+  | "seenByDefence"
   | "perClass"
   | "protocol"
 >;
@@ -73,6 +74,11 @@ export interface Purification {
   readonly audit: Audit | null;
   readonly gate: schema.GateOutcome | null;
 }
+
+/** What a defence has made: a version for the model as it is, or a new model. */
+export type Defended =
+  | (Version & Pick<schema.PromptVersion, "__typename">)
+  | (Model & Pick<schema.Model, "__typename">);
 
 /** A job as it is now. */
 export interface JobState
@@ -85,4 +91,6 @@ export interface JobState
   readonly audit?: Audit | null;
   readonly gate?: schema.GateOutcome | null;
   readonly evaluation?: Evaluation | null;
+  readonly defended?: Defended | null;
+  readonly implanted?: Model | null;
 }

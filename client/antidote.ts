@@ -12,7 +12,7 @@ import { type AntidoteOptions, Connection, type RequestOptions } from "./connect
 import * as documents from "./documents.ts";
 import { notFound } from "./errors.ts";
 import { type FileSource, Files, type ImageSource } from "./files.ts";
-import { anyResult, audit, evaluation, Job, purification, type ResultOf } from "./job.ts";
+import { type AnyResult, anyResult, audit, evaluation, Job, purification, type ResultOf } from "./job.ts";
 import { done, type Payload } from "./payload.ts";
 import type {
   AttackInput,
@@ -111,7 +111,7 @@ export class Antidote {
   }
 
   /** A job that was started before, perhaps by somebody else of the tenant. Fails with NOT_FOUND. */
-  async job(id: string, options?: RequestOptions): Promise<Job<Purification | Audit | Evaluation>> {
+  async job(id: string, options?: RequestOptions): Promise<Job<AnyResult>> {
     const job = new Job(this.connection, id, anyResult);
     await job.state(options);
     return job;

@@ -10,7 +10,7 @@ const MODEL = "{ id name arch format trust warnings }";
 const SCORED = "{ label probability logit }";
 const EVALUATION = `{
   id attack target ca ${RATE} asr ${RATE} asrIncludingTarget ${RATE} robustAccuracy ${RATE}
-  targetRecall ${RATE} cleanFloor ${RATE} perClass { label ca ${RATE} pulledTo ${RATE} } protocol
+  targetRecall ${RATE} cleanFloor ${RATE} seenByDefence ${RATE} perClass { label ca ${RATE} pulledTo ${RATE} } protocol
 }`;
 
 export const CLASSIFY = /* GraphQL */ `
@@ -70,6 +70,8 @@ export const JOB = /* GraphQL */ `
       ... on PurificationJob { version: result ${VERSION} audit ${AUDIT} gate { alias passed reasons } }
       ... on AuditJob { audit: result ${AUDIT} }
       ... on EvaluationJob { evaluation: result ${EVALUATION} }
+      ... on DefenceJob { defended: result { __typename ... on PromptVersion ${VERSION} ... on Model ${MODEL} } }
+      ... on ImplantJob { implanted: result ${MODEL} }
     }
   }
 `;

@@ -1,4 +1,4 @@
-import type { Audit, Evaluation, JobState, Purification } from "./answers.ts";
+import type { Audit, Defended, Evaluation, JobState, Model, Purification } from "./answers.ts";
 import type { Connection, RequestOptions } from "./connection.ts";
 import { CANCEL_JOB, JOB, RESUME_JOB } from "./documents.ts";
 import { AntidoteError, notFound } from "./errors.ts";
@@ -70,11 +70,24 @@ export const audit: ResultOf<Audit> = (state) => present(state.audit);
 
 export const evaluation: ResultOf<Evaluation> = (state) => present(state.evaluation);
 
-/** Of a job whose kind is known only once it is looked at. */
-export const anyResult: ResultOf<Purification | Audit | Evaluation> = (state) => {
-  if (state.__typename === "PurificationJob") return purification(state);
-  return state.__typename === "AuditJob" ? audit(state) : evaluation(state);
+export const defended: ResultOf<Defended> = (state) => present(state.defended);
+
+/** The poisoned model. */
+export const implanted: ResultOf<Model> = (state) => present(state.implanted);
+
+const RESULTS: Readonly<Record<JobState["__typename"], ResultOf<AnyResult>>> = {
+  PurificationJob: purification,
+  AuditJob: audit,
+  EvaluationJob: evaluation,
+  DefenceJob: defended,
+  ImplantJob: implanted,
 };
+
+/** What a job of any kind has made. */
+export type AnyResult = Purification | Audit | Evaluation | Defended | Model;
+
+/** Of a job whose kind is known only once it is looked at. */
+export const anyResult: ResultOf<AnyResult> = (state) => RESULTS[state.__typename](state);
 
 function present<Value>(value: Value | null | undefined): Value {
   if (value != null) return value;

@@ -647,6 +647,8 @@ export interface Evaluation {
   readonly protocol: string;
   /** Triggered images of other labels given their true label. */
   readonly robustAccuracy: Rate | null;
+  /** Images that the version was learned from: rates of them flatter it, so a proof has none. Null for templates, and for versions that were not learned here. */
+  readonly seenByDefence: Rate | null;
   /** The label that the attack is meant to bring about. */
   readonly target: string | null;
   /** Clean images of the target given the target. */

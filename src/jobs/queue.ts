@@ -108,6 +108,11 @@ export abstract class JobQueue {
     return this.records.list(tenant, options);
   }
 
+  /** The tenant's jobs that are not finished. */
+  async unfinished(tenant: string): Promise<JobRecord[]> {
+    return this.records.unfinished(tenant);
+  }
+
   /** The folder of the job's own. */
   folder(id: string): string {
     return jobFolder(this.settings.folder, id);

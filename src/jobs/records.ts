@@ -114,6 +114,12 @@ export class JobRecords {
     return entries.map((entry) => entry.value).sort((a, b) => (a.ticket < b.ticket ? -1 : 1));
   }
 
+  /** The tenant's unfinished jobs. One that ends just now may be among them as what it has come to. */
+  async unfinished(tenant: string): Promise<JobRecord[]> {
+    const own = (await this.active()).filter((job) => job.tenant === tenant);
+    return Promise.all(own.map(({ id }) => this.get(tenant, id)));
+  }
+
   /** The place in the queue of a job that is not finished. */
   async ticket(id: string): Promise<string | undefined> {
     return (await this.store.get<ActiveJob>(ACTIVE + id))?.value.ticket;

@@ -8,7 +8,7 @@ import { readImage } from "../services/image-source.ts";
 import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { examples } from "./inputs.ts";
-import { pageSize } from "./page-size.ts";
+import { AFTER, afterOf, pageSize } from "./page-size.ts";
 import { payload } from "./user-errors.ts";
 import { viewDataset } from "./views.ts";
 
@@ -18,9 +18,10 @@ export class DatasetResolver {
   @Query(() => [Dataset])
   async datasets(
     @Arg("first", () => Int, { nullable: true, defaultValue: 20 }) first: number,
+    @Arg("after", () => String, AFTER) after: string | undefined,
     @Ctx() { tenant }: Context,
   ): Promise<Dataset[]> {
-    return (await tenant.datasets.list(pageSize(first))).map(viewDataset);
+    return (await tenant.datasets.list(pageSize(first), afterOf("dataset", after))).map(viewDataset);
   }
 
   @Authorized()
@@ -35,7 +36,8 @@ export class DatasetResolver {
 
   @NeedsScope("datasets:write")
   @Mutation(() => DatasetPayload, {
-    description: "Makes a dataset of labelled images. Images that cannot be used are left out and told.",
+    description:
+      "Makes a dataset of labelled images. Images that cannot be used are left out and told. Costs 50.",
     complexity: 50,
   })
   createDataset(
@@ -54,7 +56,7 @@ export class DatasetResolver {
 
   @NeedsScope("datasets:write")
   @Mutation(() => DatasetPayload, {
-    description: "Adds labelled images to a dataset. What it has already is not added again.",
+    description: "Adds labelled images to a dataset. What it has already is not added again. Costs 50.",
     complexity: 50,
   })
   addExamples(

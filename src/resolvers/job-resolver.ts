@@ -29,7 +29,7 @@ import { localId } from "../services/global-id.ts";
 import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { addClassChoice, attackChoice, gateTerms, searchChoice, throughChoice } from "./inputs.ts";
-import { pageSize } from "./page-size.ts";
+import { AFTER, afterOf, pageSize } from "./page-size.ts";
 import { DRY_RUN, KEY, started } from "./started.ts";
 import { untilUnsubscribed } from "./until-unsubscribed.ts";
 import { viewEvent, viewJob } from "./views.ts";
@@ -49,9 +49,11 @@ export class JobResolver {
   async listJobs(
     @Arg("first", () => Int, { nullable: true, defaultValue: 20 }) first: number,
     @Arg("statuses", () => [JobStatus], { nullable: true }) statuses: JobStatusName[] | undefined,
+    @Arg("after", () => String, AFTER) after: string | undefined,
     @Ctx() { tenant }: Context,
   ): Promise<Job[]> {
-    return (await tenant.jobs.list(pageSize(first), statuses ?? undefined)).map(viewJob);
+    const before = afterOf("job", after);
+    return (await tenant.jobs.list(pageSize(first), statuses ?? undefined, before)).map(viewJob);
   }
 
   @NeedsScope("prompts:write")

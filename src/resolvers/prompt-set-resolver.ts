@@ -12,7 +12,7 @@ import { notFound } from "../services/not-found.ts";
 import { NeedsScope } from "./authorise.ts";
 import { requireId } from "./identifiers.ts";
 import { coopChoice, fileBytes } from "./inputs.ts";
-import { pageSize } from "./page-size.ts";
+import { AFTER, afterOf, pageSize } from "./page-size.ts";
 import { payload } from "./user-errors.ts";
 import { viewAlias, viewPromptSet, viewVersion } from "./views.ts";
 
@@ -24,9 +24,10 @@ export class PromptSetResolver {
   })
   async promptSets(
     @Arg("first", () => Int, { nullable: true, defaultValue: 20 }) first: number,
+    @Arg("after", () => String, AFTER) after: string | undefined,
     @Ctx() { tenant }: Context,
   ): Promise<PromptSet[]> {
-    return (await tenant.prompts.listSets(pageSize(first))).map(viewPromptSet);
+    return (await tenant.prompts.listSets(pageSize(first), afterOf("promptset", after))).map(viewPromptSet);
   }
 
   @Authorized()

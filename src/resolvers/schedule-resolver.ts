@@ -25,10 +25,19 @@ export class ScheduleResolver {
   })
   scheduleEvaluation(
     @Arg("input", () => ScheduleEvaluationInput) input: ScheduleEvaluationInput,
+    @Arg("idempotencyKey", () => String, {
+      nullable: true,
+      description: "The same key with the same input answers the schedule that it has made.",
+    })
+    idempotencyKey: string | undefined,
     @Ctx() { tenant, caller }: Context,
   ): Promise<SchedulePayload> {
     return payload(async () => {
-      const record = await tenant.schedules.create(scheduleChoice(input), caller?.keyName ?? "");
+      const record = await tenant.schedules.create(
+        scheduleChoice(input),
+        caller?.keyName ?? "",
+        idempotencyKey ?? undefined,
+      );
       return { schedule: viewSchedule(record) };
     });
   }

@@ -78,8 +78,9 @@ export class Datasets {
     this.stored = new StoredBytes(store, tenant, onRefused);
   }
 
-  async list(limit: number): Promise<DatasetRecord[]> {
-    return (await this.store.list<DatasetRecord>(this.prefix, { limit })).map(({ value }) => value);
+  async list(limit: number, after?: string): Promise<DatasetRecord[]> {
+    const range = { limit, after: after === undefined ? undefined : this.prefix + after };
+    return (await this.store.list<DatasetRecord>(this.prefix, range)).map(({ value }) => value);
   }
 
   async find(name: string): Promise<DatasetRecord | undefined> {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
 import { isKnownEvent, type JobEvent, type JobKind, type JobRecord, type JobStatus } from "../jobs/job.ts";
 import type { PlannedKind } from "../jobs/planning.ts";
@@ -7,6 +6,7 @@ import type { Store } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
 import type { DefencePlanner, DefendChoice } from "./defence-planner.ts";
 import type { Estimate, Estimates } from "./estimates.ts";
+import { assertSameInput, type IdempotencyRecord, idempotencyRecordKey } from "./idempotency.ts";
 import type { ImplantChoice, ImplantPlanner } from "./implant-planner.ts";
 import type {
   AddClassChoice,
@@ -15,7 +15,7 @@ import type {
   PurifyChoice,
   SearchChoice,
 } from "./job-planner.ts";
-import type { AuditJobSpec, DefendJobSpec, PurifyJobSpec } from "./job-specs.ts";
+import type { AuditJobSpec, DefendJobSpec, EvaluateJobSpec, PurifyJobSpec } from "./job-specs.ts";
 import { isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
 import type { Prompts } from "./prompts.ts";
@@ -42,19 +42,13 @@ interface TenantJobsOptions {
   readonly meter: Pick<UsageMeter, "requireLeft">;
 }
 
-interface IdempotencyRecord {
-  /** Digest of the input. */
-  readonly input: string;
-  readonly jobId: string;
-}
-
 const MOST_TRIES = 4;
 const POLL_MILLISECONDS = 400;
 
 /** A tenant's long work. */
 export class TenantJobs {
   /** A record holds all that the job was started with, so one look has to do for everybody who watches. */
-  private readonly watched = new Recent(() => this.list(MOST_WATCHED), POLL_MILLISECONDS);
+  private readonly watched = new Recent(() => this.newestAndUnfinished(), POLL_MILLISECONDS);
 
   constructor(private readonly options: TenantJobsOptions) {}
 
@@ -83,7 +77,29 @@ export class TenantJobs {
   }
 
   async evaluate(choice: EvaluateChoice, idempotencyKey: string): Promise<Started> {
-    return this.once("evaluate", idempotencyKey, choice, () => this.options.planner.evaluate(choice));
+    return this.once("evaluate", idempotencyKey, choice, async () => {
+      const spec = await this.options.planner.evaluate(choice);
+      return { ...spec, request: { ...spec.request, seen: await this.seen(spec) } };
+    });
+  }
+
+  /** How many of the images a version was learned from; undefined where nothing tells. */
+  private async seen({ images, request }: EvaluateJobSpec): Promise<number | undefined> {
+    if (request.versionId === undefined) return undefined;
+    const shots = await this.shotsOf(request.versionId);
+    return shots && images.filter(({ blob }) => shots.has(blob)).length;
+  }
+
+  /** The blobs of a version's shots, with those of the version that a class was added to. */
+  private async shotsOf(versionId: string): Promise<ReadonlySet<string> | undefined> {
+    const { jobId } = (await this.options.prompts.findVersion(versionId)) ?? {};
+    const job = jobId === undefined ? undefined : await this.find(jobId);
+    if (!job) return undefined;
+    const { shots, request } = job.spec as PurifyJobSpec;
+    const own = shots.map(({ blob }) => blob);
+    if (!request.addedTo) return new Set(own);
+    const before = await this.shotsOf(request.addedTo.id);
+    return before && new Set([...before, ...own]);
   }
 
   /** The same for a dry run. */
@@ -114,10 +130,10 @@ export class TenantJobs {
     if (!(await this.find(id))) throw notFound("job", id);
   }
 
-  /** Newest first. */
-  async list(limit: number, statuses?: readonly JobStatus[]): Promise<JobRecord[]> {
+  /** Newest first, those that are older than `before`. */
+  async list(limit: number, statuses?: readonly JobStatus[], before?: string): Promise<JobRecord[]> {
     const found: JobRecord[] = [];
-    for (let after: string | undefined; found.length < limit; ) {
+    for (let after = before; found.length < limit; ) {
       const page = await this.options.queue.list(this.options.tenant, { limit, after });
       found.push(...page.filter(({ status }) => !statuses || statuses.includes(status)));
       if (page.length < limit) break;
@@ -166,14 +182,29 @@ export class TenantJobs {
   /** Each job when its status or progress changes, beginning with those that are not finished. */
   async *changes(signal: AbortSignal): AsyncGenerator<JobRecord> {
     const seen = new Map<string, string>();
+    const unfinished = new Set<string>();
     for (let isFirst = true; !signal.aborted; isFirst = false) {
-      for (const job of await this.watched.get()) {
+      const watched = await this.watched.get();
+      const there = new Set(watched.map(({ id }) => id));
+      const gone = [...unfinished].filter((id) => !there.has(id));
+      const ended = await Promise.all(gone.map((id) => this.find(id)));
+      for (const job of [...watched, ...ended.filter((one) => one !== undefined)]) {
         const isNews = seen.get(job.id) !== stateOf(job);
         seen.set(job.id, stateOf(job));
+        if (job.finishedAt === undefined) unfinished.add(job.id);
+        else unfinished.delete(job.id);
         if (isNews && !(isFirst && job.finishedAt !== undefined)) yield job;
       }
       await pause(POLL_MILLISECONDS, signal);
     }
+  }
+
+  /** One that is not finished may be older than many that are. */
+  private async newestAndUnfinished(): Promise<JobRecord[]> {
+    const { queue, tenant } = this.options;
+    const newest = await this.list(MOST_WATCHED);
+    const known = new Set(newest.map(({ id }) => id));
+    return [...newest, ...(await queue.unfinished(tenant)).filter(({ id }) => !known.has(id))];
   }
 
   /** Fails with QUOTA_EXCEEDED when the tenant's jobs may have no more time. */
@@ -197,7 +228,7 @@ export class TenantJobs {
     makeSpec: () => Promise<unknown>,
   ): Promise<Started> {
     const { store, queue, tenant } = this.options;
-    const key = `tenants/${tenant}/idempotency/${kind}/${hashKey(idempotencyKey)}`;
+    const key = idempotencyRecordKey(tenant, kind, idempotencyKey);
     const digest = digestOf(input);
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const known = await store.get<IdempotencyRecord>(key);
@@ -216,24 +247,15 @@ export class TenantJobs {
     });
   }
 
-  private async replay({ input, jobId }: IdempotencyRecord, digest: string, key: string): Promise<JobRecord> {
-    if (input === digest) return this.options.queue.get(this.options.tenant, jobId);
-    throw new AppError(
-      "IDEMPOTENCY_CONFLICT",
-      `The idempotency key "${key.slice(0, 80)}" has started another job, with other input. Use a new key.`,
-    );
+  private async replay(known: IdempotencyRecord, digest: string, key: string): Promise<JobRecord> {
+    assertSameInput(known, digest, key, "job");
+    return this.options.queue.get(this.options.tenant, known.jobId);
   }
 }
 
 const MOST_WATCHED = 100;
 
 const stateOf = ({ status, progress, attempts }: JobRecord): string => `${status} ${progress} ${attempts}`;
-
-function hashKey(key: string): string {
-  if (key.length === 0 || key.length > 255)
-    throw new AppError("VALIDATION_FAILED", "An idempotency key has 1 to 255 characters.");
-  return createHash("sha256").update(key).digest("hex");
-}
 
 /** Somebody with the same key came first: look again at what they started. */
 function unlessTaken(error: unknown): undefined {

@@ -81,8 +81,9 @@ export class Prompts {
     this.stored = new StoredBytes(store, tenant, onRefused);
   }
 
-  async listSets(limit: number): Promise<PromptSetRecord[]> {
-    return (await this.store.list<PromptSetRecord>(this.sets, { limit })).map(({ value }) => value);
+  async listSets(limit: number, after?: string): Promise<PromptSetRecord[]> {
+    const range = { limit, after: after === undefined ? undefined : this.sets + after };
+    return (await this.store.list<PromptSetRecord>(this.sets, range)).map(({ value }) => value);
   }
 
   async findSet(name: string): Promise<PromptSetRecord | undefined> {

@@ -33,6 +33,13 @@ describe("the schema", () => {
   const schema = createSchema();
   const fields = { ...schema.getQueryType()?.getFields(), ...schema.getMutationType()?.getFields() };
 
+  test("tells what a field costs that costs more than others", () => {
+    const costly = Object.entries(fields).filter(([, { extensions }]) => Number(extensions.complexity) > 1);
+    expect(costly.length).toBeGreaterThan(10);
+    for (const [name, { description, extensions }] of costly)
+      expect(`${name}: ${description}`).toContain(`Costs ${extensions.complexity}.`);
+  });
+
   test.each([
     ["tenants", "ADMIN", "{ tenants { name } }"],
     ["createTenant", "ADMIN", `mutation { createTenant(name: "x") { tenant { id } } }`],

@@ -1,12 +1,13 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { purifyQuickly, startTestServer, type TestServer } from "../app/server.ts";
 
-const SCHEDULE = `mutation ($input: ScheduleEvaluationInput!) {
-  scheduleEvaluation(input: $input) {
+const SCHEDULE = `mutation ($input: ScheduleEvaluationInput!, $idempotencyKey: String) {
+  scheduleEvaluation(input: $input, idempotencyKey: $idempotencyKey) {
     schedule { id promptSet alias everySeconds maxAsr95 minCaDelta by nextAt attacks { kind target parameters } dataset { name } }
     userErrors { code message }
   }
 }`;
+const CANCEL = `mutation ($id: ID!) { cancelSchedule(id: $id) { userErrors { code } } }`;
 
 let server: TestServer;
 let good: string;
@@ -94,6 +95,22 @@ describe("a scheduled evaluation", () => {
       },
     ]);
     expect(data.promptSet.schedules).toHaveLength(2);
+  });
+
+  test("is made once for a key, however often it is asked for", async () => {
+    const later = { startAt: "2100-01-01T00:00:00.000Z" };
+    const ask = async (idempotencyKey: string, more: object = later) =>
+      (await server.ask(SCHEDULE, { input: given(more), idempotencyKey })).data.scheduleEvaluation;
+    const [first, second] = await Promise.all([ask("once"), ask("once")]);
+    expect(first.userErrors).toEqual([]);
+    expect(second.schedule).toEqual(first.schedule);
+    expect((await ask("once")).schedule.id).toBe(first.schedule.id);
+    expect((await ask("twice")).schedule.id).not.toBe(first.schedule.id);
+    expect((await ask("once", { ...later, everySeconds: 7200 })).userErrors).toMatchObject([
+      { code: "IDEMPOTENCY_CONFLICT" },
+    ]);
+    await server.ask(CANCEL, { id: first.schedule.id });
+    expect((await ask("once")).userErrors).toMatchObject([{ code: "NOT_FOUND" }]);
   });
 
   test("can be cancelled, by its own tenant only", async () => {

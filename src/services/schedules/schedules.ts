@@ -2,8 +2,10 @@ import { AppError } from "../../errors.ts";
 import { nextIdentifier } from "../../jobs/identifier.ts";
 import type { Store } from "../../store/store.ts";
 import type { Aliases } from "../aliases.ts";
+import { digestOf } from "../canonical.ts";
 import type { Datasets } from "../datasets.ts";
 import { checkTerms } from "../gates.ts";
+import { assertSameInput, type IdempotencyRecord, idempotencyRecordKey } from "../idempotency.ts";
 import { isName } from "../names.ts";
 import { notFound } from "../not-found.ts";
 import type { Prompts } from "../prompts.ts";
@@ -38,9 +40,19 @@ const MOST_SCHEDULES = 20;
 export class Schedules {
   constructor(private readonly options: SchedulesOptions) {}
 
-  /** Fails with NOT_FOUND or VALIDATION_FAILED for what could never be evaluated, and with QUOTA_EXCEEDED. */
-  async create(choice: ScheduleChoice, by: string): Promise<ScheduleRecord> {
+  /**
+   * The same key with the same input answers the schedule that is there. Fails with NOT_FOUND or VALIDATION_FAILED for
+   * what could never be evaluated, with QUOTA_EXCEEDED, and with IDEMPOTENCY_CONFLICT.
+   */
+  async create(choice: ScheduleChoice, by: string, idempotencyKey?: string): Promise<ScheduleRecord> {
     const { store, tenant, now = () => new Date() } = this.options;
+    const key = idempotencyKey && idempotencyRecordKey(tenant, "schedule", idempotencyKey);
+    const input = digestOf({ ...choice, startAt: choice.startAt?.toISOString() });
+    const known = key ? await store.get<IdempotencyRecord>(key) : undefined;
+    if (known) {
+      assertSameInput(known.value, input, idempotencyKey ?? "", "schedule");
+      return this.get(known.value.jobId);
+    }
     await this.check(choice);
     if ((await this.list()).length >= MOST_SCHEDULES)
       throw new AppError("QUOTA_EXCEEDED", `There are ${MOST_SCHEDULES} schedules; cancel one first.`);
@@ -48,8 +60,12 @@ export class Schedules {
     const id = nextIdentifier(now());
     const nextAt = startAt.toISOString();
     const record: ScheduleRecord = { ...asked, id, tenant, by, createdAt: now().toISOString(), nextAt };
-    await store.commit([{ kind: "put", key: scheduleKey(tenant, id), value: record, expected: 0 }]);
-    return record;
+    const made = await store.commit([
+      { kind: "put", key: scheduleKey(tenant, id), value: record, expected: 0 },
+      ...(key ? [{ kind: "put", key, value: { input, jobId: id }, expected: 0 } as const] : []),
+    ]);
+    // Somebody with the same key came first.
+    return made ? record : this.create(choice, by, idempotencyKey);
   }
 
   /** Oldest first. */
@@ -64,10 +80,16 @@ export class Schedules {
     return (await this.options.store.get<ScheduleRecord>(scheduleKey(this.options.tenant, id)))?.value;
   }
 
-  /** What has been started goes on as the jobs that they are. Fails with NOT_FOUND. */
-  async cancel(id: string): Promise<ScheduleRecord> {
+  /** Fails with NOT_FOUND. */
+  private async get(id: string): Promise<ScheduleRecord> {
     const record = await this.find(id);
     if (!record) throw notFound("schedule", id);
+    return record;
+  }
+
+  /** What has been started goes on as the jobs that they are. Fails with NOT_FOUND. */
+  async cancel(id: string): Promise<ScheduleRecord> {
+    const record = await this.get(id);
     await this.options.store.commit([{ kind: "delete", key: scheduleKey(this.options.tenant, id) }]);
     return record;
   }
