@@ -20,6 +20,10 @@ it itself; \`npm run chaos -- --help\` tells the sizes. What the parts hold agai
   No process ends; every error has a code, and none is \`INTERNAL\`; no process grows by more than 256 MiB.
 - **Memory.** Images that are all different; after a quarter of them the server, whose heap of JavaScript is held to
   150 MB so that garbage does not count, grows by no more than a tenth and 32 MiB.
+
+Elsewhere: ten times the load that can be answered is a part of \`npm run bench -- --only serve\` ([serving](serving.md)).
+Every field and argument with another tenant's ids, and the incidents that others had, are part of the test suite
+([\`foreign-ids.test.ts\`](../test/resolvers/foreign-ids.test.ts), [\`incidents\`](../test/incidents/README.md)).
 `;
 
 const MODES = ["Embedded", "With Redis"] as const;

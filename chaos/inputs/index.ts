@@ -45,10 +45,15 @@ export const inputs: Part = async (options, report) => {
 async function requests(options: ChaosOptions, report: Report): Promise<Row[]> {
   const fleet = await startFleet(options.redis);
   try {
-    const { process, url, client } = fleet.servers[0];
-    const target: Target = { url, key: fleet.key, images: await sampleImages() };
-    await client.classify({ assetId: "cat" }, { modelId: "model_scenes-badnet" }).catch(() => {});
-    const before = await process.memory();
+    const images = await sampleImages();
+    const targets = fleet.servers.map(({ url }): Target => ({ url, key: fleet.key, images }));
+    for (const { client } of fleet.servers)
+      await client.classify(
+        { assetId: "asset_cat" },
+        { modelId: "model_scenes-badnet", labels: ["cat", "boat"], through: { templates: [] } },
+      );
+    const memories = () => Promise.all(fleet.all.map((process) => process.memory()));
+    const before = await memories();
     const rows: Row[] = [];
     const kinds = Object.entries(REQUESTS);
     for (const [place, [what, [share, attempt]]] of kinds.entries()) {
@@ -57,16 +62,25 @@ async function requests(options: ChaosOptions, report: Report): Promise<Row[]> {
         count,
         options.seed,
         what,
-        (random) => attempt(target, random),
+        // In turns, so that each server meets every kind.
+        (random, index) => attempt(targets[index % targets.length], random),
         (done) => report((place + done) / kinds.length),
       );
-      rows.push({ what, count, violations: [...violations, ...(await silence(url))] });
+      const silent = await Promise.all(targets.map(({ url }) => silence(url)));
+      rows.push({ what, count, violations: [...violations, ...silent.flat()] });
     }
-    const after = await process.memory();
-    const grown = after !== undefined && before !== undefined && after - before > GROWTH;
-    const note = `memory of the server ${inMegabytes(before)} → ${inMegabytes(after)}`;
-    const violations = [...fleet.crashes(), ...(grown ? [note] : [])];
-    return [...rows, { what: "servers watched meanwhile", count: fleet.servers.length, violations, note }];
+    const after = await memories();
+    const grown = fleet.all.map(({ name }, place): { note: string; isTooMuch: boolean } => {
+      const [first, last] = [before[place], after[place]];
+      const isTooMuch = first !== undefined && last !== undefined && last - first > GROWTH;
+      return { note: `memory of ${name} ${inMegabytes(first)} → ${inMegabytes(last)}`, isTooMuch };
+    });
+    const note = grown.map(({ note }) => note).join("; ");
+    const violations = [
+      ...fleet.crashes(),
+      ...grown.filter(({ isTooMuch }) => isTooMuch).map(({ note }) => note),
+    ];
+    return [...rows, { what: "processes watched meanwhile", count: fleet.all.length, violations, note }];
   } finally {
     await fleet.stop();
   }
@@ -101,12 +115,12 @@ async function tryAll(
   count: number,
   seed: number,
   what: string,
-  attempt: (random: ReturnType<typeof randomStream>) => Promise<string | undefined>,
+  attempt: (random: ReturnType<typeof randomStream>, index: number) => Promise<string | undefined>,
   report: Report,
 ): Promise<string[]> {
   const violations: string[] = [];
   for (let index = 0; index < count; index++) {
-    const wrong = await attempt(randomStream(seed, what, index));
+    const wrong = await attempt(randomStream(seed, what, index), index);
     if (wrong !== undefined) violations.push(`Input ${index} of ${what}: ${wrong}`);
     report((index + 1) / count);
   }
