@@ -76,8 +76,8 @@ test("ports agree: proxy, servers, probes and what Prometheus reads", () => {
 });
 
 test("whoever is stopped has the time that it takes", () => {
-  for (const [, { environment, stop_grace_period }] of ofCommand("serve"))
+  for (const [, { environment, stop_grace_period }] of [...ofCommand("serve"), ...ofCommand("worker")])
     expect(Number.parseInt(String(stop_grace_period), 10)).toBeGreaterThan(
-      Number(environment?.DRAIN_SECONDS) + 15,
+      Number(environment?.DRAIN_SECONDS ?? 0) + 15,
     );
 });

@@ -136,6 +136,23 @@ test.each(deployments.filter(([name]) => name.includes("worker")))(
   },
 );
 
+test("servers mount the claim for models, and may not write to it", () => {
+  const { spec } = deployments.find(([name]) => name === "antidote-server")![1];
+  const pod = spec.template.spec;
+  const [container] = pod.containers;
+  const { value } = container.env.find((one: Manifest) => one.name === "MODELS_DIR");
+  const mount = container.volumeMounts.find((one: Manifest) => one.mountPath === value);
+  expect(mount.readOnly).toBe(true);
+  const [claim] = ofKind("PersistentVolumeClaim");
+  expect(pod.volumes.find((one: Manifest) => one.name === mount.name).persistentVolumeClaim).toEqual({
+    claimName: claim.metadata.name,
+    readOnly: true,
+  });
+  // As many servers as there are mount it, on as many nodes.
+  expect(claim.spec.accessModes).toEqual(["ReadWriteMany"]);
+  expect(value.startsWith(settings.data.DATA_DIR)).toBe(false);
+});
+
 test("workers with GPUs ask for one, and go where they are", () => {
   const { spec } = deployments.find(([name]) => name === "antidote-gpu-worker")![1];
   const pod = spec.template.spec;
