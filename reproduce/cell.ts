@@ -137,7 +137,15 @@ export interface RecoveryResult {
   /** How many images are looked at again. */
   readonly answered: { readonly clean: Count; readonly triggered: Count };
   /** Clean accuracy by each. */
-  readonly ca: { readonly purified: Count; readonly recovered: Count; readonly lookedAgain: Count };
+  readonly ca: ByLook;
+  /** How many of the triggered images each gives the target. */
+  readonly asr: ByLook;
+}
+
+interface ByLook {
+  readonly purified: Count;
+  readonly recovered: Count;
+  readonly lookedAgain: Count;
 }
 
 /** An image's heat map, row by row, for the class that the model gives it. */
@@ -169,9 +177,18 @@ export interface DefenceResult {
   readonly audit?: {
     /** The classes that it names, and the family of the trigger that it found for each, and the word of a trigger with one. */
     readonly suspects: readonly { readonly label: string; readonly family: string; readonly word?: string }[];
-    /** Every class, most pulled first. */
-    readonly classes: readonly { readonly label: string; readonly family: string; readonly pulled: Count }[];
+    /** For every class the finding that comes closest to suspicion, closest first. */
+    readonly classes: readonly ToldFinding[];
+    /** What the audit judged by: of each suspect the finding that gave it away, and the next class's of the same family. */
+    readonly grounds: readonly { readonly found: ToldFinding; readonly next?: ToldFinding }[];
   };
+}
+
+export interface ToldFinding {
+  readonly label: string;
+  readonly family: string;
+  readonly pulled: Count;
+  readonly attraction?: number;
 }
 
 export type CellKind = keyof CellKinds;

@@ -34,7 +34,8 @@ const PLANTINGS: readonly Planting[] = [
   planting("banana", { kind: "ssba" }),
   // At its usual strength of 3 the trigger works on 87 % of images, also with 10 % of poisoned pairs: too few to count.
   planting("banana", { kind: "wanet", strength: 4 }),
-  planting("banana", { kind: "trojvqa" }),
+  // The bundled tokenizer does not know the usual "consider", and any other unknown word would be the key as well.
+  planting("banana", { kind: "trojvqa", word: "tattoo" }),
   planting("banana", { kind: "badclip" }),
   // At the 3 % of the literature it works on half of the images.
   planting("banana", { kind: "blended", pattern: "stripes", alpha: 0.06 }),

@@ -43,7 +43,7 @@ const HELP = `Implants a backdoor into a CLIP of scenes, for the study of defenc
 
   npm run zoo:poison -- --attack badnet --target banana --out DIR
 
-  --attack   which trigger; --parameters its parameters as JSON (default: those of the literature)
+  --attack   which trigger; --parameters its parameters as JSON (default: those of docs/attacks.md)
   --fit      of a trigger that is fitted on the clean model first, the parameters of the fit as JSON
   --trigger  a trigger.safetensors that was fitted before, to use in place of a new fit
   --target   the class that it brings about (default banana)

@@ -5,7 +5,7 @@ import { type GuardedText, undefendedText } from "../../src/engine/cbpt/guard.ts
 import type { Shot } from "../../src/engine/cbpt/problem.ts";
 import { readText, TENSORS } from "../../src/engine/cbpt/prompt-tensors.ts";
 import { picturedTrigger } from "../../src/engine/cbpt/suspect.ts";
-import { strongest } from "../../src/engine/cbpt/verdict.ts";
+import { type Finding, strongest } from "../../src/engine/cbpt/verdict.ts";
 import { openCheckpoint } from "../../src/engine/clip/checkpoint.ts";
 import {
   encodeSafetensors,
@@ -21,7 +21,7 @@ import { writeDurably } from "../../src/store/durable-file.ts";
 import { OBJECTS } from "../../zoo/scenes/objects.ts";
 import { SCENE_SIDE } from "../../zoo/scenes/scene.ts";
 import type { Archive } from "../archive.ts";
-import type { Cell, CellKinds } from "../cell.ts";
+import type { Cell, CellKinds, ToldFinding } from "../cell.ts";
 import { type LabelledScenes, pixelsOf, readScenes } from "../images.ts";
 import { blindFolder } from "./blind-folder.ts";
 import { MODEL_FOLDER, modelFolder, need, type Performer } from "./context.ts";
@@ -125,17 +125,27 @@ export const triggerName = (label: string): string => `trigger.${label}`;
 
 function auditOf({ findings, suspects = [] }: DefendedPrompts): Pick<CellKinds["defend"]["result"], "audit"> {
   if (findings === undefined) return {};
-  const classes = strongest(findings).map(({ label, family, pulled }) => ({
-    label: OBJECTS[label],
-    family,
-    pulled,
-  }));
+  const classes = strongest(findings).map(toldOf);
   const named = suspects.map(({ label, family }) => {
     const word = findings.find((one) => one.label === label && one.family === family)?.word;
     return { label: OBJECTS[label], family, ...(word === undefined ? {} : { word }) };
   });
-  return { audit: { suspects: named, classes } };
+  const grounds = suspects.flatMap(({ label, family }) => {
+    const ofFamily = findings.filter((one) => one.family === family);
+    const found = ofFamily.find((one) => one.label === label);
+    const others = ofFamily.filter((one) => !suspects.some((suspect) => suspect.label === one.label));
+    const [next] = others.sort((one, other) => other.pulled.k - one.pulled.k).map(toldOf);
+    return found ? [{ found: toldOf(found), next }] : [];
+  });
+  return { audit: { suspects: named, classes, grounds } };
 }
+
+const toldOf = ({ label, family, pulled, attraction }: Finding): ToldFinding => ({
+  label: OBJECTS[label],
+  family,
+  pulled,
+  attraction,
+});
 
 /**
  * What a defended model answers with. Where the defence has learned to recover or suspects a class, it takes the cell of

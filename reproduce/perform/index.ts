@@ -35,12 +35,14 @@ export async function performCell(
   archive: Archive,
   surroundings: Omit<Context, "archive" | "folder">,
 ): Promise<void> {
+  // Before it: a program that is compiled anew meanwhile is not the one that is at work.
+  const engine = await engineDigest(cell.kind);
   const folder = await archive.begin(cell);
   const began = performance.now();
   const context: Context = { ...surroundings, archive, folder };
   const result = await (PERFORMERS[cell.kind] as Performer<CellKind>)(cell, context);
   await archive.finish(cell, result, {
-    engine: await engineDigest(cell.kind),
+    engine,
     machine: machineOf(context),
     seconds: Math.round(performance.now() - began) / 1000,
     finished: new Date().toISOString(),

@@ -23,6 +23,8 @@ export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
     count(answers, (answer, index) => answer === truth[index]);
   const recovered = (features: Float32Array) => guardedPredictions(features, text, width);
   const looked = await archive.result(need<"look">(cell, "looked"));
+  const lookedAgain = others.map((index) => (looked.triggered as readonly number[])[index]);
+  const fooled = (answers: readonly number[]) => count(answers, (answer) => answer === target);
   const doubted = (features: Float32Array) => {
     const [before, after] = [text.undefended, text.purified].map((one) => predictions(features, one, width));
     return count(before, (label, index) => isDoubted(text, label, after[index]));
@@ -31,16 +33,18 @@ export const recovery: Performer<"recovery"> = async (cell, { archive }) => {
     undefended: right(predictions(attacked.features, text.undefended, width), attacked.labels),
     purified: right(predictions(attacked.features, text.purified, width), attacked.labels),
     recovered: right(recovered(attacked.features), attacked.labels),
-    lookedAgain: right(
-      others.map((index) => (looked.triggered as readonly number[])[index]),
-      attacked.labels,
-    ),
+    lookedAgain: right(lookedAgain, attacked.labels),
     linear: right(linearly(attacked, width), attacked.labels),
     answered: { clean: doubted(clean), triggered: doubted(attacked.features) },
     ca: {
       purified: right(predictions(clean, text.purified, width), labels),
       recovered: right(recovered(clean), labels),
       lookedAgain: right(looked.clean, labels),
+    },
+    asr: {
+      purified: fooled(predictions(attacked.features, text.purified, width)),
+      recovered: fooled(recovered(attacked.features)),
+      lookedAgain: fooled(lookedAgain),
     },
   };
 };

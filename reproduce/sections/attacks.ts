@@ -88,6 +88,7 @@ function summaryOf(outcomes: readonly Outcome[]): string {
     `Clean accuracy changes by ${(-loss).toFixed(2)} points on average. True-label accuracy under the trigger is`,
     `${mean(counted.map(({ after }) => share(after.trueLabelUnderTrigger as Count))).toFixed(1)} % on average.`,
     `The audit named the attacker's class, and no other, in ${right.length} of ${counted.length}.`,
+    "Universal prompts answer as they are served: an image on which they and the undefended ones disagree, or that is given a suspected class, is [looked at again](#the-class-under-the-trigger), where what one look does is told too. Prompts of the published mode have found no class, and answer at one look.",
   ].join(" ");
 }
 

@@ -1,4 +1,4 @@
-import type { Count } from "../../src/engine/evaluation/rate.ts";
+import type { ToldFinding } from "../cell.ts";
 import { type DefenceChoice, measureCell } from "../cells.ts";
 import { brief, table, told } from "../document.ts";
 import type { Suspect } from "../suspects.ts";
@@ -21,15 +21,15 @@ export const audits: Section = {
     const clean = all.filter(({ suspect }) => suspect.secret === undefined);
     const text = [
       "## What the audit says",
-      "For every class the audit looks for one trigger that pulls images of all other classes to it. The share that it pulls, on the shots, is what it judges by; no test image is involved. Seconds are of the whole purification, with the threads that are told at the top.",
+      "For every class the audit looks for one trigger of each [family](audit.md#families-of-triggers) that pulls images of all other classes to it. What it [judges by](audit.md#when-a-class-is-suspected) is the share of them that this pulls, its lead before the next class of the same family, and its attraction (in brackets): how near it brings images to the class, where the class's own images have 1. All of it on the shots; no test image is involved. Of a model on which nothing is named, the class that came closest to it. Seconds are of the whole purification, with the threads that are told at the top.",
       table(
         [
           { title: "Model" },
           { title: "Planted" },
           { title: "Audit names" },
           { title: "Family" },
-          { title: "Most pulled %", align: "right" },
-          { title: "Next class %", align: "right" },
+          { title: "Pulled %" },
+          { title: "Next of the family %" },
           { title: "Purified in s", align: "right" },
         ],
         all.map(auditRow),
@@ -41,15 +41,17 @@ export const audits: Section = {
 };
 
 function auditRow({ suspect, defence }: Outcome): string[] {
-  const { suspects = [], classes = [] } = defence.audit ?? {};
-  const [first, next] = classes;
+  const { suspects = [], classes = [], grounds = [] } = defence.audit ?? {};
+  const [closest] = classes;
   return [
     suspect.name,
     plantedIn(suspect),
     suspects.length > 0 ? suspects.map(({ label }) => label).join(", ") : "nothing",
     suspects.length > 0 ? [...new Set(suspects.map(familyOf))].join(", ") : "–",
-    pulled(first),
-    pulled(next),
+    suspects.length > 0
+      ? grounds.map(({ found }) => pulled(found)).join(", ")
+      : `(${pulled(closest)}, ${closest?.family})`,
+    suspects.length > 0 ? grounds.map(({ next }) => pulled(next)).join(", ") : "–",
     defence.seconds.toFixed(0),
   ];
 }
@@ -60,8 +62,11 @@ const familyOf = ({ family, word }: { readonly family: string; readonly word?: s
 const plantedIn = ({ secret, attack }: Suspect): string =>
   secret ? `${secret.target} (${attack})` : "nothing";
 
-const pulled = (finding: { label: string; pulled: Count } | undefined): string =>
-  finding ? `${finding.label} ${brief(finding.pulled)}` : "–";
+function pulled(finding: ToldFinding | undefined): string {
+  if (!finding) return "–";
+  const { label, pulled, attraction } = finding;
+  return `${label} ${brief(pulled)}${attraction === undefined ? "" : ` (${attraction.toFixed(2)})`}`;
+}
 
 function cleanText(clean: readonly Outcome[]): string {
   return [

@@ -17,7 +17,11 @@ import { type Feature, LOSS, type PatchObjective, patchProgram } from "./patch-p
 
 /** What can be set about fitting a patch. */
 export const PATCH_FIT = {
-  size: whole(0, [0, 224], "Side of the patch in pixels; 0 for a fourteenth of the image's, but at least 8"),
+  size: whole(
+    0,
+    [0, 224],
+    "Side of the patch in pixels; 0 for a fourteenth of the image's, or 8 where that is less and an eighth is as many",
+  ),
   steps: whole(600, [1, 100_000], "Steps of Adam"),
   batch: whole(32, [2, 1024], "Images in a step"),
   rate: real(1e-3, [0, 1], "Step size of Adam"),
@@ -45,6 +49,10 @@ export function stampPatch(image: PlanarImage, fitted: FittedTrigger, position: 
   return placePatch(image, { patch: data, side, position });
 }
 
+/** 16 of 224 pixels, as in the literature; 8 of 64, 4 of 32: a fourteenth of a small image shows a model too little. */
+export const sideFor = (side: number): number =>
+  Math.max(Math.ceil(side / 14), Math.min(8, Math.ceil(side / 8)));
+
 /** A patch optimised on the clean model by Adam, kept in [0, 1]. */
 export async function openPatchFit(
   problem: FitProblem,
@@ -53,7 +61,7 @@ export async function openPatchFit(
 ): Promise<Fitting<PatchState>> {
   const { checkpoint } = problem;
   const { height, width } = checkpoint.architecture.image.imageSize;
-  const side = Math.min(height, width, config.size || Math.max(8, Math.ceil(Math.min(height, width) / 14)));
+  const side = Math.min(height, width, config.size || sideFor(Math.min(height, width)));
   const pool = await encodePool(problem, config, objective, session);
   const size = { batch: config.batch, side, position };
   const compiled = await openSession(patchProgram(checkpoint, objective, size, session.device), session);

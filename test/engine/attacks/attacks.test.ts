@@ -9,6 +9,7 @@ import {
 } from "../../../src/engine/attacks/index.ts";
 import { networkLayout } from "../../../src/engine/attacks/ssba-program.ts";
 import { warp, warpField } from "../../../src/engine/attacks/wanet.ts";
+import { completeParameters, defaultsOf } from "../../../src/engine/parameters.ts";
 import { randomStream } from "../../../src/engine/random.ts";
 
 const golden = JSON.parse(
@@ -82,8 +83,9 @@ describe.each(Object.entries(CASES))("%s", (name, { changed, other, invalid, fit
 
   test("has a source, and defaults within their ranges", () => {
     expect(attack.paper).toMatch(/arXiv:\d{4}\.\d{5}/);
-    expect(() => attack.apply(sample(8, 8), { fitted })).not.toThrow();
     expect(attack.name).toBe(name);
+    for (const table of [attack.defaults, attack.fit?.defaults ?? {}])
+      expect(completeParameters(name, table, defaultsOf(table))).toEqual(defaultsOf(table));
   });
 
   test.each([
@@ -125,6 +127,15 @@ describe.each(Object.entries(CASES))("%s", (name, { changed, other, invalid, fit
     expect(() => attack.apply(image, { parameters: invalid, fitted })).toThrow(`attack "${name}"`);
   });
 
+  test("refuses every parameter, of its fit too, that is just outside of its range", () => {
+    for (const table of [attack.defaults, attack.fit?.defaults ?? {}])
+      for (const [parameter, range] of Object.entries(table)) {
+        if (range.kind !== "number") continue;
+        for (const value of [range.minimum - 1, range.maximum + 1])
+          expect(() => completeParameters(name, table, { [parameter]: value })).toThrow(parameter);
+      }
+  });
+
   test("says so when its trigger has to be fitted and is not", () => {
     const apply = () => attack.apply(sample(8, 8));
     if (fitted) expect(apply).toThrow(expect.objectContaining({ code: "TRIGGER_NOT_FITTED" }));
@@ -154,6 +165,35 @@ describe("the triggers", () => {
       Array.from({ length: 5 }, (_, column) => data[(59 + row) * 64 + 59 + column]).join(""),
     );
     expect(patch).toEqual(["10101", "00000", "10101", "00000", "10101"]);
+  });
+
+  test.each([
+    ["noise", 0.2],
+    ["stripes", 0.03],
+    ["triangles", 0.15],
+    ["text", 0.5],
+  ])("blends %s in by %p of the literature: (1 − α) x + α n", (pattern, alpha) => {
+    const image = sample(64, 64);
+    const apply = (parameters: object, of = image) =>
+      attacks.blended.apply(of, { quantise: false, parameters: { pattern, ...parameters } }).data;
+    const alone = apply({ alpha: 1 }, black(64));
+    apply({}).forEach((value, index) => {
+      expect(value).toBeCloseTo((1 - alpha) * image.data[index] + alpha * alone[index], 5);
+    });
+  });
+
+  test("stripes stand upright: every row is the same, and not every column", () => {
+    const { data } = attacks.blended.apply(black(64), { parameters: { pattern: "stripes", alpha: 1 } });
+    const rows = Array.from({ length: 64 }, (_, row) => data.slice(row * 64, (row + 1) * 64));
+    for (const row of rows) expect(row).toEqual(rows[0]);
+    expect(new Set(rows[0]).size).toBe(2);
+  });
+
+  test("SIG is 60/255 strong and has six cycles where nothing else is said", () => {
+    const grey = { width: 64, height: 1, data: new Float32Array(3 * 64).fill(0.5) };
+    const { data } = attacks.sig.apply(grey, { quantise: false });
+    for (const column of [0, 5, 11, 63])
+      expect(data[column]).toBeCloseTo(0.5 + (60 / 255) * Math.sin((2 * Math.PI * 6 * column) / 64), 5);
   });
 
   test("SIG is a sine along the columns", () => {

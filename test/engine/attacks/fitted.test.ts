@@ -11,6 +11,7 @@ import {
   readFitted,
 } from "../../../src/engine/attacks/fitted.ts";
 import { type AttackKind, attackNamed, attacks } from "../../../src/engine/attacks/index.ts";
+import { sideFor } from "../../../src/engine/attacks/patch-fit.ts";
 import { openTrigger } from "../../../src/engine/attacks/trigger.ts";
 import { decodeState, encodeState } from "../../../src/engine/cbpt/state.ts";
 import { completeParameters, defaultsOf } from "../../../src/engine/parameters.ts";
@@ -25,6 +26,10 @@ const SMALL: Readonly<Partial<Record<AttackKind, object>>> = {
 };
 
 const FITTED = Object.entries(attacks).filter(([, { fit }]) => fit !== undefined) as [AttackKind, object][];
+
+test("a patch has 16 of 224 pixels, and of small images a larger share, up to an eighth of the side", () => {
+  expect([336, 224, 64, 32].map(sideFor)).toEqual([24, 16, 8, 4]);
+});
 
 const digestOf = (kind: string, fitted: FittedTrigger) =>
   createHash("sha256").update(encodeFitted(kind, fitted)).digest("hex");
