@@ -108,9 +108,9 @@ export abstract class JobQueue {
     return this.records.list(tenant, options);
   }
 
-  /** The tenant's jobs that are not finished. */
-  async unfinished(tenant: string): Promise<JobRecord[]> {
-    return this.records.unfinished(tenant);
+  /** The tenant's jobs that are not finished, but for those of these ids. */
+  async unfinished(tenant: string, but: ReadonlySet<string> = new Set()): Promise<JobRecord[]> {
+    return this.records.unfinished(tenant, but);
   }
 
   /** The folder of the job's own. */

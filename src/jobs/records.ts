@@ -115,8 +115,8 @@ export class JobRecords {
   }
 
   /** The tenant's unfinished jobs. One that ends just now may be among them as what it has come to. */
-  async unfinished(tenant: string): Promise<JobRecord[]> {
-    const own = (await this.active()).filter((job) => job.tenant === tenant);
+  async unfinished(tenant: string, but: ReadonlySet<string>): Promise<JobRecord[]> {
+    const own = (await this.active()).filter((job) => job.tenant === tenant && !but.has(job.id));
     return Promise.all(own.map(({ id }) => this.get(tenant, id)));
   }
 

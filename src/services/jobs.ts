@@ -2,6 +2,7 @@ import { AppError } from "../errors.ts";
 import { isKnownEvent, type JobEvent, type JobKind, type JobRecord, type JobStatus } from "../jobs/job.ts";
 import type { PlannedKind } from "../jobs/planning.ts";
 import type { JobQueue } from "../jobs/queue.ts";
+import { isDigest } from "../store/digests.ts";
 import type { Store } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
 import type { DefencePlanner, DefendChoice } from "./defence-planner.ts";
@@ -97,6 +98,8 @@ export class TenantJobs {
     if (!job) return undefined;
     const { shots, request } = job.spec as PurifyJobSpec;
     const own = shots.map(({ blob }) => blob);
+    // Early versions of this program named images by their paths.
+    if (!own.every(isDigest)) return undefined;
     if (!request.addedTo) return new Set(own);
     const before = await this.shotsOf(request.addedTo.id);
     return before && new Set([...before, ...own]);
@@ -204,7 +207,7 @@ export class TenantJobs {
     const { queue, tenant } = this.options;
     const newest = await this.list(MOST_WATCHED);
     const known = new Set(newest.map(({ id }) => id));
-    return [...newest, ...(await queue.unfinished(tenant)).filter(({ id }) => !known.has(id))];
+    return [...newest, ...(await queue.unfinished(tenant, known))];
   }
 
   /** Fails with QUOTA_EXCEEDED when the tenant's jobs may have no more time. */

@@ -1,23 +1,26 @@
 /** Something that is slow to open, and holds memory until it is closed. */
 export interface Warm {
-  /** Whether somebody waits for something of it. */
-  readonly isBusy: boolean;
+  /** When somebody last waited for something of it, as `performance.now()` has it; infinity while somebody does. */
+  readonly usedAt: number;
   close(): Promise<void>;
 }
 
 interface Held<Thing> {
-  readonly opening: Promise<Thing>;
   readonly idle: NodeJS.Timeout | undefined;
+  opening: Promise<Thing>;
   opened?: Thing;
+  isRenewed?: boolean;
 }
 
-/** One that is let go of is closed when it was busy with nothing for so long: who was given it last may not have begun. */
+/** One that is let go of is closed when nobody has used it for so long: who was given it last may not have begun. */
 const GRACE_MILLISECONDS = 60_000;
 
 /** Opens each thing once, however many ask at the same time, and keeps it as long as it is asked for. */
 export class KeepWarm<Thing extends Warm> {
   private readonly held = new Map<string, Held<Thing>>();
   private readonly leaving = new Map<Thing, NodeJS.Timeout>();
+  /** Those that nobody is to be given, or not yet. */
+  private readonly openings = new Set<Promise<unknown>>();
 
   /**
    * @param idleMilliseconds what nobody has asked for so long is let go of; undefined keeps everything.
@@ -56,22 +59,44 @@ export class KeepWarm<Thing extends Warm> {
     if (!held) return;
     clearTimeout(held.idle);
     this.held.delete(key);
-    held.opening.then(
-      (thing) => this.closeLater(thing),
-      () => {},
-    );
+    this.whenOpened(held.opening, (thing) => this.closeLater(thing));
+  }
+
+  /**
+   * Opens it anew beside the one that is there, which is given until that has succeeded, and stays where it fails. Does
+   * nothing where another is there by now, or is being opened.
+   */
+  renew(key: string, old: Thing, open: () => Promise<Thing>): void {
+    const held = this.held.get(key);
+    if (held?.opened !== old || held.isRenewed) return;
+    held.isRenewed = true;
+    const opening = open().finally(() => {
+      held.isRenewed = false;
+    });
+    this.whenOpened(opening, (fresh) => {
+      const isWanted = this.held.get(key) === held;
+      if (isWanted) Object.assign(held, { opening, opened: fresh });
+      this.closeLater(isWanted ? old : fresh);
+    });
   }
 
   async close(): Promise<void> {
     const held = [...this.held.values()];
     this.held.clear();
     for (const { idle } of held) clearTimeout(idle);
+    await Promise.allSettled(this.openings);
     const opened = await Promise.allSettled(held.map(({ opening }) => opening));
     const things: Thing[] = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     for (const timer of this.leaving.values()) clearTimeout(timer);
     things.push(...this.leaving.keys());
     this.leaving.clear();
     await Promise.all(things.map((thing) => thing.close()));
+  }
+
+  private whenOpened(opening: Promise<Thing>, then: (thing: Thing) => void): void {
+    const done = opening.then(then, () => {});
+    this.openings.add(done);
+    done.finally(() => this.openings.delete(done));
   }
 
   private begin(key: string, open: () => Promise<Thing>): Held<Thing> {
@@ -94,16 +119,16 @@ export class KeepWarm<Thing extends Warm> {
     return held;
   }
 
-  /** What is busy, or still being opened, is wanted. */
+  /** What is used, or still being opened, is wanted. */
   private letGo(key: string): void {
     const held = this.held.get(key);
-    if (held?.opened?.isBusy === false) this.release(key);
+    if (held?.opened && held.opened.usedAt < Number.POSITIVE_INFINITY) this.release(key);
     else held?.idle?.refresh();
   }
 
   private closeLater(thing: Thing): void {
     const timer = setTimeout(() => {
-      if (thing.isBusy) return void timer.refresh();
+      if (performance.now() - thing.usedAt < this.graceMilliseconds) return void timer.refresh();
       this.leaving.delete(thing);
       // Nobody waits for it, and nobody could do anything about it.
       thing.close().catch(() => {});

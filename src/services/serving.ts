@@ -7,8 +7,8 @@ import { zeroShotMatrix } from "../engine/clip/zero-shot.ts";
 import type { Device } from "../engine/runtime/device.ts";
 import { ElasticSession } from "../engine/runtime/elastic-session.ts";
 import { entryPoint } from "../engine/runtime/entry-point.ts";
+import { type FileStamps, requireUnchanged, stampsOf } from "../engine/runtime/file-stamps.ts";
 import { MicroBatcher } from "../engine/runtime/micro-batcher.ts";
-import { type FileStamps, stampsOf } from "../engine/runtime/private-weights.ts";
 import type { Program } from "../engine/runtime/program.ts";
 import type { RoomBounds } from "../engine/runtime/room.ts";
 import type { Session } from "../engine/runtime/session.ts";
@@ -48,8 +48,8 @@ export interface EncodedImage {
 type ImageTasks = typeof import("../engine/clip/image-tasks.ts");
 
 interface ServedModelOptions extends ServingOptions {
-  /** Told when the weights' files are not those any more that the model was opened from. */
-  readonly onStale: () => void;
+  /** Told when the model's files are not those any more that it was opened from. */
+  readonly onStale: (model: ServedModel) => void;
 }
 
 const LARGEST_BATCH = 64;
@@ -78,8 +78,12 @@ export class Serving {
     if (record.trust === "QUARANTINED")
       throw new AppError("FORBIDDEN", `Model "${record.name}" is quarantined and answers nothing.`);
     const key = keyOf(record);
-    const onStale = () => this.models.release(key);
-    return this.models.get(key, () => ServedModel.open(record, this.pool, { ...this.options, onStale }));
+    const open = (): Promise<ServedModel> =>
+      ServedModel.open(record, this.pool, {
+        ...this.options,
+        onStale: (model) => this.models.renew(key, model, open),
+      });
+    return this.models.get(key, open);
   }
 
   /** Has a model leave the memory, once those are answered who wait for it. */
@@ -122,6 +126,7 @@ export class ServedModel implements Warm {
   private preparing = 0;
   /** What was asked for and is not answered. */
   private uses = 0;
+  private lastUse = performance.now();
 
   private constructor(
     readonly checkpoint: Checkpoint,
@@ -167,8 +172,8 @@ export class ServedModel implements Warm {
     return this.batcher.waitingItems;
   }
 
-  get isBusy(): boolean {
-    return this.uses > 0;
+  get usedAt(): number {
+    return this.uses > 0 ? Number.POSITIVE_INFINITY : this.lastUse;
   }
 
   /** Throws OVERLOADED when so many images more would not be taken. */
@@ -242,7 +247,10 @@ export class ServedModel implements Warm {
 
   /** What may be long is done one after the other, so that however many ask, images get their share of the device. */
   private inTurn<Made>(make: () => Promise<Made>): Promise<Made> {
-    const made = this.turn.then(make);
+    const made = this.turn.then(async () => {
+      await requireUnchanged(this.weights);
+      return make();
+    });
     this.turn = made.catch(() => {});
     return this.used(made);
   }
@@ -253,10 +261,11 @@ export class ServedModel implements Warm {
       return await made;
     } catch (error) {
       // Opened anew, it is checked anew: its files may have been written again as they were.
-      if (error instanceof AppError && error.code === "INCOMPATIBLE_MODEL") this.options.onStale();
+      if (error instanceof AppError && error.code === "INCOMPATIBLE_MODEL") this.options.onStale(this);
       throw error;
     } finally {
       this.uses--;
+      this.lastUse = performance.now();
     }
   }
 

@@ -56,10 +56,13 @@ export class RedisConnection {
   }
 
   /**
-   * Runs a command until it is answered. Fails with OVERLOADED when Redis cannot be reached within the patience; its
-   * details have `outcome: "unknown"` where the command may have reached Redis all the same.
+   * Runs a command until it is answered. Fails with OVERLOADED when Redis cannot be reached within the patience; of one
+   * that writes, the details have `outcome: "unknown"` where it may have reached Redis all the same.
    */
-  async run<Answer>(command: (client: RedisClient) => Promise<Answer>): Promise<Answer> {
+  async run<Answer>(
+    command: (client: RedisClient) => Promise<Answer>,
+    { writes = false } = {},
+  ): Promise<Answer> {
     const start = performance.now();
     let mayBeDone = false;
     for (let pause = SHORTEST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
@@ -67,7 +70,7 @@ export class RedisConnection {
         return await this.once(command);
       } catch (error) {
         if (this.closed || !isOutage(error)) throw error;
-        mayBeDone ||= !wasRefused(error);
+        mayBeDone ||= writes && !wasRefused(error);
         if (performance.now() - start + pause > this.options.patienceMilliseconds)
           throw unreachable(error, mayBeDone);
         await sleep(pause);

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { AppError } from "../errors.ts";
 import { AppendLog } from "./append-log.ts";
 import { type EncodedWrite, encodeKey, encodeWrite, type KeyRange, keyRange } from "./keys.ts";
-import { RedisConnection, type RedisConnectionOptions } from "./redis-connection.ts";
+import { type RedisClient, RedisConnection, type RedisConnectionOptions } from "./redis-connection.ts";
 import { COMMIT, LIST, runScript } from "./redis-scripts.ts";
 import type { Entry, ListOptions, Store, StreamEntry, Write } from "./store.ts";
 import { Watchers } from "./watchers.ts";
@@ -74,7 +74,8 @@ export class RedisStore implements Store {
     ];
     const indexOf = (stream: string) => keys.length - streams.length + streams.indexOf(stream) + 1;
     const args = [String(MARK_SECONDS), ...encoded.flatMap((write) => argumentsOf(write, indexOf))];
-    return (await this.connection.run((client) => runScript(client, COMMIT, keys, args))) === 1;
+    const commit = (client: RedisClient) => runScript(client, COMMIT, keys, args);
+    return (await this.connection.run(commit, { writes: true })) === 1;
   }
 
   async read<T>(stream: string, after: number, limit?: number): Promise<StreamEntry<T>[]> {

@@ -109,6 +109,7 @@ describe("a scheduled evaluation", () => {
     expect((await ask("once", { ...later, everySeconds: 7200 })).userErrors).toMatchObject([
       { code: "IDEMPOTENCY_CONFLICT" },
     ]);
+    expect((await ask("")).userErrors).toMatchObject([{ code: "VALIDATION_FAILED" }]);
     await server.ask(CANCEL, { id: first.schedule.id });
     expect((await ask("once")).userErrors).toMatchObject([{ code: "NOT_FOUND" }]);
   });

@@ -4,8 +4,12 @@ import { KeepWarm } from "../../src/services/keep-warm.ts";
 const [IDLE, GRACE] = [600, 60];
 
 class Thing {
-  isBusy = false;
+  usedAt = performance.now();
   isClosed = false;
+
+  set isBusy(isBusy: boolean) {
+    this.usedAt = isBusy ? Number.POSITIVE_INFINITY : performance.now();
+  }
 
   async close(): Promise<void> {
     this.isClosed = true;
@@ -93,6 +97,53 @@ describe("a thing that is kept warm", () => {
   });
 });
 
+describe("a thing that is opened anew", () => {
+  test("is given once that has succeeded, and the one before is closed when nobody uses it any more", async () => {
+    const old = await get();
+    old.isBusy = true;
+    things.renew("one", old, open);
+    expect(await get()).toBe(old);
+    await pass(0);
+    const fresh = await get();
+    expect(fresh).toBe(opened[1]);
+    await pass(2 * GRACE);
+    expect(old.isClosed).toBe(false);
+    old.isBusy = false;
+    await pass(GRACE);
+    expect([old.isClosed, fresh.isClosed]).toEqual([true, false]);
+  });
+
+  test("stays where that fails, and may be tried again", async () => {
+    const old = await get();
+    for (let tries = 0; tries < 2; tries++) {
+      things.renew("one", old, () => Promise.reject(new Error("broken")));
+      await pass(0);
+      expect(await get()).toBe(old);
+    }
+    things.renew("one", old, open);
+    await pass(0);
+    expect(await get()).not.toBe(old);
+  });
+
+  test("is opened once, and not for one that is there no more", async () => {
+    const old = await get();
+    for (let tries = 0; tries < 3; tries++) things.renew("one", old, open);
+    await pass(0);
+    things.renew("one", old, open);
+    await pass(0);
+    expect(opened).toHaveLength(2);
+  });
+
+  test("is closed where it was let go of meanwhile", async () => {
+    const old = await get();
+    things.renew("one", old, open);
+    things.release("one");
+    await pass(GRACE);
+    expect(opened.map(({ isClosed }) => isClosed)).toEqual([true, true]);
+    expect(things.has("one")).toBe(false);
+  });
+});
+
 describe("a thing that is let go of", () => {
   test("is closed once nobody uses it, while others have a new one", async () => {
     const thing = await get();
@@ -101,10 +152,29 @@ describe("a thing that is let go of", () => {
     expect(await get()).not.toBe(thing);
     await pass(3 * GRACE);
     expect(thing.isClosed).toBe(false);
+    // Whoever used it last may have more to ask.
+    await pass(GRACE / 2);
     thing.isBusy = false;
+    await pass(GRACE - 1);
+    expect(thing.isClosed).toBe(false);
     await pass(GRACE);
     expect(thing.isClosed).toBe(true);
     expect(opened[1].isClosed).toBe(false);
+  });
+
+  test("while it is being opened is closed all the same", async () => {
+    let finish = () => {};
+    const slow = things.get("slow", async () => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      return open();
+    });
+    things.release("slow");
+    const closing = things.close();
+    finish();
+    await closing;
+    expect((await slow).isClosed).toBe(true);
   });
 
   test("is closed with all others, and only once", async () => {

@@ -87,6 +87,7 @@ describeWithRedis((redis) => {
     const details = (promise: Promise<unknown>) => promise.then(String, (error) => error.details);
     link.set("deaf");
     expect(await details(commit())).toEqual({ retryAfterMs: expect.any(Number), outcome: "unknown" });
+    expect(await details(store.get("made"))).toEqual({ retryAfterMs: expect.any(Number) });
     const witness = await open({ prefix: `outage${prefixes}` });
     expect((await witness.get("made"))?.value).toBe(1);
     link.set("closed");

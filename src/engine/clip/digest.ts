@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { stampOf } from "../runtime/file-stamps.ts";
 import type { CheckpointFolder } from "./checkpoint-folder.ts";
 
 /** What a file was when it was read; a file that changes gets another stamp. */
@@ -27,8 +27,7 @@ export async function digestOfFiles(folder: CheckpointFolder, files: readonly st
 }
 
 async function digestOfFile(path: string): Promise<string> {
-  const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-  const stamp = [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+  const stamp = await stampOf(path);
   const known = remembered.get(path);
   if (known?.stamp === stamp) return known.digest;
   const digest = readDigest(path);

@@ -1,6 +1,6 @@
 /** A task for a `WorkerPool`: compiling and running a whole model takes seconds, off the thread that serves. */
 import type { Device } from "../runtime/device.ts";
-import { stampsOf } from "../runtime/private-weights.ts";
+import { stampsOf } from "../runtime/file-stamps.ts";
 import { openSession } from "../runtime/session.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import type { CheckpointOverrides } from "./overrides.ts";

@@ -1,6 +1,6 @@
 import { encodeModel, withDynamicBatch } from "../onnx/codec.ts";
 import type { Graph } from "../onnx/graph.ts";
-import { type FileStamps, type PackedGraph, packed } from "./private-weights.ts";
+import { type PackedWeights, packed } from "./private-weights.ts";
 
 /** A graph that is ready to be compiled. */
 export interface Program {
@@ -17,16 +17,17 @@ export interface EncodedProgram {
   readonly model: Uint8Array;
   /** Where the weights' files are. */
   readonly folder: string;
-  /** Of a program whose weights are to be read into memory: what is read. */
-  readonly packed?: Pick<PackedGraph, "ranges" | "bytes"> & { readonly stamps: FileStamps };
+  /** Of a program whose weights are to be read into memory. */
+  readonly packed?: PackedWeights;
 }
 
-/** @param stamps of the weights' files, where these are to be read into memory. */
-export function encodeProgram({ graph, folder, dynamicBatch }: Program, stamps?: FileStamps): EncodedProgram {
+/** @param inMemory whether the weights are to be read into memory, where they fit into one block. */
+export function encodeProgram(program: Program, { inMemory = false } = {}): EncodedProgram {
+  const { graph, folder, dynamicBatch } = program;
   const encode = (one: Graph) =>
     encodeModel(dynamicBatch === undefined ? one : withDynamicBatch(one, dynamicBatch));
-  const moved = stamps && packed(graph);
+  const moved = inMemory ? packed(graph) : undefined;
   if (!moved) return { name: graph.name, model: encode(graph), folder };
   const { ranges, bytes } = moved;
-  return { name: graph.name, model: encode(moved.graph), folder, packed: { ranges, bytes, stamps } };
+  return { name: graph.name, model: encode(moved.graph), folder, packed: { ranges, bytes } };
 }

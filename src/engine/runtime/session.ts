@@ -4,7 +4,8 @@ import { AppError } from "../../errors.ts";
 import type { ElementType, Shape } from "../onnx/graph.ts";
 import type { Tensor, TensorData } from "../onnx/tensor.ts";
 import type { Device } from "./device.ts";
-import { type FileStamps, PACKED, readPacked } from "./private-weights.ts";
+import { type FileStamps, requireUnchanged } from "./file-stamps.ts";
+import { PACKED, readPacked } from "./private-weights.ts";
 import { type EncodedProgram, encodeProgram, type Program } from "./program.ts";
 
 export interface SessionOptions {
@@ -12,9 +13,9 @@ export interface SessionOptions {
   /** Threads to compute one operator with. */
   readonly threads: number;
   /**
-   * On the CPU, weights are read into memory, from files that look as these stamps say. Else they are mapped: what is
-   * not used takes no memory, but a file that is cut short in its place ends the process, and one that is written to
-   * changes the answers.
+   * The weights are those of files that look as these stamps say, and stay so: on the CPU they are read into memory, a
+   * GPU has them in its own. Without stamps they are mapped: what is not used takes no memory, but a file that is cut
+   * short in its place ends the process, and one that is written to changes the answers.
    */
   readonly weights?: FileStamps;
 }
@@ -48,22 +49,32 @@ export interface Session {
  * `openWorkerSession` instead. Throws INVALID_GRAPH when ONNX Runtime refuses the graph or a weight file.
  */
 export async function openSession(program: Program, options: SessionOptions): Promise<Session> {
-  return loadSession(encodeProgram(program, privateWeights(options)), options);
+  return loadSession(encodedFor(program, options), options);
 }
 
-/** What a GPU computes with is in its own memory in any case. */
-export const privateWeights = ({ device, weights }: SessionOptions): FileStamps | undefined =>
-  device === "cpu" ? weights : undefined;
+export const encodedFor = (program: Program, { device, weights }: SessionOptions): EncodedProgram =>
+  encodeProgram(program, { inMemory: device === "cpu" && weights !== undefined });
 
 /** The same from a program that is encoded already; fails with INCOMPATIBLE_MODEL where its weights have changed. */
-export async function loadSession(
+export async function loadSession(program: EncodedProgram, options: SessionOptions): Promise<Session> {
+  const { weights = {} } = options;
+  await requireUnchanged(weights);
+  const session = await compiled(program, options);
+  try {
+    await requireUnchanged(weights);
+    return session;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+async function compiled(
   { name, model, folder, packed }: EncodedProgram,
-  { device, threads }: Pick<SessionOptions, "device" | "threads">,
+  { device, threads }: SessionOptions,
 ): Promise<Session> {
   // ONNX Runtime copies what it needs of it.
-  const externalData = packed
-    ? [{ path: PACKED, data: await readPacked(folder, packed, packed.stamps) }]
-    : undefined;
+  const externalData = packed ? [{ path: PACKED, data: await readPacked(folder, packed) }] : undefined;
   try {
     const session = await onnxruntime.InferenceSession.create(model, {
       executionProviders: [device],

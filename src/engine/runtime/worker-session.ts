@@ -1,9 +1,9 @@
 import type { Tensor } from "../onnx/tensor.ts";
 import { entryPoint } from "./entry-point.ts";
-import { type EncodedProgram, encodeProgram, type Program } from "./program.ts";
+import type { EncodedProgram, Program } from "./program.ts";
 import {
+  encodedFor,
   type Feeds,
-  privateWeights,
   type RunOptions,
   type Session,
   type SessionOptions,
@@ -14,7 +14,7 @@ import { buffersIn } from "./worker-messages.ts";
 
 export interface SessionWorkerData {
   readonly program: EncodedProgram;
-  readonly options: Pick<SessionOptions, "device" | "threads">;
+  readonly options: SessionOptions;
 }
 
 export type SessionCall =
@@ -29,10 +29,10 @@ export type SessionCall =
  * runs fail with WORKER_LOST, and the next run compiles again in another.
  */
 export async function openWorkerSession(program: Program, options: SessionOptions): Promise<Session> {
-  const { device, threads } = options;
+  const { device, threads, weights } = options;
   const data: SessionWorkerData = {
-    program: encodeProgram(program, privateWeights(options)),
-    options: { device, threads },
+    program: encodedFor(program, options),
+    options: { device, threads, weights },
   };
   const session = new WorkerSession(new WorkerChannel(entryPoint(import.meta.url, "session-worker"), data));
   await session.open();

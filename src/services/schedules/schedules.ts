@@ -46,7 +46,8 @@ export class Schedules {
    */
   async create(choice: ScheduleChoice, by: string, idempotencyKey?: string): Promise<ScheduleRecord> {
     const { store, tenant, now = () => new Date() } = this.options;
-    const key = idempotencyKey && idempotencyRecordKey(tenant, "schedule", idempotencyKey);
+    const key =
+      idempotencyKey === undefined ? undefined : idempotencyRecordKey(tenant, "schedule", idempotencyKey);
     const input = digestOf({ ...choice, startAt: choice.startAt?.toISOString() });
     const known = key ? await store.get<IdempotencyRecord>(key) : undefined;
     if (known) {

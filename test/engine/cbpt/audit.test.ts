@@ -1,12 +1,15 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { type Audit, stepAudit } from "../../../src/engine/cbpt/audit.ts";
+import { type Audit, startAudit, stepAudit } from "../../../src/engine/cbpt/audit.ts";
 import { completeConfig } from "../../../src/engine/cbpt/config.ts";
 import { row } from "../../../src/engine/cbpt/features.ts";
 import { entrantsBeside } from "../../../src/engine/cbpt/further.ts";
 import { startGratings } from "../../../src/engine/cbpt/gratings.ts";
+import { planAudit } from "../../../src/engine/cbpt/plan.ts";
 import { prepareProblem } from "../../../src/engine/cbpt/prepare.ts";
 import type { Problem } from "../../../src/engine/cbpt/problem.ts";
+import { auditProgress } from "../../../src/engine/cbpt/progress.ts";
+import { decodeState, encodeState } from "../../../src/engine/cbpt/state.ts";
 import { startUniversal } from "../../../src/engine/cbpt/universal.ts";
 import type { Finding } from "../../../src/engine/cbpt/verdict.ts";
 import { Workbench } from "../../../src/engine/cbpt/workbench.ts";
@@ -124,6 +127,103 @@ test("an audit that an earlier version saved goes on in all classes", async () =
   const { entrants: __, ...before } = contest;
   const audit = { ...saved, contest: before } as unknown as Audit;
   expect(await stepAudit(bench, audit)).toEqual(await stepAudit(bench, next));
+});
+
+describe("a second round of dense triggers", () => {
+  const WORDS = ["cat", "dog", "a", "the"];
+  /** Two fifths of twelve classes are five: an odd number. */
+  const MANY = [...WORDS, ...WORDS.slice(0, 2).flatMap((one) => WORDS.map((other) => `${one} ${other}`))];
+  let wide: Problem;
+  let wideBench: SpelledWorkbench;
+  beforeAll(async () => {
+    const random = randomStream(6);
+    wide = await prepareProblem({
+      checkpoint: problem.checkpoint,
+      config: completeConfig("UNIVERSAL", { innerSteps: 3, innerBatch: 1, gratingCycles: 0 }),
+      labels: MANY,
+      templates: ["a {}"],
+      shots: MANY.map((_, label) => ({
+        label,
+        pixels: Float32Array.from({ length: 3 * 64 * 64 }, random.uniform),
+      })),
+      device: "cpu",
+      threads: 1,
+    });
+    wideBench = new SpelledWorkbench(wide);
+  });
+  afterAll(() => wideBench.close());
+
+  /** The first state of the second round, whose findings are made up: the later the label, the more is pulled to it. */
+  async function secondRound() {
+    let state = startAudit(wide);
+    while (state.stage === "invert") state = await stepAudit(wideBench, state);
+    if (state.stage !== "count") throw new Error(state.stage);
+    const before = MANY.map(
+      (_, label): Finding => ({
+        label,
+        family: "dense",
+        pulled: { k: label, n: 100 },
+      }),
+    );
+    return { stage: "invert", round: 1, universal: state.universal, before } as const;
+  }
+
+  async function untilGratings(audit: Audit) {
+    let [state, steps] = [audit, 0];
+    for (; state.stage === "invert" || state.stage === "count"; steps++)
+      state = await stepAudit(wideBench, state);
+    if (state.stage !== "gratings") throw new Error(state.stage);
+    return { state, steps };
+  }
+
+  test("is for those that the first pulled to most, and leaves the others as they were", async () => {
+    const begun = await secondRound();
+    const { state, steps } = await untilGratings(begun);
+    expect(steps).toBe(3 + 5);
+    const size = 3 * 64 * 64;
+    MANY.forEach((_, label) => {
+      const part = ({ triggers }: { triggers: Float32Array }) =>
+        triggers.slice(label * size, (label + 1) * size);
+      const isTried = label >= MANY.length - 5;
+      expect([label, part(state.universal).join() !== part(begun.universal).join()]).toEqual([
+        label,
+        isTried,
+      ]);
+      expect(state.dense[label].label).toBe(label);
+      if (!isTried) expect(state.dense[label]).toBe(begun.before[label]);
+      else expect(state.dense[label].attraction).toBeDefined();
+    });
+  });
+
+  test("goes on the same when it was saved in its middle", async () => {
+    let [saved, whole] = [await secondRound(), await untilGratings(await secondRound())] as [
+      Audit,
+      { state: Audit },
+    ];
+    for (let step = 0; step < 5; step++) saved = decodeState(encodeState(await stepAudit(wideBench, saved)));
+    const { state } = await untilGratings(saved);
+    expect(encodeState(state)).toEqual(encodeState(whole.state));
+  });
+
+  test("that an earlier version has begun is for all", async () => {
+    const { before: _, ...begun } = await secondRound();
+    const { steps } = await untilGratings(begun);
+    expect(steps).toBe(3 + MANY.length);
+  });
+
+  test("is foretold by the plan, and told without a leap", async () => {
+    const { steps } = await untilGratings(await secondRound());
+    const { phases } = planAudit({ ...wide, prompts: { count: MANY.length, length: wide.layout.length } });
+    const planned = (name: string) => phases.find((phase) => phase.name === name)?.steps ?? 0;
+    expect(planned("invert") + planned("count")).toBe(3 + MANY.length + steps);
+    const fractions: number[] = [];
+    for (let state: Audit = await secondRound(); state.stage !== "gratings"; ) {
+      fractions.push(auditProgress(wide, state).fraction);
+      state = await stepAudit(wideBench, state);
+    }
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect(new Set(fractions).size).toBe(steps);
+  });
 });
 
 test.each([
