@@ -1124,7 +1124,7 @@ export interface PurificationJob {
   readonly addedTo: PromptVersion | null;
   /** What the universal mode found first. */
   readonly audit: Audit | null;
-  /** Oldest first. */
+  /** Oldest first. Costs 50 besides its fields. */
   readonly checkpoints: readonly Checkpoint[];
   readonly config: PurifyConfig;
   readonly createdAt: string;

@@ -1,5 +1,6 @@
 import { Arg, Ctx, FieldResolver, Int, Resolver, Root } from "type-graphql";
 import type { Context } from "../context.ts";
+import { AppError } from "../errors.ts";
 import { Alias } from "../models/alias.ts";
 import { AliasMove } from "../models/alias-move.ts";
 import { Evaluation } from "../models/evaluation.ts";
@@ -19,9 +20,16 @@ export class AliasResolver {
   async history(
     @Root() { record }: Alias,
     @Arg("first", () => Int, { nullable: true, defaultValue: 20 }) first: number,
+    @Arg("skip", () => Int, {
+      nullable: true,
+      defaultValue: 0,
+      description: "How many of the newest are known already.",
+    })
+    skip: number,
     @Ctx() { tenant }: Context,
   ): Promise<AliasMove[]> {
-    const moves = await tenant.aliases.history(record, pageSize(first));
+    if (skip < 0) throw new AppError("BAD_USER_INPUT", `skip must be at least 0, not ${skip}.`);
+    const moves = await tenant.aliases.history(record, pageSize(first), skip);
     return moves.map(({ at, by, from, to, reason, evidence }) =>
       make(AliasMove, {
         at,

@@ -57,7 +57,10 @@ export class PurificationJobResolver {
     return gate && { ...gate, reasons: [...gate.reasons] };
   }
 
-  @FieldResolver(() => [Checkpoint], { description: "Oldest first." })
+  @FieldResolver(() => [Checkpoint], {
+    description: "Oldest first. Costs 50 besides its fields.",
+    complexity: ({ childComplexity }) => 50 + childComplexity,
+  })
   async checkpoints(@Root() { record }: PurificationJob, @Ctx() { tenant }: Context): Promise<Checkpoint[]> {
     const stored = await tenant.jobs.storedEvents(record.id, 0, MOST_EVENTS);
     const events = stored.map(({ seq, event }) => viewEvent(record.id, seq, event));

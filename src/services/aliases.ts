@@ -54,12 +54,17 @@ export class Aliases {
     return (await this.entry(promptSet, alias))?.value;
   }
 
-  /** Newest first. */
-  async history({ promptSet, name, moves }: AliasRecord, first: number): Promise<AliasMoveRecord[]> {
-    const entries = await this.store.read<AliasMoveRecord>(
-      this.stream(promptSet, name),
-      Math.max(0, moves - first),
-    );
+  /** Newest first, without the `skip` newest. */
+  async history(
+    { promptSet, name, moves }: AliasRecord,
+    first: number,
+    skip = 0,
+  ): Promise<AliasMoveRecord[]> {
+    const left = moves - skip;
+    if (left <= 0) return [];
+    const before = Math.max(0, left - first);
+    const stream = this.stream(promptSet, name);
+    const entries = await this.store.read<AliasMoveRecord>(stream, before, left - before);
     return entries.map(({ value }) => value).reverse();
   }
 

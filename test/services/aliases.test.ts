@@ -26,7 +26,9 @@ describe("an alias", () => {
       { from: "a", to: "b", by: "someone", evidence: "e" },
       { to: "a", reason: "first" },
     ]);
-    expect(await aliases.history(record, 1)).toHaveLength(1);
+    expect(await aliases.history(record, 1)).toMatchObject([{ to: "b" }]);
+    expect(await aliases.history(record, 10, 1)).toMatchObject([{ to: "a" }]);
+    expect(await aliases.history(record, 10, 2)).toEqual([]);
     // Rolling back is moving back.
     expect(await aliases.move(move("live", "a"), "b")).toMatchObject({ versionId: "a", moves: 3 });
   });
