@@ -18,7 +18,7 @@ test("a defence is given what a checkpoint is read from, and nothing of what the
     expect.arrayContaining(["open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json"]),
   );
   for (const file of files) {
-    expect(readFileSync(join(blind, file))).toEqual(readFileSync(join(model, file)));
+    expect(readFileSync(join(blind, file)).equals(readFileSync(join(model, file)))).toBe(true);
     expect(file).not.toMatch(/manifest|trigger|README/);
   }
   const config = readFileSync(join(blind, "open_clip_config.json"), "utf8");
