@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts";
 export interface IdempotencyRecord {
   /** Digest of the input. */
   readonly input: string;
-  /** Of a job; of something else that is no job, its id. */
+  /** The id of what was started: a job, or a schedule. */
   readonly jobId: string;
 }
 

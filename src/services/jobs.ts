@@ -2,7 +2,6 @@ import { AppError } from "../errors.ts";
 import { isKnownEvent, type JobEvent, type JobKind, type JobRecord, type JobStatus } from "../jobs/job.ts";
 import type { PlannedKind } from "../jobs/planning.ts";
 import type { JobQueue } from "../jobs/queue.ts";
-import { isDigest } from "../store/digests.ts";
 import type { Store } from "../store/store.ts";
 import { digestOf } from "./canonical.ts";
 import type { DefencePlanner, DefendChoice } from "./defence-planner.ts";
@@ -17,6 +16,7 @@ import type {
   SearchChoice,
 } from "./job-planner.ts";
 import type { AuditJobSpec, DefendJobSpec, EvaluateJobSpec, PurifyJobSpec } from "./job-specs.ts";
+import { shotsOf } from "./learned-from.ts";
 import { isName } from "./names.ts";
 import { notFound } from "./not-found.ts";
 import type { Prompts } from "./prompts.ts";
@@ -87,22 +87,9 @@ export class TenantJobs {
   /** How many of the images a version was learned from; undefined where nothing tells. */
   private async seen({ images, request }: EvaluateJobSpec): Promise<number | undefined> {
     if (request.versionId === undefined) return undefined;
-    const shots = await this.shotsOf(request.versionId);
+    const findJob = (id: string) => this.find(id);
+    const shots = await shotsOf(request.versionId, { prompts: this.options.prompts, findJob });
     return shots && images.filter(({ blob }) => shots.has(blob)).length;
-  }
-
-  /** The blobs of a version's shots, with those of the version that a class was added to. */
-  private async shotsOf(versionId: string): Promise<ReadonlySet<string> | undefined> {
-    const { jobId } = (await this.options.prompts.findVersion(versionId)) ?? {};
-    const job = jobId === undefined ? undefined : await this.find(jobId);
-    if (!job) return undefined;
-    const { shots, request } = job.spec as PurifyJobSpec;
-    const own = shots.map(({ blob }) => blob);
-    // Early versions of this program named images by their paths.
-    if (!own.every(isDigest)) return undefined;
-    if (!request.addedTo) return new Set(own);
-    const before = await this.shotsOf(request.addedTo.id);
-    return before && new Set([...before, ...own]);
   }
 
   /** The same for a dry run. */

@@ -9,7 +9,7 @@ interface Held<Thing> {
   readonly idle: NodeJS.Timeout | undefined;
   opening: Promise<Thing>;
   opened?: Thing;
-  isRenewed?: boolean;
+  isRenewing?: boolean;
 }
 
 /** One that is let go of is closed when nobody has used it for so long: who was given it last may not have begun. */
@@ -68,10 +68,10 @@ export class KeepWarm<Thing extends Warm> {
    */
   renew(key: string, old: Thing, open: () => Promise<Thing>): void {
     const held = this.held.get(key);
-    if (held?.opened !== old || held.isRenewed) return;
-    held.isRenewed = true;
+    if (held?.opened !== old || held.isRenewing) return;
+    held.isRenewing = true;
     const opening = open().finally(() => {
-      held.isRenewed = false;
+      held.isRenewing = false;
     });
     this.whenOpened(opening, (fresh) => {
       const isWanted = this.held.get(key) === held;
