@@ -28,6 +28,9 @@ export interface Grounds {
   readonly logger: Logger;
 }
 
+/** So much of an operation's name stands in the log. */
+const MOST_OF_NAME = 100;
+
 /** How and by whom an operation is asked for. */
 interface Asked {
   readonly transport: Transport;
@@ -67,7 +70,8 @@ export async function prepareOperation(
   const onOutcome = (errors: readonly unknown[]) => {
     const milliseconds = Math.round(1000 * answered(type, errors.length > 0));
     const { requestId } = contextValue;
-    const operation = parameters.operationName ?? undefined;
+    // As long as the caller likes, and not yet known to be one of the document's.
+    const operation = parameters.operationName?.slice(0, MOST_OF_NAME);
     logger.info({ requestId, transport, operation, milliseconds, codes: errors.map(codeOf) }, "request");
   };
   try {
