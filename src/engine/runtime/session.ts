@@ -46,12 +46,14 @@ export interface Session {
 
 /**
  * Compiles a program in this thread. Compiling and running block its event loop, so servers use
- * `openWorkerSession` instead. Throws INVALID_GRAPH when ONNX Runtime refuses the graph or a weight file.
+ * `openWorkerSession` instead. Throws INVALID_GRAPH when ONNX Runtime refuses the graph or a weight file, and
+ * INCOMPATIBLE_MODEL when a weight file does not look as its stamp says.
  */
 export async function openSession(program: Program, options: SessionOptions): Promise<Session> {
   return loadSession(encodedFor(program, options), options);
 }
 
+/** With its weights in memory, or where they are, as the options ask for. */
 export const encodedFor = (program: Program, { device, weights }: SessionOptions): EncodedProgram =>
   encodeProgram(program, { inMemory: device === "cpu" && weights !== undefined });
 
